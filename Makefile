@@ -1,0 +1,71 @@
+# moonboot: see README.md for what the targets do; `make help` lists them.
+# CC=clang and SANITIZE=1 (ASan and UBSan) each build in a directory of their own.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+PKG_CONFIG ?= pkg-config
+
+VARIANT := $(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))$(if $(SANITIZE),-sanitize)
+BUILD   := build$(VARIANT)
+
+LIBRARIES := luajit libevent_core libevent_extra libevent_openssl openssl yaml-0.1 libsodium
+WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+             -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
+CFLAGS    ?= -O2 -g
+CPPFLAGS  += -D_GNU_SOURCE -DMOONBOOT_VERSION='"$(VERSION)"' -Icore
+VERSION   := 0.1.0
+
+ALL_CFLAGS  = -std=c11 $(WARNINGS) $(CFLAGS) -fstack-protector-strong -fPIE \
+              $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now -rdynamic
+# lua-cjson's own .pc file asks for PUC Lua; its library is happy with LuaJIT.
+LDLIBS      = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -llua5.1-cjson -lm
+
+ifdef SANITIZE
+ALL_CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ALL_LDFLAGS += -fsanitize=address,undefined
+endif
+
+CORE_C  := $(filter-out core/main.c,$(wildcard core/*.c))
+CORE_O  := $(CORE_C:core/%.c=$(BUILD)/core/%.o)
+LUA     := $(sort $(wildcard lua/*.lua lua/*/*.lua))
+LIB     := $(BUILD)/libmoonboot.a
+PROGRAM := $(BUILD)/moonboot
+UNIT_C  := $(wildcard tests/unit/test_*.c)
+UNIT    := $(UNIT_C:tests/unit/%.c=$(BUILD)/unit/%)
+
+.PHONY: all
+all: $(PROGRAM)
+
+$(BUILD)/core/%.o: core/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The Lua half is carried inside the program.
+$(BUILD)/embedded.S: $(LUA) tests/embed.sh
+	@mkdir -p $(@D)
+	tests/embed.sh $(LUA) > $@
+
+$(BUILD)/embedded.o: $(BUILD)/embedded.S
+	$(CC) -c -o $@ $<
+
+$(LIB): $(CORE_O) $(BUILD)/embedded.o
+	$(AR) rcs $@ $^
+
+$(PROGRAM): $(BUILD)/core/main.o $(LIB)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka -lpcap
+
+-include $(wildcard $(BUILD)/core/*.d $(BUILD)/unit/*.d)
+
+.PHONY: unit
+unit: $(UNIT)
+	@set -e; for t in $(UNIT); do echo "# $$t"; $$t; done
+
+.PHONY: clean
+clean:
+	rm -rf build build-*

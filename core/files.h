@@ -1,0 +1,45 @@
+/* Files under a root, opened so that no name can lead out of it (openat2 with
+ * RESOLVE_BENEATH: neither "..", nor an absolute name, nor a symbolic link). */
+#ifndef MOONBOOT_FILES_H
+#define MOONBOOT_FILES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "reply.h"
+
+/* The directories that are served; -1: there is none. iPXE's programs are looked up
+ * in `ipxe` (where Debian's package puts them) when the asked root has none. */
+struct files {
+    int roots[2]; /* by enum reply_root */
+    int ipxe;
+};
+
+struct file {
+    int fd;
+    off_t size;
+    struct timespec mtime;
+    ino_t inode;
+};
+
+/* An O_PATH-like directory descriptor, or a negative errno. */
+int files_root_open(const char *path);
+
+/* Opens the iPXE package's directory if there is one. */
+int files_ipxe_open(void);
+
+/* Opens a regular file for reading. 0, or a negative errno: -ENOENT (no such file,
+ * a directory, a special file), -EACCES (not readable), -EXDEV (the name leads out of
+ * the root), -ENAMETOOLONG, -EMFILE, … Never blocks on a FIFO. */
+int files_open(const struct files *files, enum reply_root root, const char *path,
+               struct file *file);
+
+/* Any file beneath an open directory, with the same safety; a descriptor or a
+ * negative errno. */
+int files_open_beneath(int dir, const char *path);
+
+/* The media type for a name's suffix; "application/octet-stream" when unknown. */
+const char *files_content_type(const char *path);
+
+#endif

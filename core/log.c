@@ -1,0 +1,200 @@
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOG_LINE_MAX 8192
+
+static struct {
+    enum log_level level;
+    enum log_format format;
+} logger = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+static const char *const format_names[] = {"text", "json"};
+
+/* A line as it grows; what does not fit is cut, its end kept for the newline. */
+struct line {
+    char text[LOG_LINE_MAX];
+    size_t len;
+};
+
+void log_setup(enum log_level level, enum log_format format)
+{
+    logger.level = level;
+    logger.format = format;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= logger.level;
+}
+
+bool log_level_parse(const char *name, enum log_level *level)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
+        if (!strcmp(name, level_names[i])) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool log_format_parse(const char *name, enum log_format *format)
+{
+    for (size_t i = 0; i < sizeof format_names / sizeof *format_names; i++) {
+        if (!strcmp(name, format_names[i])) {
+            *format = (enum log_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put(struct line *line, const char *text, size_t len)
+{
+    size_t room = sizeof line->text - 8 - line->len;
+    if (len > room)
+        len = room;
+    memcpy(line->text + line->len, text, len);
+    line->len += len;
+}
+
+static void put_text(struct line *line, const char *text)
+{
+    put(line, text, strlen(text));
+}
+
+/* The length of the well-formed UTF-8 sequence at `s` (RFC 3629), or 0. */
+static size_t utf8_length(const unsigned char *s)
+{
+    size_t n = s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+/* What came from a wire must not end the line, colour a terminal or break JSON. */
+static void put_escaped(struct line *line, const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        char code[8];
+        size_t n = *s >= 0x80 ? utf8_length(s) : 1;
+        if (n == 0 || *s < 0x20 || *s == 0x7f) {
+            snprintf(code, sizeof code, "\\u%04x", *s);
+            put_text(line, code);
+            s++;
+            continue;
+        }
+        if (*s == '"' || *s == '\\')
+            put(line, "\\", 1);
+        put(line, (const char *)s, n);
+        s += n;
+    }
+}
+
+static bool plain(const char *text)
+{
+    for (const char *s = text; *s; s++) {
+        if (*s <= ' ' || *s == '"' || *s == '\\' || *s == '=' || (unsigned char)*s >= 0x7f)
+            return false;
+    }
+    return *text != '\0';
+}
+
+static void put_pair_json(struct line *line, const char *key, const char *value)
+{
+    put_text(line, ",\"");
+    put_escaped(line, key);
+    put_text(line, "\":\"");
+    put_escaped(line, value);
+    put(line, "\"", 1);
+}
+
+static void put_pair_text(struct line *line, const char *key, const char *value)
+{
+    put(line, " ", 1);
+    put_text(line, key);
+    put(line, "=", 1);
+    if (plain(value)) {
+        put_text(line, value);
+        return;
+    }
+    put(line, "\"", 1);
+    put_escaped(line, value);
+    put(line, "\"", 1);
+}
+
+static void put_time(struct line *line)
+{
+    struct timespec now;
+    struct tm tm;
+    char text[64];
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    n += (size_t)snprintf(text + n, sizeof text - n, ".%03dZ", (int)(now.tv_nsec / 1000000));
+    put(line, text, n);
+}
+
+void log_event(enum log_level level, const struct log_field *fields, size_t n_fields,
+               const char *message)
+{
+    if (!log_enabled(level))
+        return;
+    struct line line = {.len = 0};
+    bool json = logger.format == LOG_FORMAT_JSON;
+    if (json) {
+        put_text(&line, "{\"time\":\"");
+        put_time(&line);
+        put(&line, "\"", 1);
+        put_pair_json(&line, "level", level_names[level]);
+        put_pair_json(&line, "message", message);
+    } else {
+        char name[16];
+        put_time(&line);
+        snprintf(name, sizeof name, " %-5s ", level_names[level]);
+        put_text(&line, name);
+        put_text(&line, message);
+    }
+    for (size_t i = 0; i < n_fields; i++) {
+        if (!fields[i].value)
+            continue;
+        if (json)
+            put_pair_json(&line, fields[i].key, fields[i].value);
+        else
+            put_pair_text(&line, fields[i].key, fields[i].value);
+    }
+    memcpy(line.text + line.len, json ? "}\n" : "\n", json ? 2 : 1);
+    line.len += json ? 2 : 1;
+    /* A log that cannot be written must not stop the service. */
+    ssize_t ignored = write(STDERR_FILENO, line.text, line.len);
+    (void)ignored;
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    if (!log_enabled(level))
+        return;
+    char message[LOG_LINE_MAX / 2];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    /* The text format takes the message as it stands: multi-line is not. */
+    for (char *s = message; *s; s++) {
+        if (logger.format == LOG_FORMAT_TEXT && (unsigned char)*s < 0x20)
+            *s = ' ';
+    }
+    log_event(level, NULL, 0, message);
+}

@@ -1,0 +1,92 @@
+/* Counters that all processes of one service share: each worker adds to its own
+ * slot of a shared mapping, any of them prints the sum as Prometheus text. */
+#ifndef MOONBOOT_METRICS_H
+#define MOONBOOT_METRICS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One counter an entry: name in C, Prometheus name with labels, help. Entries of one
+ * family (the name before the brace) stand together. */
+#define METRICS_COUNTERS(X)                                                                        \
+    X(DHCP_RECEIVED, "moonboot_dhcp_packets_total{result=\"received\"}",                           \
+      "DHCP packets, by what became of them.")                                                     \
+    X(DHCP_MALFORMED, "moonboot_dhcp_packets_total{result=\"malformed\"}", NULL)                   \
+    X(DHCP_IGNORED, "moonboot_dhcp_packets_total{result=\"ignored\"}", NULL)                       \
+    X(DHCP_ANSWERED, "moonboot_dhcp_packets_total{result=\"answered\"}", NULL)                     \
+    X(DHCP_FAILED, "moonboot_dhcp_packets_total{result=\"send_failed\"}", NULL)                    \
+    X(TFTP_REQUESTS, "moonboot_tftp_requests_total", "TFTP read requests.")                        \
+    X(TFTP_COMPLETED, "moonboot_tftp_transfers_total{result=\"completed\"}",                       \
+      "TFTP transfers, by how they ended.")                                                        \
+    X(TFTP_ABORTED, "moonboot_tftp_transfers_total{result=\"aborted\"}", NULL)                     \
+    X(TFTP_TIMED_OUT, "moonboot_tftp_transfers_total{result=\"timed_out\"}", NULL)                 \
+    X(TFTP_REFUSED, "moonboot_tftp_transfers_total{result=\"refused\"}", NULL)                     \
+    X(TFTP_MALFORMED, "moonboot_tftp_malformed_total", "Datagrams that are not TFTP.")             \
+    X(TFTP_BYTES, "moonboot_tftp_sent_bytes_total", "File bytes sent by TFTP.")                    \
+    X(TFTP_RETRANSMITS, "moonboot_tftp_retransmissions_total", "TFTP windows sent again.")         \
+    X(HTTP_CONNECTIONS, "moonboot_http_connections_total", "HTTP connections accepted.")           \
+    X(HTTP_REFUSED, "moonboot_http_connections_refused_total",                                     \
+      "HTTP connections closed at once: too many, or no descriptor.")                              \
+    X(HTTP_2XX, "moonboot_http_responses_total{code=\"2xx\"}", "HTTP responses by status class.")  \
+    X(HTTP_3XX, "moonboot_http_responses_total{code=\"3xx\"}", NULL)                               \
+    X(HTTP_4XX, "moonboot_http_responses_total{code=\"4xx\"}", NULL)                               \
+    X(HTTP_5XX, "moonboot_http_responses_total{code=\"5xx\"}", NULL)                               \
+    X(HTTP_TIMED_OUT, "moonboot_http_timeouts_total",                                              \
+      "HTTP connections closed for being idle or slow.")                                           \
+    X(HTTP_BYTES, "moonboot_http_sent_bytes_total", "Body bytes handed to HTTP connections.")      \
+    X(DECISIONS, "moonboot_decisions_total", "Requests that the policy side answered.")            \
+    X(DECISION_ERRORS, "moonboot_decision_errors_total", "Decisions in which the policy failed.")  \
+    X(DECISION_DEADLINES, "moonboot_decision_deadlines_total",                                     \
+      "Decisions ended for using too much CPU time.")                                              \
+    X(DECISION_MICROSECONDS, "moonboot_decision_microseconds_total",                               \
+      "Time spent in decisions, in microseconds.")
+
+enum metrics_counter {
+#define X(name, prometheus, help) METRICS_##name,
+    METRICS_COUNTERS(X)
+#undef X
+        METRICS_N_COUNTERS
+};
+
+/* One worker's own counters; nobody else writes to them. */
+struct metrics {
+    _Atomic uint64_t counters[METRICS_N_COUNTERS];
+    _Atomic uint64_t heartbeat; /* CLOCK_MONOTONIC, milliseconds: when its event loop last turned */
+};
+
+#define METRICS_MAX_WORKERS 64
+
+/* What the whole service shares; a mapping that fork inherits. */
+struct metrics_board {
+    _Atomic uint64_t generation;       /* of the policy that serves; 0: none yet */
+    _Atomic uint64_t reloads;          /* that took effect, the first load included */
+    _Atomic uint64_t reloads_refused;
+    _Atomic uint64_t last_refused;     /* 1 when the last reload was refused */
+    _Atomic uint64_t loaded_at;        /* seconds since the epoch */
+    _Atomic uint64_t workers_ready;
+    _Atomic uint64_t workers_restarted;
+    unsigned n_slots;
+    struct metrics slots[METRICS_MAX_WORKERS];
+};
+
+/* NULL when memory is out. */
+struct metrics_board *metrics_board_alloc(void);
+void metrics_board_free(struct metrics_board *board);
+
+static inline void metrics_add(struct metrics *m, enum metrics_counter counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(&m->counters[counter], n, memory_order_relaxed);
+}
+
+static inline void metrics_inc(struct metrics *m, enum metrics_counter counter)
+{
+    metrics_add(m, counter, 1);
+}
+
+/* The board in Prometheus' text format 0.0.4: a string for the caller to free, its
+ * length in *len; NULL when memory is out. */
+char *metrics_text(const struct metrics_board *board, size_t *len);
+
+#endif
