@@ -33,9 +33,9 @@ struct reply_option {
 };
 
 struct reply_dhcp {
-    char *file;              /* boot file name or URL; NULL: none */
-    struct in_addr server;   /* siaddr; never 0 */
-    char *vendor_class;      /* option 60; NULL: none */
+    char *file;            /* boot file name or URL; NULL: none */
+    struct in_addr server; /* siaddr; never 0 */
+    char *vendor_class;    /* option 60; NULL: none */
     struct reply_option *options;
     size_t n_options;
 };
