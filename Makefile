@@ -13,7 +13,7 @@ LIBRARIES := luajit libevent_core libevent_extra libevent_openssl openssl yaml-0
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
              -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 CFLAGS    ?= -O2 -g
-CPPFLAGS  += -D_GNU_SOURCE -DMOONBOOT_VERSION='"$(VERSION)"' -Icore
+CPPFLAGS  += -D_GNU_SOURCE -DMOONBOOT_VERSION='"$(VERSION)"' -Icore -idirafter /usr/include/lua5.1
 VERSION   := 0.1.0
 
 ALL_CFLAGS  = -std=c11 $(WARNINGS) $(CFLAGS) -fstack-protector-strong -fPIE \

@@ -68,6 +68,10 @@ struct reply {
     };
 };
 
+/* The answer that says nothing. Needs no memory, so it is what remains when that is out;
+ * reply_free leaves it alone. */
+struct reply *reply_silence(void);
+
 /* A zeroed reply of that kind; NULL when memory is out. */
 struct reply *reply_alloc(enum reply_kind kind);
 
