@@ -10,7 +10,7 @@ local ipxe = require "render.ipxe"
 local routes = {}
 
 -- What a client may tell of itself in a query; any other parameter is a label.
-local TOLD = {
+routes.told = {
     mac = true, uuid = true, serial = true, asset = true, manufacturer = true, product = true,
     hostname = true, domain = true, arch = true, platform = true, buildarch = true,
     ip = true, gateway = true, vlan = true,
@@ -48,7 +48,7 @@ end
 -- What the decision log says.
 local function info(who, decision, stage)
     return {
-        machine = who.mac or who.uuid or who.ip,
+        machine = machine.name(who),
         rule = decision.rule and decision.rule.name,
         verdict = verdict(decision),
         stage = stage,
@@ -148,7 +148,7 @@ end
 local function http_ipxe(policy, request)
     local fields = { ip = request.client, interface = request.interface, firmware = "ipxe", label = {} }
     for name, value in pairs(query.parse(request.query)) do
-        if TOLD[name] then
+        if routes.told[name] then
             fields[name] = value
         else
             fields.label[name] = value
