@@ -114,7 +114,7 @@ static void test_bad(void **state)
         {"{ path = 'a', root = 'etc' }", "the reply's `root` is \"etc\""},
         {"{ path = {} }", "the reply's `path` is a table, not a string"},
         {"{ body = 'x', status = 42 }", "the reply's `status` is 42"},
-        {"{ body = 'x', status = 0/0 }", "the reply's `status` is 0"},
+        {"{ body = 'x', status = -(0/0) }", "the reply's `status` is nan"},
         {"{ body = 'x', type = 'a\\r\\nSet-Cookie: b' }",
          "the reply's `type` has control characters in it"},
         {"{ error = 'x', reason = 'whim' }", "the reply's `reason` is \"whim\""},
