@@ -52,32 +52,32 @@ guest_cmdline() {
     tr -d '\r' < "$1" | sed -n "/^$GUEST_BEGIN\$/,/^$GUEST_END\$/{//d;p}"
 }
 
-# guest_start NAME FIRMWARE MAC UUID SERIAL: a virtual machine with FIRMWARE
+# guest_start DIR FIRMWARE MAC UUID: a virtual machine with FIRMWARE
 #   bios        SeaBIOS, and iPXE in the network card's ROM
 #   uefi-pxe    OVMF, which boots by its own PXE stack (the card has no ROM)
 #   uefi-http   OVMF, which boots by its own HTTP stack
-# on tap0. Sets GUEST_PID and GUEST_CONSOLE.
+# on tap0, for LAB_TIMEOUT seconds at most. Its console goes to DIR/console. Sets GUEST_PID.
 # Always by emulation: /dev/kvm may exist in a virtual machine and still fail.
 guest_start() {
-    local name=$1 firmware=$2 mac=$3 uuid=$4 serial=$5
-    local machine=() card=virtio-net-pci,netdev=n0,mac=$mac,bootindex=1
-    GUEST_CONSOLE=$LAB_DIR/$name/console
-    if [ "$firmware" = bios ]; then
-        machine=(-machine pc)
-    else
-        cp /usr/share/OVMF/OVMF_VARS_4M.fd "$LAB_DIR/$name/vars.fd"
-        card+=,romfile=
+    local dir=$1 firmware=$2 mac=$3 uuid=$4
+    local machine=(-machine pc) rom=
+    if [ "$firmware" != bios ]; then
+        rom=",romfile="
+        cp /usr/share/OVMF/OVMF_VARS_4M.fd "$dir/vars.fd"
         machine=(-machine q35
-            -drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd
-            -drive if=pflash,format=raw,file="$LAB_DIR/$name/vars.fd"
-            -fw_cfg name=opt/org.tianocore/IPv6Support,string=n
-            -fw_cfg name=opt/org.tianocore/IPv6PXESupport,string=n)
-        [ "$firmware" = uefi-pxe ] || machine+=(-fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=n)
+            -drive "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"
+            -drive "if=pflash,format=raw,file=$dir/vars.fd"
+            -fw_cfg "name=opt/org.tianocore/IPv6Support,string=n"
+            -fw_cfg "name=opt/org.tianocore/IPv6PXESupport,string=n")
     fi
-    lab_spawn net timeout --foreground -k 5 "$LAB_TIMEOUT" qemu-system-x86_64 "${machine[@]}" -accel tcg -m 512 -nographic \
-        -monitor none -serial "file:$GUEST_CONSOLE" -no-reboot -boot n \
-        -uuid "$uuid" -smbios type=1,serial="$serial" \
-        -netdev tap,id=n0,ifname=tap0,script=no,downscript=no -device "$card" \
-        > "$LAB_DIR/$name/qemu.log" 2>&1
+    [ "$firmware" != uefi-http ] || # leaves HTTP as the only way
+        machine+=(-fw_cfg "name=opt/org.tianocore/IPv4PXESupport,string=n")
+    : > "$dir/console"
+    lab_spawn net timeout --foreground -k 5 "$LAB_TIMEOUT" qemu-system-x86_64 "${machine[@]}" \
+        -accel tcg -m 512 -uuid "$uuid" -boot n -no-reboot \
+        -nographic -monitor none -serial "file:$dir/console" \
+        -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \
+        -device "virtio-net-pci,netdev=n0,mac=$mac,bootindex=1$rom" > "$dir/qemu.log" 2>&1
+    # shellcheck disable=SC2034 # for the caller
     GUEST_PID=$LAB_PID
 }

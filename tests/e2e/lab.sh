@@ -81,10 +81,11 @@ lab_network() {
     ip -n net link set tap0 master br0 up
 }
 
-# lab_wait_for FILE PATTERN SECONDS: until a line of FILE matches.
+# lab_wait_for SECONDS PATTERN COMMAND...: until a line that COMMAND prints matches.
 lab_wait_for() {
-    local file=$1 pattern=$2 tenths=$(($3 * 10))
-    until grep -qaE -- "$pattern" "$file" 2> /dev/null; do
+    local tenths=$(($1 * 10)) pattern=$2
+    shift 2
+    until "$@" 2> /dev/null | grep -aE -- "$pattern" > /dev/null; do
         [ "$tenths" -gt 0 ] || return 1
         tenths=$((tenths - 1))
         sleep 0.1
@@ -103,32 +104,85 @@ lab_stop() { # lab_stop PID...: and wait until it has ended
 # udhcpd leaves it 0, as Kea and ISC's do. Router advertisements come along in both cases: without
 # them every iPXE waits 15 s longer.
 dhcp_start() {
-    local kind=$1
+    local kind=$1 log=$LAB_DIR/dhcp.log range=()
     DHCP_PIDS=()
-    local range=()
+    : > "$log"
     case $kind in
-    dnsmasq) range=(--dhcp-range=10.0.0.50,10.0.0.99,255.255.255.0,10m --no-ping) ;;
+    dnsmasq) range=("--dhcp-range=10.0.0.50,10.0.0.99,255.255.255.0,10m" --no-ping) ;;
     udhcpd)
+        : > "$LAB_DIR/udhcpd.leases"
         cat > "$LAB_DIR/udhcpd.conf" << END
 start 10.0.0.50
 end 10.0.0.99
+max_leases 50
 interface eth0
 lease_file $LAB_DIR/udhcpd.leases
 pidfile $LAB_DIR/udhcpd.pid
 opt subnet 255.255.255.0
 opt lease 600
 END
-        : > "$LAB_DIR/udhcpd.leases"
-        lab_spawn dhcp "$LAB_CACHE/busybox" udhcpd -f "$LAB_DIR/udhcpd.conf" \
-            > "$LAB_DIR/udhcpd.log" 2>&1
+        lab_spawn dhcp "$LAB_CACHE/busybox" udhcpd -f "$LAB_DIR/udhcpd.conf" >> "$log" 2>&1
         DHCP_PIDS+=("$LAB_PID")
+        lab_wait_for 5 "udhcpd: started" cat "$log" || return 1
         ;;
     esac
-    lab_spawn dhcp dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --port=0 --pid-file \
-        --dhcp-leasefile="$LAB_DIR/dnsmasq.leases" --log-facility=- --log-dhcp \
-        --enable-ra --dhcp-range=fd99::,ra-only,64 "${range[@]}" > "$LAB_DIR/dnsmasq.log" 2>&1
+    lab_spawn dhcp dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --port=0 \
+        --pid-file --dhcp-leasefile="$LAB_DIR/dnsmasq.leases" --log-facility=- --log-dhcp \
+        --enable-ra --dhcp-range=fd99::,ra-only,64 "${range[@]}" >> "$log" 2>&1
     DHCP_PIDS+=("$LAB_PID")
-    lab_wait_for "$LAB_DIR/dnsmasq.log" "router advertisement on eth0|started" 5
+    lab_wait_for 5 "dnsmasq.*: started" cat "$log"
 }
 
 dhcp_stop() { lab_stop "${DHCP_PIDS[@]}"; }
+
+# site_write DIR POLICY: DIR/site.yaml, which serves POLICY and the guest's kernel and initrd under
+# the names that the quickstart's policy has for them.
+site_write() {
+    local dir=$1 policy=$2
+    mkdir -p "$dir/assets"
+    cp "$LAB_CACHE/vmlinuz" "$LAB_CACHE/initrd.img" "$dir/assets/"
+    chmod -R a+rX "$dir"
+    cat > "$dir/site.yaml" << END
+policy: $policy
+http: { listen: ["0.0.0.0:8080"], assets: assets }
+workers: 2
+user: nobody
+END
+}
+
+# boot_server_start SITE: moonboot by SITE/site.yaml; its log is $BOOT_LOG.
+boot_server_start() {
+    BOOT_LOG=$LAB_DIR/moonboot.log
+    : > "$BOOT_LOG"
+    lab_spawn boot "$MOONBOOT" serve -c "$1/site.yaml" >> "$BOOT_LOG" 2>&1
+    BOOT_PID=$LAB_PID
+    BOOT_MARK=0
+    lab_wait_for 10 " ready" cat "$BOOT_LOG"
+}
+
+boot_server_mark() { BOOT_MARK=$(wc -l < "$BOOT_LOG"); }
+
+boot_server_said() { tail -n "+$((BOOT_MARK + 1))" "$BOOT_LOG"; } # since the last mark
+
+# boot_server_reload PATTERN: after SIGHUP moonboot is to log a line that matches.
+boot_server_reload() {
+    boot_server_mark
+    kill -HUP "$BOOT_PID"
+    lab_wait_for 10 "$1" boot_server_said
+}
+
+boot_server_stop() { lab_stop "$BOOT_PID"; }
+
+# capture_start PORT FILE: what passes PORT of the switch, both ways, as pcap.
+capture_start() {
+    lab_spawn net tcpdump -Z root -U -n -i "$1" -w "$2" 2> "$2.log"
+    CAPTURE_PID=$LAB_PID
+    lab_wait_for 5 "listening on" cat "$2.log"
+}
+
+capture_stop() { lab_stop "$CAPTURE_PID"; }
+
+# capture_shows FILE FILTER PATTERN: whether a packet that FILTER picks, in words, matches PATTERN.
+capture_shows() {
+    tcpdump -r "$1" -n -v -A "$2" 2> /dev/null | grep -aE -- "$3" > /dev/null
+}
