@@ -17,8 +17,8 @@ struct dhcp_server_options {
     int boot_fd;                   /* the same for port 4011 */
     const char *const *interfaces; /* names; n_interfaces 0: all but loopback */
     size_t n_interfaces;
-    struct in_addr advertise;      /* 0.0.0.0: the address of the interface asked */
-    uint16_t client_port;          /* where answers to clients without an address go: 68 */
+    struct in_addr advertise; /* 0.0.0.0: the address of the interface asked */
+    uint16_t client_port;     /* where answers to clients without an address go: 68 */
     struct policy *policy;
     struct metrics *metrics;
 };
