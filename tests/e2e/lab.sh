@@ -175,7 +175,7 @@ boot_server_stop() { lab_stop "$BOOT_PID"; }
 
 # capture_start PORT FILE: what passes PORT of the switch, both ways, as pcap.
 capture_start() {
-    lab_spawn net tcpdump -Z root -U -n -i "$1" -w "$2" 2> "$2.log"
+    lab_spawn net tcpdump -Z root -U --immediate-mode -n -i "$1" -w "$2" 2> "$2.log"
     CAPTURE_PID=$LAB_PID
     lab_wait_for 5 "listening on" cat "$2.log"
 }
