@@ -37,22 +37,27 @@ local LOAD = { tries = 5, pause = 5 }
 local FAIL = { tries = 30, pause = 10 }
 local DENIED_PAUSE = 10
 
+local function add(lines, part)
+    if type(part) == "string" then
+        lines[#lines + 1] = part
+        return
+    end
+    for _, each in ipairs(part) do
+        add(lines, each)
+    end
+end
+
+-- A script of lines and lists of lines.
 local function script(...)
     local lines = { "#!ipxe" }
-    for _, part in ipairs { ... } do
-        if type(part) == "table" then
-            for _, line in ipairs(part) do
-                lines[#lines + 1] = line
-            end
-        else
-            lines[#lines + 1] = part
-        end
-    end
+    add(lines, { ... })
     return table.concat(lines, "\n") .. "\n"
 end
 
 local function say(message)
-    return "echo moonboot: " .. text.message(message)
+    local used = {}
+    local tokens = text.tokens(text.message(message), used)
+    return { text.settings(used), "echo moonboot: " .. tokens }
 end
 
 -- Counts a failure in `counter` and goes back to `label` after a pause, or leaves when
@@ -67,8 +72,7 @@ local function again(counter, label, limit, problem)
         "goto " .. label,
         ":leave",
         say(problem .. ": leaving network boot"),
-        LEAVE[1],
-        LEAVE[2],
+        LEAVE,
     }
 end
 
