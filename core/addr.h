@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ADDR_MAC_LEN 6
-#define ADDR_UUID_LEN 16
-#define ADDR_MAC_TEXT 18  /* "52:54:00:12:34:56" and its NUL */
+#define ADDR_MAC_LEN   6
+#define ADDR_UUID_LEN  16
+#define ADDR_MAC_TEXT  18 /* "52:54:00:12:34:56" and its NUL */
 #define ADDR_UUID_TEXT 37 /* "00112233-4455-6677-8899-aabbccddeeff" and its NUL */
 
 /* An IPv4 network; `address` has no bits outside `mask`. Host byte order. */

@@ -25,7 +25,7 @@ struct http_server_options {
     struct policy *policy;
     struct metrics *metrics;
     const struct metrics_board *board; /* for /metrics and /readyz */
-    void (*idle)(void *arg);   /* after http_server_drain: the last connection has closed */
+    void (*idle)(void *arg);           /* after http_server_drain: the last connection has closed */
     void *arg;
 };
 

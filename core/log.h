@@ -27,16 +27,15 @@ bool log_enabled(enum log_level level);
 bool log_level_parse(const char *name, enum log_level *level);
 bool log_format_parse(const char *name, enum log_format *format);
 
-void log_line(enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A line with fields: `message key=value …`, or a JSON object with these keys. */
 void log_event(enum log_level level, const struct log_field *fields, size_t n_fields,
                const char *message);
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warn(...) log_line(LOG_LEVEL_WARN, __VA_ARGS__)
-#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 #endif

@@ -60,11 +60,11 @@ struct metrics {
 
 /* What the whole service shares; a mapping that fork inherits. */
 struct metrics_board {
-    _Atomic uint64_t generation;       /* of the policy that serves; 0: none yet */
-    _Atomic uint64_t reloads;          /* that took effect, the first load included */
+    _Atomic uint64_t generation; /* of the policy that serves; 0: none yet */
+    _Atomic uint64_t reloads;    /* that took effect, the first load included */
     _Atomic uint64_t reloads_refused;
-    _Atomic uint64_t last_refused;     /* 1 when the last reload was refused */
-    _Atomic uint64_t loaded_at;        /* seconds since the epoch */
+    _Atomic uint64_t last_refused; /* 1 when the last reload was refused */
+    _Atomic uint64_t loaded_at;    /* seconds since the epoch */
     _Atomic uint64_t workers_ready;
     _Atomic uint64_t workers_restarted;
     unsigned n_slots;

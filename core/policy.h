@@ -13,8 +13,9 @@ struct metrics;
 struct policy;
 
 struct policy_options {
-    const char *path;     /* policy.lua, relative to `dir` */
     int dir;              /* an open directory: everything a policy reads is beneath it */
+    const char *file;     /* the policy's name in it */
+    const char *display;  /* what messages call the file */
     const char *base_url; /* NULL: "http://<the address asked>:<http_port>" */
     uint16_t http_port;
     unsigned decision_ms; /* of CPU time */
@@ -27,12 +28,14 @@ struct policy_options {
 struct policy *policy_load(const struct policy_options *options, struct problems *problems);
 void policy_free(struct policy *policy);
 
-/* Starts the clock that ends runaway decisions. Once in each process that decides:
- * timers do not survive fork. */
-bool policy_start(struct policy *policy);
+/* A short name for what was loaded: BLAKE2b over all files read, in hexadecimal. */
+#define POLICY_HASH_BYTES 16
+#define POLICY_HASH_TEXT  (2 * POLICY_HASH_BYTES + 1)
+const char *policy_hash(const struct policy *policy);
 
-/* Counts from here on into these (a worker's own slot). */
-void policy_metrics(struct policy *policy, struct metrics *metrics);
+/* Makes this process one that decides: starts the clock that ends runaway decisions
+ * (timers do not survive fork), and counts into `metrics` from here on. */
+bool policy_start(struct policy *policy, struct metrics *metrics);
 
 /* Takes the reply, which it then owns (and frees by reply_free). Never NULL. */
 typedef void policy_done(struct reply *reply, void *arg);

@@ -3,6 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct reply silence = {.kind = REPLY_SILENCE};
+
+struct reply *reply_silence(void)
+{
+    return &silence;
+}
+
 struct reply *reply_alloc(enum reply_kind kind)
 {
     struct reply *reply = calloc(1, sizeof *reply);
@@ -27,7 +34,7 @@ struct reply *reply_error(enum reply_reason reason, const char *message)
 
 void reply_free(struct reply *reply)
 {
-    if (!reply)
+    if (!reply || reply == &silence)
         return;
     switch (reply->kind) {
     case REPLY_SILENCE:

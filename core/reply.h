@@ -33,9 +33,9 @@ struct reply_option {
 };
 
 struct reply_dhcp {
-    char *file;              /* boot file name or URL; NULL: none */
-    struct in_addr server;   /* siaddr; never 0 */
-    char *vendor_class;      /* option 60; NULL: none */
+    char *file;            /* boot file name or URL; NULL: none */
+    struct in_addr server; /* siaddr; never 0 */
+    char *vendor_class;    /* option 60; NULL: none */
     struct reply_option *options;
     size_t n_options;
 };
@@ -67,6 +67,10 @@ struct reply {
         struct reply_error error;
     };
 };
+
+/* The answer that says nothing. Needs no memory, so it is what remains when that is out;
+ * reply_free leaves it alone. */
+struct reply *reply_silence(void);
 
 /* A zeroed reply of that kind; NULL when memory is out. */
 struct reply *reply_alloc(enum reply_kind kind);

@@ -25,24 +25,24 @@ struct request_dhcp {
     enum request_dhcp_message message;
     bool boot_server_port; /* came to port 4011, not 67 */
     bool has_mac;
-    bool has_uuid;         /* option 97 of type 0, and not a filler value */
-    bool has_boot_item;    /* option 43.71 */
+    bool has_uuid;      /* option 97 of type 0, and not a filler value */
+    bool has_boot_item; /* option 43.71 */
     uint8_t mac[ADDR_MAC_LEN];
-    uint8_t uuid[ADDR_UUID_LEN];  /* wire order */
-    int arch;                     /* option 93, the first listed; or REQUEST_NO_ARCH */
-    uint16_t boot_item_type;      /* option 43.71 */
+    uint8_t uuid[ADDR_UUID_LEN]; /* wire order */
+    int arch;                    /* option 93, the first listed; or REQUEST_NO_ARCH */
+    uint16_t boot_item_type;     /* option 43.71 */
     uint16_t boot_item_layer;
-    struct in_addr ciaddr;        /* 0.0.0.0: none */
-    struct in_addr giaddr;        /* 0.0.0.0: not relayed */
-    struct in_addr server_id;     /* option 54; 0.0.0.0: none */
-    struct bytes vendor_class;    /* option 60 */
-    struct bytes user_class;      /* option 77: the first class, raw or RFC 3004 form */
-    struct bytes hostname;        /* option 12 */
-    struct bytes circuit_id;      /* option 82.1 */
-    struct bytes remote_id;       /* option 82.2 */
-    bool is_ipxe;                 /* by option 77, or an option 175 of iPXE's form */
-    struct bytes ipxe;            /* option 175, whole: encapsulated sub-options */
-    uint8_t wanted[32];           /* option 55 as a bitmap: bit N = option N asked for */
+    struct in_addr ciaddr;     /* 0.0.0.0: none */
+    struct in_addr giaddr;     /* 0.0.0.0: not relayed */
+    struct in_addr server_id;  /* option 54; 0.0.0.0: none */
+    struct bytes vendor_class; /* option 60 */
+    struct bytes user_class;   /* option 77: the first class, raw or RFC 3004 form */
+    struct bytes hostname;     /* option 12 */
+    struct bytes circuit_id;   /* option 82.1 */
+    struct bytes remote_id;    /* option 82.2 */
+    bool is_ipxe;              /* by option 77, or an option 175 of iPXE's form */
+    struct bytes ipxe;         /* option 175, whole: encapsulated sub-options */
+    uint8_t wanted[32];        /* option 55 as a bitmap: bit N = option N asked for */
 };
 
 struct request_tftp {
@@ -60,9 +60,9 @@ struct request_http {
 
 struct request {
     enum request_protocol protocol;
-    struct in_addr client;          /* the sender's address; 0.0.0.0: it has none */
-    struct in_addr server;          /* the address of ours that it reached */
-    char interface[IF_NAMESIZE];    /* where it came in; "": not known */
+    struct in_addr client;       /* the sender's address; 0.0.0.0: it has none */
+    struct in_addr server;       /* the address of ours that it reached */
+    char interface[IF_NAMESIZE]; /* where it came in; "": not known */
     union {
         struct request_dhcp dhcp;
         struct request_tftp tftp;

@@ -13,13 +13,13 @@
 struct tftp_server;
 
 struct tftp_server_options {
-    int fd;                      /* from tftp_server_bind */
-    unsigned max_transfers;      /* at once, of this worker */
-    unsigned max_per_client;     /* at once, by address */
-    const struct files *files;   /* outlives the server */
+    int fd;                    /* from tftp_server_bind */
+    unsigned max_transfers;    /* at once, of this worker */
+    unsigned max_per_client;   /* at once, by address */
+    const struct files *files; /* outlives the server */
     struct policy *policy;
     struct metrics *metrics;
-    void (*idle)(void *arg);     /* after tftp_server_drain: the last transfer has ended */
+    void (*idle)(void *arg); /* after tftp_server_drain: the last transfer has ended */
     void *arg;
 };
 

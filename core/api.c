@@ -1,0 +1,43 @@
+#include "api.h"
+
+#include <lauxlib.h>
+#include <lua-cjson.h>
+#include <time.h>
+
+#include "log.h"
+#include "task.h"
+
+/* host.log(level, message) */
+static int api_log(lua_State *L)
+{
+    enum log_level level;
+    const char *name = luaL_checkstring(L, 1);
+    const char *message = luaL_checkstring(L, 2);
+    if (!log_level_parse(name, &level))
+        return luaL_argerror(L, 1, "no such level");
+    log_event(level, NULL, 0, message);
+    return 0;
+}
+
+/* host.clock() -> microseconds of CLOCK_MONOTONIC */
+static int api_clock(lua_State *L)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    lua_pushnumber(L, (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3);
+    return 1;
+}
+
+void api_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"log", api_log}, {"clock", api_clock}, {"guard", task_guard}, {NULL, NULL}};
+    lua_newtable(L);
+    luaL_register(L, NULL, functions);
+    api_address_open(L);
+    api_source_open(L);
+    lua_pushcfunction(L, luaopen_cjson);
+    lua_call(L, 0, 1);
+    lua_setfield(L, -2, "json");
+    lua_setglobal(L, "host");
+}

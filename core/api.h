@@ -1,0 +1,16 @@
+/* C functions that Lua calls: the engine's table `host`, a global that no policy sees.
+ * Each function checks its arguments before it takes anything that a throw would leak. */
+#ifndef MOONBOOT_API_H
+#define MOONBOOT_API_H
+
+#include <lua.h>
+
+/* Makes `host` in the state's globals. */
+void api_open(lua_State *L);
+
+/* The parts, each adding functions to the table on top of the stack. */
+void api_address_open(lua_State *L); /* mac uuid ip subnet */
+void api_source_open(lua_State *L);  /* read load names where */
+void api_cli_open(lua_State *L);     /* host.cli: for the command line only */
+
+#endif

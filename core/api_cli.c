@@ -1,0 +1,105 @@
+#include <dirent.h>
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "files.h"
+
+#define FIND_DEPTH 32
+
+/* host.cli.opendir(path) -> handle | nil, message. Open until the program ends. */
+static int api_opendir(lua_State *L)
+{
+    int fd = files_root_open(luaL_checkstring(L, 1));
+    if (fd < 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, strerror(-fd));
+        return 2;
+    }
+    lua_pushinteger(L, fd);
+    return 1;
+}
+
+/* Adds the regular files at and below `path` to the table on top; a message when the
+ * path itself cannot be read. Hidden directories and links to directories are left out. */
+static const char *find(lua_State *L, const char *path, int depth)
+{
+    struct stat st;
+    if ((depth ? lstat(path, &st) : stat(path, &st)) < 0)
+        return depth ? NULL : strerror(errno);
+    if (S_ISREG(st.st_mode)) {
+        lua_pushstring(L, path);
+        lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+    }
+    if (!S_ISDIR(st.st_mode) || depth > FIND_DEPTH)
+        return NULL;
+    struct dirent **entries;
+    int n = scandir(path, &entries, NULL, alphasort);
+    if (n < 0)
+        return depth ? NULL : strerror(errno);
+    for (int i = 0; i < n; i++) {
+        char *child = NULL;
+        if (entries[i]->d_name[0] != '.' &&
+            asprintf(&child, "%s%s%s", strcmp(path, ".") ? path : "", strcmp(path, ".") ? "/" : "",
+                     entries[i]->d_name) >= 0) {
+            find(L, child, depth + 1);
+            free(child);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return NULL;
+}
+
+/* host.cli.find(path) -> list of files, sorted by directory | nil, message */
+static int api_find(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    lua_newtable(L);
+    const char *error = find(L, path, 0);
+    if (!error)
+        return 1;
+    lua_pushnil(L);
+    lua_pushstring(L, error);
+    return 2;
+}
+
+static int write_to(lua_State *L, FILE *out)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    if (fwrite(text, 1, len, out) != len || fflush(out) != 0)
+        return luaL_error(L, "cannot write: %s", strerror(errno));
+    return 0;
+}
+
+/* host.cli.write(text): to standard output; throws when that fails (a full disk) */
+static int api_write(lua_State *L)
+{
+    return write_to(L, stdout);
+}
+
+/* host.cli.warn(text): to standard error */
+static int api_warn(lua_State *L)
+{
+    return write_to(L, stderr);
+}
+
+void api_cli_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"opendir", api_opendir},
+                                         {"find", api_find},
+                                         {"write", api_write},
+                                         {"warn", api_warn},
+                                         {NULL, NULL}};
+    lua_newtable(L);
+    luaL_register(L, NULL, functions);
+    lua_pushboolean(L, isatty(STDOUT_FILENO));
+    lua_setfield(L, -2, "tty");
+    lua_setfield(L, -2, "cli");
+}

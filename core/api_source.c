@@ -1,0 +1,175 @@
+#include <errno.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "files.h"
+#include "vm.h"
+
+#define SOURCE_MAX (64u << 20)
+
+/* The whole of a regular file; NULL and errno. */
+static char *read_whole(int fd, size_t *len)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return NULL;
+    if (!S_ISREG(st.st_mode) || st.st_size > SOURCE_MAX) {
+        errno = S_ISREG(st.st_mode) ? EFBIG : EISDIR;
+        return NULL;
+    }
+    char *text = malloc((size_t)st.st_size + 1);
+    size_t n = 0;
+    while (text && n < (size_t)st.st_size) {
+        ssize_t got = read(fd, text + n, (size_t)st.st_size - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            free(text);
+            return NULL;
+        }
+        if (got == 0)
+            break;
+        n += (size_t)got;
+    }
+    *len = n;
+    return text;
+}
+
+/* host.read(dir, path) -> text | nil, message */
+static int api_read(lua_State *L)
+{
+    int dir = (int)luaL_checkinteger(L, 1);
+    const char *path = luaL_checkstring(L, 2);
+    size_t len = 0;
+    int fd = files_open_beneath(dir, path);
+    char *text = fd < 0 ? NULL : read_whole(fd, &len);
+    int error = fd < 0 ? -fd : errno;
+    if (fd >= 0)
+        close(fd);
+    if (!text) {
+        lua_pushnil(L);
+        lua_pushstring(L, error == EXDEV ? "the name leads out of the policy's directory"
+                                         : strerror(error));
+        return 2;
+    }
+    /* Lua may run out of memory here and throw: the text then is lost, once, at a load
+     * that fails. */
+    lua_pushlstring(L, text, len);
+    free(text);
+    return 1;
+}
+
+/* host.load(text, chunk, env) -> function | nil, message. Text only: bytecode can do
+ * anything. */
+static int api_load(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    const char *chunk = luaL_checkstring(L, 2);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    if (luaL_loadbufferx(L, text, len, chunk, "t") != 0) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    lua_pushvalue(L, 3);
+    lua_setfenv(L, -2);
+    return 1;
+}
+
+/* A second state, which has the compiler's library and never runs what it reads. */
+static lua_State *names_state(void)
+{
+    lua_State *S = luaL_newstate();
+    if (!S)
+        return NULL;
+    luaL_openlibs(S);
+    lua_getglobal(S, "require");
+    lua_pushliteral(S, "jit.util");
+    if (lua_pcall(S, 1, 1, 0) != 0) {
+        lua_close(S);
+        return NULL;
+    }
+    lua_setglobal(S, "util");
+    return S;
+}
+
+static int run_names(lua_State *S)
+{
+    const char *const *args = lua_touserdata(S, 1);
+    const size_t *len = lua_touserdata(S, 2);
+    lua_settop(S, 0);
+    vm_load_module(S, "names");
+    lua_call(S, 0, 1);
+    lua_pushlstring(S, args[0], *len);
+    lua_pushstring(S, args[1]);
+    lua_call(S, 2, 2);
+    return 2;
+}
+
+/* host.names(text, chunk) -> list of { name, line, set, field } | nil, message */
+static int api_names(lua_State *L)
+{
+    size_t len;
+    const char *args[2] = {luaL_checklstring(L, 1, &len), luaL_checkstring(L, 2)};
+    lua_State *S = names_state();
+    if (!S)
+        return luaL_error(L, "no memory for reading %s", args[1]);
+    lua_pushcfunction(S, run_names);
+    lua_pushlightuserdata(S, args);
+    lua_pushlightuserdata(S, &len);
+    if (lua_pcall(S, 2, 2, 0) != 0 || lua_isnil(S, 1)) {
+        lua_pushnil(L);
+        lua_pushstring(L, lua_tostring(S, -1));
+        lua_close(S);
+        return 2;
+    }
+    size_t n = lua_objlen(S, 1);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 1; i <= n; i++) {
+        static const char *const keys[] = {"name", "line", "set", "field", NULL};
+        lua_rawgeti(S, 1, (int)i);
+        lua_createtable(L, 0, 4);
+        for (const char *const *key = keys; *key; key++) {
+            lua_getfield(S, -1, *key);
+            if (lua_isboolean(S, -1))
+                lua_pushboolean(L, lua_toboolean(S, -1));
+            else if (lua_type(S, -1) == LUA_TNUMBER)
+                lua_pushnumber(L, lua_tonumber(S, -1));
+            else
+                lua_pushstring(L, lua_tostring(S, -1));
+            lua_setfield(L, -2, *key);
+            lua_pop(S, 1);
+        }
+        lua_rawseti(L, -2, (int)i);
+        lua_pop(S, 1);
+    }
+    lua_close(S);
+    return 1;
+}
+
+/* host.where(level) -> source, line; level 1 is the function that calls host.where. */
+static int api_where(lua_State *L)
+{
+    lua_Debug ar;
+    if (!lua_getstack(L, (int)luaL_checkinteger(L, 1), &ar) || !lua_getinfo(L, "Sl", &ar))
+        return 0;
+    lua_pushstring(L, ar.source + (*ar.source == '@' || *ar.source == '='));
+    lua_pushinteger(L, ar.currentline);
+    return 2;
+}
+
+void api_source_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"read", api_read},
+                                         {"load", api_load},
+                                         {"names", api_names},
+                                         {"where", api_where},
+                                         {NULL, NULL}};
+    luaL_register(L, NULL, functions);
+}

@@ -1,0 +1,423 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#include "addr.h"
+
+#define WORKERS_MAX 64
+
+struct reading {
+    const char *path;
+    yaml_document_t document;
+    struct problems *problems;
+};
+
+/* Reads a node into its place in struct config; `arg` is the key's own limits or names. */
+struct key;
+typedef void read_node(struct reading *r, const struct key *key, yaml_node_t *node, void *place);
+
+struct key {
+    const char *name;
+    read_node *read;
+    size_t offset;
+    unsigned min, max;
+    const struct key *children;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+complain(struct reading *r, const yaml_node_t *node, const char *format, ...)
+{
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    problems_add(r->problems, "%s:%zu:%zu: %s", r->path, node->start_mark.line + 1,
+                 node->start_mark.column + 1, message);
+}
+
+/* The node's text when it is a scalar; else NULL. YAML strings may hold any bytes, ours
+ * no NUL. */
+static const char *scalar(const yaml_node_t *node)
+{
+    if (node->type != YAML_SCALAR_NODE)
+        return NULL;
+    const char *text = (const char *)node->data.scalar.value;
+    return strlen(text) == node->data.scalar.length ? text : NULL;
+}
+
+static const char *found(const yaml_node_t *node)
+{
+    if (node->type == YAML_SEQUENCE_NODE)
+        return "a list";
+    if (node->type == YAML_MAPPING_NODE)
+        return "a mapping";
+    const char *text = scalar(node);
+    return !text ? "a string with a NUL byte" : *text ? text : "nothing";
+}
+
+static void expected(struct reading *r, const struct key *key, const yaml_node_t *node,
+                     const char *what)
+{
+    complain(r, node, "`%s` is %s, expected %s", key->name, found(node), what);
+}
+
+/* --- kinds of values ---------------------------------------------------------------- */
+
+static void read_string(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    const char *text = scalar(node);
+    if (!text || !*text) {
+        expected(r, key, node, "a string");
+        return;
+    }
+    char **string = place;
+    free(*string);
+    *string = strdup(text);
+    if (!*string)
+        complain(r, node, "no memory for `%s`", key->name);
+}
+
+static void read_bool(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    const char *text = scalar(node);
+    bool yes = text && (!strcmp(text, "true") || !strcmp(text, "yes") || !strcmp(text, "on"));
+    bool no = text && (!strcmp(text, "false") || !strcmp(text, "no") || !strcmp(text, "off"));
+    if (!yes && !no)
+        expected(r, key, node, "true or false");
+    *(bool *)place = yes;
+}
+
+static bool number_in(const char *text, unsigned min, unsigned max, unsigned *number)
+{
+    char *end;
+    if (!text || *text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    *number = (unsigned)value;
+    return !errno && *end == '\0' && value >= min && value <= max;
+}
+
+static void read_number(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    char range[64];
+    snprintf(range, sizeof range, "a number from %u to %u", key->min, key->max);
+    if (!number_in(scalar(node), key->min, key->max, place))
+        expected(r, key, node, range);
+}
+
+static void read_port(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    unsigned port = 0;
+    if (!number_in(scalar(node), 1, 65535, &port))
+        expected(r, key, node, "a port number from 1 to 65535");
+    *(uint16_t *)place = (uint16_t)port;
+}
+
+static void read_workers(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    const char *text = scalar(node);
+    if (text && !strcmp(text, "auto"))
+        return; /* the default */
+    if (!number_in(text, 1, WORKERS_MAX, place))
+        expected(r, key, node, "auto, or a number from 1 to 64");
+}
+
+static void read_ip(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    const char *text = scalar(node);
+    if (!text || inet_pton(AF_INET, text, place) != 1)
+        expected(r, key, node, "an IPv4 address");
+}
+
+static void read_backend(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    const char *text = scalar(node);
+    if (text && !strcmp(text, "builtin"))
+        *(enum config_tftp_backend *)place = CONFIG_TFTP_BUILTIN;
+    else if (text && !strcmp(text, "off"))
+        *(enum config_tftp_backend *)place = CONFIG_TFTP_OFF;
+    else
+        expected(r, key, node, "builtin or off");
+}
+
+static void read_level(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    const char *text = scalar(node);
+    if (!text || !log_level_parse(text, place))
+        expected(r, key, node, "error, warn, info or debug");
+}
+
+static void read_format(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    const char *text = scalar(node);
+    if (!text || !log_format_parse(text, place))
+        expected(r, key, node, "text or json");
+}
+
+/* The items of a list, or the value alone as a list of one. */
+static yaml_node_t *item(struct reading *r, yaml_node_t *node, size_t i)
+{
+    if (node->type != YAML_SEQUENCE_NODE)
+        return i == 0 ? node : NULL;
+    yaml_node_item_t *at = node->data.sequence.items.start + i;
+    return at < node->data.sequence.items.top ? yaml_document_get_node(&r->document, *at) : NULL;
+}
+
+static void read_interfaces(struct reading *r, const struct key *key, yaml_node_t *node,
+                            void *place)
+{
+    struct config *config = place;
+    for (size_t i = 0; item(r, node, i); i++) {
+        char **list = realloc(config->interfaces, (i + 1) * sizeof *list);
+        if (!list) {
+            complain(r, node, "no memory for `%s`", key->name);
+            return;
+        }
+        config->interfaces = list;
+        list[i] = NULL;
+        config->n_interfaces = i + 1;
+        read_string(r, key, item(r, node, i), &list[i]);
+        if (list[i] && strlen(list[i]) >= IF_NAMESIZE)
+            expected(r, key, item(r, node, i), "the name of a network interface");
+    }
+}
+
+static void read_listen(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    struct config *config = place;
+    for (size_t i = 0; item(r, node, i); i++) {
+        struct sockaddr_in *list = realloc(config->http.listen, (i + 1) * sizeof *list);
+        if (!list) {
+            complain(r, node, "no memory for `%s`", key->name);
+            return;
+        }
+        config->http.listen = list;
+        config->http.n_listen = i + 1;
+        const char *text = scalar(item(r, node, i));
+        if (!text || !addr_listen_parse(text, &list[i]))
+            expected(r, key, item(r, node, i), "ADDRESS:PORT, such as \"0.0.0.0:8080\"");
+    }
+}
+
+/* --- the shape of the file ----------------------------------------------------------- */
+
+static read_node read_mapping;
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct key dhcp_keys[] = {
+    {"enabled", read_bool, AT(dhcp.enabled), 0, 0, NULL},
+    {"port", read_port, AT(dhcp.port), 0, 0, NULL},
+    {"boot_port", read_port, AT(dhcp.boot_port), 0, 0, NULL},
+    {0},
+};
+static const struct key tftp_keys[] = {
+    {"backend", read_backend, AT(tftp.backend), 0, 0, NULL},
+    {"port", read_port, AT(tftp.port), 0, 0, NULL},
+    {"root", read_string, AT(tftp.root), 0, 0, NULL},
+    {"transfers", read_number, AT(tftp.transfers), 1, 100000, NULL},
+    {"transfers_per_client", read_number, AT(tftp.transfers_per_client), 1, 1000, NULL},
+    {0},
+};
+static const struct key http_keys[] = {
+    {"listen", read_listen, 0, 0, 0, NULL},
+    {"assets", read_string, AT(http.assets), 0, 0, NULL},
+    {0},
+};
+static const struct key log_keys[] = {
+    {"level", read_level, AT(log.level), 0, 0, NULL},
+    {"format", read_format, AT(log.format), 0, 0, NULL},
+    {0},
+};
+static const struct key limits_keys[] = {
+    {"decision_ms", read_number, AT(limits.decision_ms), 5, 60000, NULL},
+    {"memory_mb", read_number, AT(limits.memory_mb), 8, 65536, NULL},
+    {"request_kb", read_number, AT(limits.request_kb), 4, 65536, NULL},
+    {"connections", read_number, AT(limits.connections), 1, 1000000, NULL},
+    {0},
+};
+static const struct key site_keys[] = {
+    {"policy", read_string, AT(policy), 0, 0, NULL},
+    {"interfaces", read_interfaces, 0, 0, 0, NULL},
+    {"advertise", read_ip, AT(advertise), 0, 0, NULL},
+    {"dhcp", read_mapping, 0, 0, 0, dhcp_keys},
+    {"tftp", read_mapping, 0, 0, 0, tftp_keys},
+    {"http", read_mapping, 0, 0, 0, http_keys},
+    {"workers", read_workers, AT(workers), 0, 0, NULL},
+    {"user", read_string, AT(user), 0, 0, NULL},
+    {"log", read_mapping, 0, 0, 0, log_keys},
+    {"limits", read_mapping, 0, 0, 0, limits_keys},
+    {0},
+};
+
+static const struct key *find_key(struct reading *r, const struct key *keys, yaml_node_t *node)
+{
+    const char *names[32] = {NULL};
+    const char *name = scalar(node);
+    for (size_t i = 0; keys[i].name; i++) {
+        names[i] = keys[i].name;
+        if (name && !strcmp(name, keys[i].name))
+            return &keys[i];
+    }
+    const char *nearest = name ? problems_nearest(name, names) : NULL;
+    if (nearest) {
+        complain(r, node, "unknown key `%s`: did you mean `%s`?", found(node), nearest);
+        return NULL;
+    }
+    char all[256] = "";
+    for (size_t i = 0, n = 0; names[i] && n < sizeof all; i++)
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", names[i]);
+    complain(r, node, "unknown key `%s`, expected one of: %s", found(node), all);
+    return NULL;
+}
+
+/* `place` is the struct config, whatever the depth: offsets count from its start. */
+static void read_mapping(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    bool seen[32] = {false};
+    if (node->type != YAML_MAPPING_NODE) {
+        expected(r, key, node, "a mapping of keys to values");
+        return;
+    }
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *name = yaml_document_get_node(&r->document, pair->key);
+        yaml_node_t *value = yaml_document_get_node(&r->document, pair->value);
+        const struct key *child = find_key(r, key->children, name);
+        if (!child)
+            continue;
+        if (seen[child - key->children])
+            complain(r, name, "`%s` stands here twice", child->name);
+        seen[child - key->children] = true;
+        child->read(r, child, value, (char *)place + child->offset);
+    }
+}
+
+/* --- the whole ------------------------------------------------------------------------ */
+
+static bool set_defaults(struct config *config, const char *path)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    config->dhcp.enabled = true;
+    config->dhcp.port = 67;
+    config->dhcp.boot_port = 4011;
+    config->tftp.backend = CONFIG_TFTP_BUILTIN;
+    config->tftp.port = 69;
+    config->tftp.transfers = 2000;
+    config->tftp.transfers_per_client = 32;
+    config->workers = cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)cores;
+    config->log.level = LOG_LEVEL_INFO;
+    config->limits.decision_ms = 250;
+    config->limits.memory_mb = 256;
+    config->limits.request_kb = 64;
+    config->limits.connections = 10000;
+    config->user = strdup("moonboot");
+    config->path = strdup(path);
+    config->http.listen = calloc(1, sizeof *config->http.listen);
+    if (!config->user || !config->path || !config->http.listen)
+        return false;
+    config->http.n_listen = 1;
+    return addr_listen_parse("0.0.0.0:8080", config->http.listen);
+}
+
+static void read_site(struct reading *r, struct config *config)
+{
+    static const struct key site = {"site.yaml", read_mapping, 0, 0, 0, site_keys};
+    yaml_node_t *root = yaml_document_get_root_node(&r->document);
+    if (!root) {
+        problems_add(r->problems, "%s:1:1: the file is empty, expected at least `policy: FILE`",
+                     r->path);
+        return;
+    }
+    read_mapping(r, &site, root, config);
+    if (root->type != YAML_MAPPING_NODE)
+        return;
+    if (!config->policy)
+        complain(r, root, "`policy` is missing: the policy file to serve by");
+    if (config->http.n_listen == 0)
+        complain(r, root, "`listen` is an empty list, expected at least one ADDRESS:PORT");
+}
+
+static bool parse(FILE *file, struct reading *r)
+{
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser))
+        return false;
+    yaml_parser_set_input_file(&parser, file);
+    bool good = yaml_parser_load(&parser, &r->document);
+    if (!good && parser.error == YAML_READER_ERROR)
+        problems_add(r->problems, "%s:1:1: %s", r->path, parser.problem);
+    else if (!good)
+        problems_add(r->problems, "%s:%zu:%zu: %s", r->path, parser.problem_mark.line + 1,
+                     parser.problem_mark.column + 1,
+                     parser.problem ? parser.problem : "no memory to read it");
+    yaml_parser_delete(&parser);
+    return good;
+}
+
+struct config *config_load(const char *path, struct problems *problems)
+{
+    struct reading r = {.path = path, .problems = problems};
+    size_t before = problems->n;
+    struct config *config = calloc(1, sizeof *config);
+    FILE *file = NULL;
+    if (!config || !set_defaults(config, path)) {
+        problems_add(problems, "%s: no memory to read it", path);
+        goto fail;
+    }
+    file = fopen(path, "re");
+    if (!file) {
+        problems_add(problems, "%s: %s", path, strerror(errno));
+        goto fail;
+    }
+    if (!parse(file, &r))
+        goto fail;
+    read_site(&r, config);
+    yaml_document_delete(&r.document);
+    if (problems->n != before)
+        goto fail;
+    fclose(file);
+    return config;
+fail:
+    if (file)
+        fclose(file);
+    config_free(config);
+    return NULL;
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    for (size_t i = 0; i < config->n_interfaces; i++)
+        free(config->interfaces[i]);
+    free(config->interfaces);
+    free(config->path);
+    free(config->policy);
+    free(config->tftp.root);
+    free(config->http.listen);
+    free(config->http.assets);
+    free(config->user);
+    free(config);
+}
+
+char *config_path(const struct config *config, const char *name)
+{
+    const char *slash = strrchr(config->path, '/');
+    char *path = NULL;
+    if (*name == '/' || !slash)
+        return strdup(name);
+    if (asprintf(&path, "%.*s/%s", (int)(slash - config->path), config->path, name) < 0)
+        return NULL;
+    return path;
+}

@@ -1,0 +1,60 @@
+/* site.yaml: read by libyaml, checked whole, every problem reported at once with
+ * `file:line:column`, what was found and what was expected. */
+#ifndef MOONBOOT_CONFIG_H
+#define MOONBOOT_CONFIG_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "problems.h"
+
+enum config_tftp_backend { CONFIG_TFTP_BUILTIN, CONFIG_TFTP_OFF };
+
+struct config {
+    char *path;   /* of site.yaml itself */
+    char *policy; /* as the file says; relative names start at site.yaml's directory */
+    char **interfaces;
+    size_t n_interfaces;      /* 0: every interface that is up, loopback apart */
+    struct in_addr advertise; /* 0.0.0.0: the address of the interface asked */
+    struct {
+        bool enabled;
+        uint16_t port;
+        uint16_t boot_port;
+    } dhcp;
+    struct {
+        enum config_tftp_backend backend;
+        uint16_t port;
+        char *root; /* NULL: nothing but iPXE's programs and rendered files */
+        unsigned transfers;
+        unsigned transfers_per_client;
+    } tftp;
+    struct {
+        struct sockaddr_in *listen;
+        size_t n_listen;
+        char *assets; /* NULL: none */
+    } http;
+    unsigned workers; /* resolved: never 0 */
+    char *user;       /* whom workers run as when the service is started as root */
+    struct {
+        enum log_level level;
+        enum log_format format;
+    } log;
+    struct {
+        unsigned decision_ms;
+        unsigned memory_mb;
+        unsigned request_kb;
+        unsigned connections;
+    } limits;
+};
+
+/* NULL after adding everything that is wrong to `problems`. */
+struct config *config_load(const char *path, struct problems *problems);
+void config_free(struct config *config);
+
+/* `name` as seen from site.yaml's directory: a new string; NULL when memory is out. */
+char *config_path(const struct config *config, const char *name);
+
+#endif

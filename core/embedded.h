@@ -1,0 +1,14 @@
+/* The Lua half, carried inside the program (tests/embed.sh writes the table). */
+#ifndef MOONBOOT_EMBEDDED_H
+#define MOONBOOT_EMBEDDED_H
+
+struct embedded {
+    const char *name; /* as `require` takes it: "engine", "render.ipxe" */
+    const char *start;
+    const char *end;
+};
+
+/* Ends with an entry whose name is NULL. */
+extern const struct embedded embedded[];
+
+#endif

@@ -1,0 +1,129 @@
+#include "generation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "nursery.h"
+
+/* A directory that site.yaml names; -1 when it names none. */
+static int open_root(const struct config *config, const char *key, const char *name,
+                     struct problems *problems)
+{
+    if (!name)
+        return -1;
+    char *path = config_path(config, name);
+    int fd = path ? files_root_open(path) : -ENOMEM;
+    if (fd < 0)
+        problems_add(problems, "%s: `%s: %s`: %s", config->path, key, name, strerror(-fd));
+    free(path);
+    return fd < 0 ? -1 : fd;
+}
+
+/* Splits the policy's path into an open directory and a name in it. */
+static bool open_policy(struct generation *g, struct problems *problems)
+{
+    g->policy_path = config_path(g->config, g->config->policy);
+    char *copy = g->policy_path ? strdup(g->policy_path) : NULL;
+    char *base = g->policy_path ? strdup(g->policy_path) : NULL;
+    g->policy_file = base ? strdup(basename(base)) : NULL;
+    g->policy_dir = copy ? files_root_open(dirname(copy)) : -ENOMEM;
+    free(copy);
+    free(base);
+    if (g->policy_dir >= 0 && g->policy_file)
+        return true;
+    problems_add(problems, "%s: `policy: %s`: %s", g->config->path, g->config->policy,
+                 strerror(g->policy_dir < 0 ? -g->policy_dir : ENOMEM));
+    return false;
+}
+
+struct generation *generation_open(const char *site, const struct generation *previous,
+                                   struct problems *problems)
+{
+    struct generation *g = calloc(1, sizeof *g);
+    size_t before = problems->n;
+    if (!g) {
+        problems_add(problems, "%s: no memory", site);
+        return NULL;
+    }
+    g->policy_dir = g->commands = g->files.ipxe = -1;
+    g->files.roots[REPLY_ROOT_TFTP] = g->files.roots[REPLY_ROOT_ASSETS] = -1;
+    g->config = config_load(site, problems);
+    if (!g->config)
+        goto fail;
+    if (previous && previous->config->workers != g->config->workers) {
+        log_warn("%s: `workers` takes effect at a restart; %u go on", site,
+                 previous->config->workers);
+        g->config->workers = previous->config->workers;
+    }
+    open_policy(g, problems);
+    g->files.roots[REPLY_ROOT_TFTP] = open_root(g->config, "root", g->config->tftp.root, problems);
+    g->files.roots[REPLY_ROOT_ASSETS] =
+        open_root(g->config, "assets", g->config->http.assets, problems);
+    g->files.ipxe = files_ipxe_open();
+    g->sockets = sockets_open(g->config, previous ? previous->sockets : NULL,
+                              previous ? previous->config : NULL, problems);
+    if (g->sockets && problems->n == before)
+        return g;
+fail:
+    generation_close(g);
+    return NULL;
+}
+
+int generation_start(struct generation *g, struct generation *previous, const int *unwanted,
+                     size_t n)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid < 0) {
+        int error = errno;
+        close(pair[0]);
+        close(pair[1]);
+        return -error;
+    }
+    if (pid == 0) {
+        close(pair[0]);
+        for (size_t i = 0; i < n; i++)
+            close(unwanted[i]);
+        generation_close(previous);
+        nursery_run(g, pair[1]);
+    }
+    close(pair[1]);
+    g->commands = pair[0];
+    g->nursery = pid;
+    return 0;
+}
+
+int generation_spawn(const struct generation *g, unsigned slot)
+{
+    return send(g->commands, &slot, sizeof slot, MSG_NOSIGNAL) == (ssize_t)sizeof slot ? 0 : -errno;
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void generation_close(struct generation *g)
+{
+    if (!g)
+        return;
+    close_fd(g->commands);
+    close_fd(g->policy_dir);
+    close_fd(g->files.roots[REPLY_ROOT_TFTP]);
+    close_fd(g->files.roots[REPLY_ROOT_ASSETS]);
+    close_fd(g->files.ipxe);
+    sockets_close(g->sockets);
+    config_free(g->config);
+    free(g->policy_file);
+    free(g->policy_path);
+    free(g);
+}

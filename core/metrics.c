@@ -1,0 +1,78 @@
+#include "metrics.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static const struct {
+    const char *name;
+    const char *help; /* NULL: of the same family as the one before */
+} counters[] = {
+#define X(name, prometheus, help) {prometheus, help},
+    METRICS_COUNTERS(X)
+#undef X
+};
+
+struct metrics_board *metrics_board_alloc(void)
+{
+    struct metrics_board *board =
+        mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return board == MAP_FAILED ? NULL : board;
+}
+
+void metrics_board_free(struct metrics_board *board)
+{
+    if (board)
+        munmap(board, sizeof *board);
+}
+
+static uint64_t sum(const struct metrics_board *board, size_t counter)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < METRICS_MAX_WORKERS; i++)
+        total += atomic_load_explicit(&board->slots[i].counters[counter], memory_order_relaxed);
+    return total;
+}
+
+static void print_family(FILE *out, const char *name, const char *help, const char *type)
+{
+    int len = (int)strcspn(name, "{");
+    fprintf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", len, name, help, len, name, type);
+}
+
+static void print_one(FILE *out, const char *name, const char *help, const char *type,
+                      uint64_t value)
+{
+    print_family(out, name, help, type);
+    fprintf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+char *metrics_text(const struct metrics_board *board, size_t *len)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, len);
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < METRICS_N_COUNTERS; i++) {
+        if (counters[i].help)
+            print_family(out, counters[i].name, counters[i].help, "counter");
+        fprintf(out, "%s %llu\n", counters[i].name, (unsigned long long)sum(board, i));
+    }
+    print_one(out, "moonboot_generation", "The policy generation that serves.", "gauge",
+              board->generation);
+    print_one(out, "moonboot_loaded_timestamp_seconds", "When that generation took over.", "gauge",
+              board->loaded_at);
+    print_one(out, "moonboot_reloads_total", "Loads that took effect, the first included.",
+              "counter", board->reloads);
+    print_one(out, "moonboot_reloads_refused_total", "Loads that were refused.", "counter",
+              board->reloads_refused);
+    print_one(out, "moonboot_last_reload_refused",
+              "1 when the last reload was refused and an older policy serves.", "gauge",
+              board->last_refused);
+    print_one(out, "moonboot_workers", "Workers that serve.", "gauge", board->workers_ready);
+    print_one(out, "moonboot_workers_restarted_total", "Workers that ended and were replaced.",
+              "counter", board->workers_restarted);
+    print_family(out, "moonboot_build_info", "The version, as a label.", "gauge");
+    fprintf(out, "moonboot_build_info{version=\"%s\"} 1\n", MOONBOOT_VERSION);
+    return fclose(out) == 0 ? text : NULL;
+}

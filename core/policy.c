@@ -1,0 +1,297 @@
+#include "policy.h"
+
+#include <arpa/inet.h>
+#include <lauxlib.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bridge.h"
+#include "log.h"
+#include "metrics.h"
+#include "task.h"
+#include "vm.h"
+
+#define URL_MAX   256
+#define ERROR_MAX 1024
+#define WORD_MAX  256
+#define MEGABYTE  ((size_t)1 << 20)
+
+struct policy {
+    struct vm *vm;
+    struct metrics *metrics;
+    char *base_url; /* NULL: from the address that was asked */
+    uint16_t http_port;
+    int handle; /* registry references: engine.handle, and the loaded policy */
+    int loaded;
+    char hash[POLICY_HASH_TEXT];
+};
+
+/* --- loading ------------------------------------------------------------------------ */
+
+struct loading {
+    struct policy *policy;
+    const struct policy_options *options;
+    struct problems *problems;
+};
+
+static void set_field(lua_State *L, const char *key, const char *value)
+{
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void add_problems(lua_State *L, int list, struct problems *problems)
+{
+    size_t n = lua_istable(L, list) ? lua_objlen(L, list) : 0;
+    for (size_t i = 1; i <= n; i++) {
+        lua_rawgeti(L, list, (int)i);
+        const char *line = lua_tostring(L, -1);
+        problems_add(problems, "%s", line ? line : "?");
+        lua_pop(L, 1);
+    }
+    if (n == 0)
+        problems_add(problems, "the policy did not load, and nothing says why");
+}
+
+/* What was read, as one short name: BLAKE2b over names and texts in the order read. */
+static void hash_files(lua_State *L, int policy, char out[POLICY_HASH_TEXT])
+{
+    crypto_generichash_state state;
+    unsigned char hash[POLICY_HASH_BYTES];
+    crypto_generichash_init(&state, NULL, 0, sizeof hash);
+    lua_getfield(L, policy, "files");
+    for (size_t i = 1; lua_istable(L, -1) && i <= lua_objlen(L, -1); i++) {
+        lua_rawgeti(L, -1, (int)i);
+        for (const char *const *key = (const char *const[]){"name", "text", NULL}; *key; key++) {
+            size_t len = 0;
+            lua_getfield(L, -1, *key);
+            const char *text = lua_tolstring(L, -1, &len);
+            uint64_t framed = len;
+            crypto_generichash_update(&state, (unsigned char *)&framed, sizeof framed);
+            crypto_generichash_update(&state, (const unsigned char *)text, len);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    crypto_generichash_final(&state, hash, sizeof hash);
+    sodium_bin2hex(out, POLICY_HASH_TEXT, hash, sizeof hash);
+}
+
+/* Protected. Argument: struct loading. */
+static int load(lua_State *L)
+{
+    struct loading *loading = lua_touserdata(L, 1);
+    struct policy *policy = loading->policy;
+    vm_require(L, "engine");
+    int engine = lua_gettop(L);
+    lua_getfield(L, engine, "load");
+    lua_newtable(L);
+    lua_pushinteger(L, loading->options->dir);
+    lua_setfield(L, -2, "dir");
+    set_field(L, "file", loading->options->file);
+    set_field(L, "display", loading->options->display);
+    lua_call(L, 1, 2);
+    if (!lua_istable(L, -2)) {
+        add_problems(L, lua_gettop(L), loading->problems);
+        return 0;
+    }
+    hash_files(L, lua_gettop(L) - 1, policy->hash);
+    lua_pop(L, 1);
+    policy->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_getfield(L, engine, "handle");
+    policy->handle = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+struct policy *policy_load(const struct policy_options *options, struct problems *problems)
+{
+    struct policy *policy = calloc(1, sizeof *policy);
+    struct vm_options vm = {.memory = options->memory_mb * MEGABYTE,
+                            .decision_ms = options->decision_ms};
+    if (!policy || sodium_init() < 0 || !(policy->vm = vm_alloc(&vm)))
+        goto out_of_memory;
+    policy->handle = LUA_NOREF;
+    policy->metrics = options->metrics;
+    policy->http_port = options->http_port;
+    if (options->base_url && !(policy->base_url = strdup(options->base_url)))
+        goto out_of_memory;
+    lua_State *L = vm_state(policy->vm);
+    struct loading loading = {policy, options, problems};
+    lua_pushcfunction(L, load);
+    lua_pushlightuserdata(L, &loading);
+    if (!task_load(L, 1, 0)) {
+        problems_add(problems, "%s: %s", options->display, lua_tostring(L, -1));
+        goto fail;
+    }
+    if (policy->handle == LUA_NOREF)
+        goto fail;
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    return policy;
+out_of_memory:
+    problems_add(problems, "%s: no memory to load it", options->display);
+fail:
+    policy_free(policy);
+    return NULL;
+}
+
+void policy_free(struct policy *policy)
+{
+    if (!policy)
+        return;
+    vm_free(policy->vm);
+    free(policy->base_url);
+    free(policy);
+}
+
+const char *policy_hash(const struct policy *policy)
+{
+    return policy->hash;
+}
+
+bool policy_start(struct policy *policy, struct metrics *metrics)
+{
+    policy->metrics = metrics;
+    return task_clock_start();
+}
+
+/* --- deciding ----------------------------------------------------------------------- */
+
+/* What one decision came to, for the log. */
+struct decision {
+    struct policy *policy;
+    const struct request *request;
+    struct reply *reply;
+    bool decided; /* a decision was made: there is something to log */
+    char machine[WORD_MAX];
+    char rule[WORD_MAX];
+    char verdict[WORD_MAX];
+    char stage[32];
+    char error[ERROR_MAX];
+};
+
+static void base_url(const struct decision *d, char out[URL_MAX])
+{
+    char server[INET_ADDRSTRLEN];
+    if (d->policy->base_url) {
+        snprintf(out, URL_MAX, "%s", d->policy->base_url);
+        return;
+    }
+    inet_ntop(AF_INET, &d->request->server, server, sizeof server);
+    if (d->policy->http_port == 80)
+        snprintf(out, URL_MAX, "http://%s", server);
+    else
+        snprintf(out, URL_MAX, "http://%s:%u", server, d->policy->http_port);
+}
+
+static void info_field(lua_State *L, int info, const char *key, char *out, size_t size)
+{
+    lua_getfield(L, info, key);
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    snprintf(out, size, "%s", text);
+    lua_pop(L, 1);
+}
+
+static void read_info(lua_State *L, int info, struct decision *d)
+{
+    if (!lua_istable(L, info))
+        return;
+    d->decided = true;
+    info_field(L, info, "machine", d->machine, sizeof d->machine);
+    info_field(L, info, "rule", d->rule, sizeof d->rule);
+    info_field(L, info, "verdict", d->verdict, sizeof d->verdict);
+    info_field(L, info, "stage", d->stage, sizeof d->stage);
+    info_field(L, info, "error", d->error, sizeof d->error);
+}
+
+/* Protected. Argument: struct decision. */
+static int decide(lua_State *L)
+{
+    struct decision *d = lua_touserdata(L, 1);
+    char base[URL_MAX];
+    base_url(d, base);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->policy->handle);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->policy->loaded);
+    bridge_push_request(L, d->request, base);
+    lua_call(L, 2, 2);
+    read_info(L, 3, d);
+    if (!bridge_read_reply(L, 2, d->request, &d->reply, d->error, sizeof d->error)) {
+        reply_free(d->reply);
+        d->reply = NULL;
+    }
+    return 0;
+}
+
+/* Who asked, where the engine did not get as far as to say so. */
+static void name_machine(struct decision *d)
+{
+    const struct request *request = d->request;
+    if (request->protocol == REQUEST_DHCP && request->dhcp.has_mac)
+        addr_mac_text(request->dhcp.mac, d->machine);
+    else
+        inet_ntop(AF_INET, &request->client, d->machine, sizeof d->machine);
+}
+
+static void log_decision(struct decision *d, uint64_t microseconds)
+{
+    char took[32];
+    if (!*d->machine)
+        name_machine(d);
+    snprintf(took, sizeof took, "%llu", (unsigned long long)microseconds);
+    const struct log_field fields[] = {
+        {"machine", d->machine},
+        {"rule", *d->rule ? d->rule : NULL},
+        {"verdict", *d->verdict ? d->verdict : NULL},
+        {"stage", *d->stage ? d->stage : NULL},
+        {"us", took},
+        {"error", *d->error ? d->error : NULL},
+    };
+    log_event(*d->error ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, fields, sizeof fields / sizeof *fields,
+              "decision");
+}
+
+/* When the engine itself failed: no answer by DHCP, so that the firmware goes on to
+ * the next boot device or server; a refusal elsewhere. */
+static struct reply *fallback(const struct request *request)
+{
+    struct reply *reply = NULL;
+    if (request->protocol != REQUEST_DHCP)
+        reply = reply_error(REPLY_FAILED, "the policy failed: see the log");
+    return reply ? reply : reply_silence();
+}
+
+static uint64_t now_microseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void policy_decide(struct policy *policy, const struct request *request, policy_done *done,
+                   void *arg)
+{
+    struct decision d = {.policy = policy, .request = request};
+    lua_State *L = vm_state(policy->vm);
+    uint64_t start = now_microseconds();
+    lua_pushcfunction(L, decide);
+    lua_pushlightuserdata(L, &d);
+    if (!task_call(L, 1, 0)) {
+        snprintf(d.error, sizeof d.error, "%s", lua_tostring(L, -1));
+        reply_free(d.reply);
+        d.reply = NULL;
+    }
+    lua_settop(L, 0);
+    uint64_t took = now_microseconds() - start;
+    metrics_inc(policy->metrics, METRICS_DECISIONS);
+    metrics_add(policy->metrics, METRICS_DECISION_MICROSECONDS, took);
+    if (*d.error)
+        metrics_inc(policy->metrics, METRICS_DECISION_ERRORS);
+    if (task_timed_out())
+        metrics_inc(policy->metrics, METRICS_DECISION_DEADLINES);
+    if (d.decided || *d.error)
+        log_decision(&d, took);
+    done(d.reply ? d.reply : fallback(request), arg);
+}

@@ -1,0 +1,158 @@
+#include "sockets.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dhcp_server.h"
+#include "http_server.h"
+#include "tftp_server.h"
+
+static int keep(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 ? -errno : copy;
+}
+
+/* What to do about it, where there is something to say. */
+static const char *advice(int error, unsigned port)
+{
+    if (error == EADDRINUSE && port == 67)
+        return ": another DHCP server on this host holds the port for itself (README.md, \"On "
+               "the same host as the DHCP server\")";
+    if (error == EADDRINUSE)
+        return ": another program on this host listens there";
+    if (error == EACCES)
+        return ": ports below 1024 need root (or CAP_NET_BIND_SERVICE)";
+    if (error == EADDRNOTAVAIL)
+        return ": no interface has that address";
+    return "";
+}
+
+static bool opened(int fd, const char *what, unsigned port, const struct config *config,
+                   struct problems *problems)
+{
+    if (fd >= 0)
+        return true;
+    problems_add(problems, "%s: cannot open %s port %u: %s%s", config->path, what, port,
+                 strerror(-fd), advice(-fd, port));
+    return false;
+}
+
+static bool open_dhcp(struct sockets *sockets, const struct config *config,
+                      const struct sockets *previous, const struct config *was,
+                      struct problems *problems)
+{
+    if (!config->dhcp.enabled)
+        return true;
+    bool kept = previous && previous->dhcp >= 0;
+    int port = config->dhcp.port, boot_port = config->dhcp.boot_port;
+    sockets->dhcp =
+        kept && was->dhcp.port == port ? keep(previous->dhcp) : dhcp_server_bind((uint16_t)port);
+    if (!opened(sockets->dhcp, "DHCP (UDP)", (unsigned)port, config, problems))
+        return false;
+    sockets->dhcp_boot = kept && was->dhcp.boot_port == boot_port
+                             ? keep(previous->dhcp_boot)
+                             : dhcp_server_bind((uint16_t)boot_port);
+    return opened(sockets->dhcp_boot, "PXE boot server (UDP)", (unsigned)boot_port, config,
+                  problems);
+}
+
+static bool open_tftp(struct sockets *sockets, const struct config *config,
+                      const struct sockets *previous, const struct config *was,
+                      struct problems *problems)
+{
+    if (config->tftp.backend == CONFIG_TFTP_OFF)
+        return true;
+    bool kept = previous && previous->tftp && was->tftp.port == config->tftp.port;
+    sockets->tftp = malloc(sockets->n_workers * sizeof *sockets->tftp);
+    if (!sockets->tftp)
+        return opened(-ENOMEM, "TFTP (UDP)", config->tftp.port, config, problems);
+    memset(sockets->tftp, 0xff, sockets->n_workers * sizeof *sockets->tftp); /* -1 */
+    for (unsigned i = 0; i < sockets->n_workers; i++) {
+        sockets->tftp[i] = kept ? keep(previous->tftp[i])
+                                : tftp_server_bind(config->tftp.port, sockets->n_workers);
+        if (!opened(sockets->tftp[i], "TFTP (UDP)", config->tftp.port, config, problems))
+            return false;
+    }
+    return true;
+}
+
+/* The index of an address among those of the configuration before, or -1. */
+static int was_listening(const struct config *was, const struct sockaddr_in *address)
+{
+    for (size_t i = 0; was && i < was->http.n_listen; i++) {
+        if (was->http.listen[i].sin_port == address->sin_port &&
+            was->http.listen[i].sin_addr.s_addr == address->sin_addr.s_addr)
+            return (int)i;
+    }
+    return -1;
+}
+
+static bool open_http(struct sockets *sockets, const struct config *config,
+                      const struct sockets *previous, const struct config *was,
+                      struct problems *problems)
+{
+    size_t n = sockets->n_workers * sockets->n_listen;
+    sockets->http = malloc(n * sizeof *sockets->http);
+    if (!sockets->http)
+        return opened(-ENOMEM, "HTTP (TCP)", 0, config, problems);
+    memset(sockets->http, 0xff, n * sizeof *sockets->http);
+    for (size_t i = 0; i < n; i++) {
+        const struct sockaddr_in *address = &config->http.listen[i % sockets->n_listen];
+        int old = was_listening(was, address);
+        size_t worker = i / sockets->n_listen;
+        sockets->http[i] = old >= 0
+                               ? keep(previous->http[worker * previous->n_listen + (size_t)old])
+                               : http_server_bind(address, sockets->n_workers);
+        if (!opened(sockets->http[i], "HTTP (TCP)", ntohs(address->sin_port), config, problems))
+            return false;
+    }
+    return true;
+}
+
+struct sockets *sockets_open(const struct config *config, const struct sockets *previous,
+                             const struct config *previous_config, struct problems *problems)
+{
+    struct sockets *sockets = calloc(1, sizeof *sockets);
+    if (!sockets) {
+        problems_add(problems, "%s: no memory for sockets", config->path);
+        return NULL;
+    }
+    sockets->n_workers = config->workers;
+    sockets->n_listen = config->http.n_listen;
+    sockets->dhcp = sockets->dhcp_boot = -1;
+    /* All of them, so that all problems are seen at once. */
+    bool dhcp = open_dhcp(sockets, config, previous, previous_config, problems);
+    bool tftp = open_tftp(sockets, config, previous, previous_config, problems);
+    bool http = open_http(sockets, config, previous, previous_config, problems);
+    if (dhcp && tftp && http)
+        return sockets;
+    sockets_close(sockets);
+    return NULL;
+}
+
+static void close_all(int *fds, size_t n)
+{
+    for (size_t i = 0; fds && i < n; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+    free(fds);
+}
+
+void sockets_close(struct sockets *sockets)
+{
+    if (!sockets)
+        return;
+    if (sockets->dhcp >= 0)
+        close(sockets->dhcp);
+    if (sockets->dhcp_boot >= 0)
+        close(sockets->dhcp_boot);
+    close_all(sockets->tftp, sockets->n_workers);
+    close_all(sockets->http, sockets->n_workers * sockets->n_listen);
+    free(sockets);
+}

@@ -1,0 +1,26 @@
+/* The sockets of the service: opened by the supervisor, which alone has the privilege,
+ * inherited by the workers, and kept over reloads so that the kernel goes on to queue. */
+#ifndef MOONBOOT_SOCKETS_H
+#define MOONBOOT_SOCKETS_H
+
+#include <stddef.h>
+
+#include "config.h"
+#include "problems.h"
+
+struct sockets {
+    unsigned n_workers;
+    size_t n_listen;
+    int dhcp;      /* -1: disabled */
+    int dhcp_boot; /* port 4011 */
+    int *tftp;     /* one a worker; NULL: off */
+    int *http;     /* [worker * n_listen + address] */
+};
+
+/* Opens what `config` wants. Sockets whose address did not change are those of
+ * `previous` (NULL: none), duplicated. NULL after adding to `problems`. */
+struct sockets *sockets_open(const struct config *config, const struct sockets *previous,
+                             const struct config *previous_config, struct problems *problems);
+void sockets_close(struct sockets *sockets);
+
+#endif

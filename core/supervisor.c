@@ -1,0 +1,504 @@
+#include "supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "generation.h"
+#include "log.h"
+#include "notify.h"
+
+#define TICK_MS         250
+#define SWAP_MS         500   /* for old workers to stop reading, before new ones start anyway */
+#define DRAIN_MS        30000 /* for transfers to end at SIGTERM */
+#define STANDSTILL_MS   2000  /* an event loop that does not turn for so long hangs */
+#define QUICK_DEATH_MS  1000  /* a worker that lives shorter is in a crash loop */
+#define BACKOFF_MAX_MS  5000
+#define WORKERS_TRACKED 1024
+
+enum worker_state {
+    STARTING, /* forked, not ready */
+    READY,    /* waits for SIGUSR2 */
+    SERVING,
+    STOPPING, /* SIGTERM sent, may still read its sockets */
+    DRAINING  /* reads no more, transfers go on */
+};
+
+struct tracked {
+    pid_t pid; /* 0: the entry is free */
+    unsigned slot;
+    enum worker_state state;
+    uint64_t generation;
+    uint64_t since; /* when it was forked */
+};
+
+/* Each slot's next worker, when the last one died. */
+struct vacancy {
+    bool open;
+    uint64_t at;      /* not before */
+    unsigned backoff; /* ms */
+};
+
+struct supervisor {
+    const char *site;
+    struct metrics_board *board;
+    struct generation *current;   /* NULL: none serves yet */
+    struct generation *candidate; /* NULL: no reload is under way */
+    bool swapping;                /* the candidate is ready; old workers are stopping */
+    bool reload_again;            /* SIGHUP came while a reload was under way */
+    bool stopping;
+    bool failed;
+    uint64_t deadline; /* of the swap, or of the stop */
+    uint64_t next_number;
+    int signals;   /* signalfd */
+    int notify[2]; /* datagrams from nurseries and workers: [0] ours */
+    struct vacancy vacancies[METRICS_MAX_WORKERS];
+    struct tracked workers[WORKERS_TRACKED];
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+#define EACH_WORKER(s, w)                                                                          \
+    for (struct tracked *w = (s)->workers; w < (s)->workers + WORKERS_TRACKED; w++)                \
+        if (w->pid)
+
+static struct tracked *find_worker(struct supervisor *s, pid_t pid)
+{
+    EACH_WORKER(s, w)
+    {
+        if (w->pid == pid)
+            return w;
+    }
+    return NULL;
+}
+
+static unsigned count(struct supervisor *s, uint64_t generation, enum worker_state state)
+{
+    unsigned n = 0;
+    EACH_WORKER(s, w)
+    n += w->generation == generation && w->state == state;
+    return n;
+}
+
+/* --- generations: loading, swapping ---------------------------------------------------- */
+
+static void refuse(struct supervisor *s)
+{
+    s->board->reloads_refused++;
+    s->board->last_refused = 1;
+    if (s->current)
+        log_error("reload refused: generation %llu goes on serving",
+                  (unsigned long long)s->current->number);
+    else
+        s->failed = true;
+}
+
+static void discard_candidate(struct supervisor *s)
+{
+    struct generation *candidate = s->candidate;
+    s->candidate = NULL;
+    s->swapping = false;
+    EACH_WORKER(s, w)
+    {
+        if (w->generation == candidate->number)
+            kill(w->pid, SIGTERM);
+    }
+    generation_close(candidate);
+    refuse(s);
+}
+
+static bool user_exists(const struct config *config, struct problems *problems)
+{
+    if (geteuid() != 0 || getpwnam(config->user))
+        return true;
+    problems_add(problems,
+                 "%s: there is no user \"%s\" for workers to run as: make one (useradd --system "
+                 "%s), or name another as `user`",
+                 config->path, config->user, config->user);
+    return false;
+}
+
+static void begin_load(struct supervisor *s)
+{
+    struct problems problems = {0};
+    if (s->candidate) {
+        s->reload_again = true;
+        return;
+    }
+    s->reload_again = false;
+    struct generation *g = generation_open(s->site, s->current, &problems);
+    if (g && user_exists(g->config, &problems)) {
+        int unwanted[] = {s->signals, s->notify[0]};
+        g->number = s->next_number++;
+        g->board = s->board;
+        g->supervisor = getpid();
+        g->notify = s->notify[1];
+        int error = generation_start(g, s->current, unwanted, 2);
+        if (error == 0)
+            s->candidate = g;
+        else
+            problems_add(&problems, "cannot start a process: %s", strerror(-error));
+    }
+    for (size_t i = 0; i < problems.n; i++)
+        log_error("%s", problems.lines[i]);
+    problems_clear(&problems);
+    if (!s->candidate) {
+        generation_close(g);
+        refuse(s);
+    }
+}
+
+static void serve(struct tracked *w)
+{
+    w->state = SERVING;
+    w->since = now_ms();
+    kill(w->pid, SIGUSR2);
+}
+
+static void finish_swap(struct supervisor *s)
+{
+    struct generation *old = s->current;
+    s->current = s->candidate;
+    s->candidate = NULL;
+    s->swapping = false;
+    s->board->generation = s->current->number;
+    s->board->loaded_at = (uint64_t)time(NULL);
+    s->board->reloads++;
+    s->board->last_refused = 0;
+    EACH_WORKER(s, w)
+    {
+        if (w->generation == s->current->number && w->state == READY)
+            serve(w);
+    }
+    memset(s->vacancies, 0, sizeof s->vacancies);
+    generation_close(old);
+    log_setup(s->current->config->log.level, s->current->config->log.format);
+    log_info("ready: generation %llu, %u workers", (unsigned long long)s->current->number,
+             s->current->config->workers);
+}
+
+static void begin_swap(struct supervisor *s)
+{
+    s->swapping = true;
+    s->deadline = now_ms() + SWAP_MS;
+    EACH_WORKER(s, w)
+    {
+        if (w->generation != s->candidate->number && w->state < STOPPING) {
+            w->state = STOPPING;
+            kill(w->pid, SIGTERM);
+        }
+    }
+}
+
+/* Moves a reload on when what it waits for has come. */
+static void advance(struct supervisor *s)
+{
+    if (s->stopping || !s->candidate)
+        return;
+    if (!s->swapping && count(s, s->candidate->number, READY) == s->candidate->config->workers)
+        begin_swap(s);
+    if (!s->swapping)
+        return;
+    unsigned old = 0;
+    EACH_WORKER(s, w)
+    old += w->state == STOPPING;
+    if (old == 0 || now_ms() >= s->deadline)
+        finish_swap(s);
+}
+
+/* --- messages ---------------------------------------------------------------------------- */
+
+static struct tracked *track(struct supervisor *s, const struct notify *message)
+{
+    struct tracked *w = find_worker(s, message->pid);
+    for (size_t i = 0; !w && i < WORKERS_TRACKED; i++) {
+        if (s->workers[i].pid == 0) {
+            w = &s->workers[i];
+            *w = (struct tracked){.pid = message->pid,
+                                  .slot = message->slot,
+                                  .generation = message->generation,
+                                  .since = now_ms()};
+        }
+    }
+    return w;
+}
+
+static void on_ready(struct supervisor *s, struct tracked *w)
+{
+    w->state = READY;
+    if (s->current && w->generation == s->current->number && !s->stopping)
+        serve(w);
+    else if (!s->candidate || w->generation != s->candidate->number)
+        kill(w->pid, SIGTERM); /* of a generation that is over */
+}
+
+static void spawn_all(struct supervisor *s)
+{
+    for (unsigned slot = 0; slot < s->candidate->config->workers; slot++) {
+        if (generation_spawn(s->candidate, slot) < 0) {
+            discard_candidate(s);
+            return;
+        }
+    }
+}
+
+static void on_message(struct supervisor *s, const struct notify *message)
+{
+    bool of_candidate = s->candidate && message->generation == s->candidate->number;
+    struct tracked *w;
+    switch (message->kind) {
+    case NOTIFY_LOADED:
+        if (of_candidate)
+            spawn_all(s);
+        break;
+    case NOTIFY_REFUSED:
+        if (of_candidate)
+            discard_candidate(s);
+        break;
+    case NOTIFY_SPAWNED:
+        /* It may have died, and been waited for, before its nursery said so. */
+        if (kill(message->pid, 0) == 0 && !track(s, message))
+            kill(message->pid, SIGKILL);
+        break;
+    case NOTIFY_READY:
+        w = track(s, message);
+        if (w)
+            on_ready(s, w);
+        break;
+    case NOTIFY_STOPPED:
+        w = find_worker(s, message->pid);
+        if (w)
+            w->state = DRAINING;
+        break;
+    }
+}
+
+static void read_messages(struct supervisor *s)
+{
+    struct notify message;
+    while (recv(s->notify[0], &message, sizeof message, MSG_DONTWAIT) == (ssize_t)sizeof message)
+        on_message(s, &message);
+    advance(s);
+}
+
+/* --- deaths ------------------------------------------------------------------------------- */
+
+static void open_vacancy(struct supervisor *s, const struct tracked *w)
+{
+    struct vacancy *vacancy = &s->vacancies[w->slot];
+    bool quick = now_ms() - w->since < QUICK_DEATH_MS;
+    unsigned next = vacancy->backoff ? 2 * vacancy->backoff : TICK_MS;
+    vacancy->backoff = !quick ? 0 : next < BACKOFF_MAX_MS ? next : BACKOFF_MAX_MS;
+    vacancy->open = true;
+    vacancy->at = now_ms() + vacancy->backoff;
+    s->board->workers_restarted++;
+}
+
+static void describe_end(const struct tracked *w, int status)
+{
+    if (WIFSIGNALED(status))
+        log_error("worker %u (pid %d) was ended by signal %d (%s)", w->slot, (int)w->pid,
+                  WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        log_error("worker %u (pid %d) ended with status %d", w->slot, (int)w->pid,
+                  WEXITSTATUS(status));
+}
+
+static void on_worker_end(struct supervisor *s, struct tracked *w, int status)
+{
+    bool expected = w->state >= STOPPING || s->stopping;
+    bool ours = s->current && w->generation == s->current->number;
+    bool of_candidate = s->candidate && w->generation == s->candidate->number;
+    if (!expected || (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM))
+        describe_end(w, status);
+    if (ours && !expected && !s->swapping)
+        open_vacancy(s, w);
+    w->pid = 0;
+    if (of_candidate && !s->stopping)
+        discard_candidate(s);
+}
+
+/* Workers outlive their nursery, but none could be replaced: load anew. */
+static void on_nursery_end(struct supervisor *s, pid_t pid)
+{
+    if (s->candidate && s->candidate->nursery == pid) {
+        discard_candidate(s);
+    } else if (s->current && s->current->nursery == pid && !s->stopping) {
+        log_error("the process that holds generation %llu's policy has ended: loading anew",
+                  (unsigned long long)s->current->number);
+        s->current->nursery = 0;
+        begin_load(s);
+    }
+}
+
+static void reap(struct supervisor *s)
+{
+    int status;
+    pid_t pid;
+    read_messages(s);
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct tracked *w = find_worker(s, pid);
+        if (w)
+            on_worker_end(s, w, status);
+        else
+            on_nursery_end(s, pid);
+    }
+    advance(s);
+}
+
+/* --- time ---------------------------------------------------------------------------------- */
+
+static void fill_vacancies(struct supervisor *s)
+{
+    for (unsigned slot = 0; s->current && slot < s->current->config->workers; slot++) {
+        struct vacancy *vacancy = &s->vacancies[slot];
+        if (!vacancy->open || now_ms() < vacancy->at || s->swapping)
+            continue;
+        vacancy->open = generation_spawn(s->current, slot) < 0;
+    }
+}
+
+static void kill_hung(struct supervisor *s)
+{
+    uint64_t decision = s->current ? s->current->config->limits.decision_ms : 0;
+    uint64_t limit = 3 * decision > STANDSTILL_MS ? 3 * decision : STANDSTILL_MS;
+    EACH_WORKER(s, w)
+    {
+        uint64_t beat = s->board->slots[w->slot].heartbeat;
+        if (w->state != SERVING || now_ms() < w->since + limit || now_ms() < beat + limit)
+            continue;
+        log_error("worker %u (pid %d) has stood still for %llu ms: replaced", w->slot, (int)w->pid,
+                  (unsigned long long)(now_ms() - beat));
+        kill(w->pid, SIGKILL);
+        w->since = now_ms(); /* not again before it is gone */
+    }
+}
+
+static void tick(struct supervisor *s)
+{
+    if (s->stopping) {
+        if (now_ms() >= s->deadline) {
+            EACH_WORKER(s, w)
+            kill(w->pid, SIGKILL);
+        }
+        return;
+    }
+    kill_hung(s);
+    fill_vacancies(s);
+    advance(s);
+    if (s->reload_again && !s->candidate)
+        begin_load(s);
+    s->board->workers_ready = s->current ? count(s, s->current->number, SERVING) : 0;
+}
+
+/* --- signals and the loop ------------------------------------------------------------------- */
+
+static void begin_stop(struct supervisor *s)
+{
+    s->deadline = s->stopping ? 0 : now_ms() + DRAIN_MS; /* the second time: at once */
+    if (!s->stopping)
+        log_info("stopping: transfers in flight have %d s", DRAIN_MS / 1000);
+    s->stopping = true;
+    EACH_WORKER(s, w)
+    kill(w->pid, SIGTERM);
+}
+
+static void read_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        switch (info.ssi_signo) {
+        case SIGHUP:
+            log_info("reloading %s", s->site);
+            begin_load(s);
+            break;
+        case SIGTERM:
+        case SIGINT:
+            begin_stop(s);
+            break;
+        case SIGCHLD:
+            reap(s);
+            break;
+        default: /* SIGUSR1: the log is standard error, there is no file to reopen */
+            break;
+        }
+    }
+}
+
+static bool any_worker(struct supervisor *s)
+{
+    EACH_WORKER(s, w)
+    return true;
+    return false;
+}
+
+static bool open_channels(struct supervisor *s)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGUSR1);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return false;
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals >= 0 && socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, s->notify) == 0;
+}
+
+static void loop(struct supervisor *s)
+{
+    struct pollfd fds[] = {{.fd = s->signals, .events = POLLIN},
+                           {.fd = s->notify[0], .events = POLLIN}};
+    while (!s->failed && !(s->stopping && !any_worker(s))) {
+        if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
+            break;
+        if (fds[1].revents)
+            read_messages(s);
+        if (fds[0].revents)
+            read_signals(s);
+        tick(s);
+    }
+}
+
+int supervisor_run(const char *site)
+{
+    struct supervisor *s = calloc(1, sizeof *s);
+    if (s) {
+        s->site = site;
+        s->next_number = 1;
+        s->signals = s->notify[0] = s->notify[1] = -1;
+        s->board = metrics_board_alloc();
+    }
+    if (!s || !s->board || !open_channels(s)) {
+        log_error("cannot start: %s", strerror(errno));
+        return 1;
+    }
+    begin_load(s);
+    loop(s);
+    bool failed = s->failed;
+    generation_close(s->candidate);
+    generation_close(s->current);
+    metrics_board_free(s->board);
+    close(s->signals);
+    close(s->notify[0]);
+    close(s->notify[1]);
+    free(s);
+    if (!failed)
+        log_info("stopped");
+    return failed ? 1 : 0;
+}

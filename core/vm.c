@@ -1,0 +1,146 @@
+#include "vm.h"
+
+#include <lauxlib.h>
+#include <luajit.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "embedded.h"
+
+struct vm {
+    struct vm_options options;
+    size_t memory;
+    lua_State *L;
+};
+
+static const char loaded_key; /* its address: the registry's table of loaded modules */
+
+/* lua_Alloc. Shrinking always succeeds, as Lua demands. */
+static void *vm_realloc(void *arg, void *block, size_t old, size_t new)
+{
+    struct vm *vm = arg;
+    if (new == 0) {
+        free(block);
+        vm->memory -= old;
+        return NULL;
+    }
+    if (new > old && vm->memory + (new - old) > vm->options.memory)
+        return NULL;
+    void *moved = realloc(block, new);
+    if (!moved)
+        return NULL;
+    vm->memory = vm->memory - old + new;
+    return moved;
+}
+
+static void open_library(lua_State *L, const char *name, lua_CFunction open)
+{
+    lua_pushcfunction(L, open);
+    lua_pushstring(L, name);
+    lua_call(L, 1, 0);
+}
+
+static int require(lua_State *L)
+{
+    vm_require(L, luaL_checkstring(L, 1));
+    return 1;
+}
+
+/* Runs protected: everything here may throw for want of memory. */
+static int vm_prepare(lua_State *L)
+{
+    open_library(L, "", luaopen_base);
+    open_library(L, LUA_TABLIBNAME, luaopen_table);
+    open_library(L, LUA_STRLIBNAME, luaopen_string);
+    open_library(L, LUA_MATHLIBNAME, luaopen_math);
+    open_library(L, LUA_BITLIBNAME, luaopen_bit);
+    lua_pushlightuserdata(L, (void *)&loaded_key);
+    lua_newtable(L);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(L, require);
+    lua_setglobal(L, "require");
+    api_open(L);
+    return 0;
+}
+
+struct vm *vm_alloc(const struct vm_options *options)
+{
+    struct vm *vm = calloc(1, sizeof *vm);
+    if (!vm)
+        return NULL;
+    vm->options = *options;
+    vm->L = lua_newstate(vm_realloc, vm);
+    if (!vm->L)
+        goto fail;
+    luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    if (lua_cpcall(vm->L, vm_prepare, NULL) != 0)
+        goto fail;
+    return vm;
+fail:
+    vm_free(vm);
+    return NULL;
+}
+
+void vm_free(struct vm *vm)
+{
+    if (!vm)
+        return;
+    if (vm->L)
+        lua_close(vm->L);
+    free(vm);
+}
+
+lua_State *vm_state(struct vm *vm)
+{
+    return vm->L;
+}
+
+struct vm *vm_of(lua_State *L)
+{
+    void *vm;
+    lua_getallocf(L, &vm);
+    return vm;
+}
+
+const struct vm_options *vm_options(const struct vm *vm)
+{
+    return &vm->options;
+}
+
+size_t vm_memory(const struct vm *vm)
+{
+    return vm->memory;
+}
+
+void vm_load_module(lua_State *L, const char *name)
+{
+    const struct embedded *module = embedded;
+    while (module->name && strcmp(module->name, name) != 0)
+        module++;
+    if (!module->name)
+        luaL_error(L, "no module \"%s\" in the engine", name);
+    const char *chunk = lua_pushfstring(L, "@lua/%s.lua", name);
+    if (luaL_loadbufferx(L, module->start, (size_t)(module->end - module->start), chunk, "t") != 0)
+        lua_error(L);
+    lua_remove(L, -2);
+}
+
+void vm_require(lua_State *L, const char *name)
+{
+    lua_pushlightuserdata(L, (void *)&loaded_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_getfield(L, -1, name);
+    if (!lua_isnil(L, -1)) {
+        lua_remove(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
+    vm_load_module(L, name);
+    lua_pushstring(L, name);
+    lua_call(L, 1, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, name);
+    lua_remove(L, -2);
+}

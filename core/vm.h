@@ -1,0 +1,39 @@
+/* A Lua state for policies: LuaJIT with its compiler off (a hook must be able to stop
+ * every loop, and running out of memory must be survivable), a memory ceiling, the
+ * safe libraries, and the engine's modules behind `require`.
+ *
+ * The state's globals are the engine's. Policies never see them: they run in
+ * environments that lua/sandbox.lua makes. */
+#ifndef MOONBOOT_VM_H
+#define MOONBOOT_VM_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct vm;
+
+struct vm_options {
+    size_t memory;        /* ceiling in bytes */
+    unsigned decision_ms; /* CPU time that a decision may use */
+};
+
+/* NULL when memory is out. */
+struct vm *vm_alloc(const struct vm_options *options);
+void vm_free(struct vm *vm);
+
+lua_State *vm_state(struct vm *vm);
+struct vm *vm_of(lua_State *L);
+const struct vm_options *vm_options(const struct vm *vm);
+
+/* Bytes that Lua holds now. */
+size_t vm_memory(const struct vm *vm);
+
+/* Pushes the engine module of that name, loading it on first use; throws when there is
+ * none or it fails. */
+void vm_require(lua_State *L, const char *name);
+
+/* Pushes that module's chunk without running it, in any state; throws as above. */
+void vm_load_module(lua_State *L, const char *name);
+
+#endif

@@ -1,0 +1,223 @@
+#include "worker.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dhcp_server.h"
+#include "http_server.h"
+#include "log.h"
+#include "notify.h"
+#include "tftp_server.h"
+
+#define HEARTBEAT_MS     250
+#define HEADER_SECONDS   10
+#define IDLE_SECONDS     60
+#define STALL_SECONDS    30
+#define DHCP_CLIENT_PORT 68
+
+struct worker {
+    const struct generation *generation;
+    struct policy *policy;
+    struct metrics *metrics;
+    unsigned slot;
+    struct event_base *base;
+    struct event *start_signal, *drain_signal, *heartbeat;
+    struct dhcp_server *dhcp;
+    struct tftp_server *tftp;
+    struct http_server *http;
+    bool draining, tftp_idle, http_idle;
+};
+
+static void tell(const struct worker *w, enum notify_kind kind)
+{
+    struct notify message = {kind, getpid(), w->generation->number, w->slot};
+    notify_send(w->generation->notify, &message);
+}
+
+static void beat(struct worker *w)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    w->metrics->heartbeat = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    beat(arg);
+}
+
+static void end_when_idle(struct worker *w)
+{
+    if (w->tftp_idle && w->http_idle)
+        event_base_loopbreak(w->base);
+}
+
+static void on_tftp_idle(void *arg)
+{
+    struct worker *w = arg;
+    w->tftp_idle = true;
+    end_when_idle(w);
+}
+
+static void on_http_idle(void *arg)
+{
+    struct worker *w = arg;
+    w->http_idle = true;
+    end_when_idle(w);
+}
+
+/* Broadcasts reach every socket bound to the port, so one worker reads them: slot 0's.
+ * When it dies its successor reads on from the same socket. */
+static bool open_dhcp(struct worker *w)
+{
+    const struct config *config = w->generation->config;
+    const struct sockets *sockets = w->generation->sockets;
+    if (sockets->dhcp < 0 || w->slot != 0)
+        return true;
+    const struct dhcp_server_options options = {
+        .fd = sockets->dhcp,
+        .boot_fd = sockets->dhcp_boot,
+        .interfaces = (const char *const *)config->interfaces,
+        .n_interfaces = config->n_interfaces,
+        .advertise = config->advertise,
+        .client_port = DHCP_CLIENT_PORT,
+        .policy = w->policy,
+        .metrics = w->metrics,
+    };
+    w->dhcp = dhcp_server_open(w->base, &options);
+    return w->dhcp != NULL;
+}
+
+static bool open_tftp(struct worker *w)
+{
+    const struct config *config = w->generation->config;
+    const struct sockets *sockets = w->generation->sockets;
+    if (!sockets->tftp)
+        return true;
+    const struct tftp_server_options options = {
+        .fd = sockets->tftp[w->slot],
+        /* A client is always the same worker's, the total is shared out. */
+        .max_transfers = (config->tftp.transfers + sockets->n_workers - 1) / sockets->n_workers,
+        .max_per_client = config->tftp.transfers_per_client,
+        .files = &w->generation->files,
+        .policy = w->policy,
+        .metrics = w->metrics,
+        .idle = on_tftp_idle,
+        .arg = w,
+    };
+    w->tftp = tftp_server_open(w->base, &options);
+    return w->tftp != NULL;
+}
+
+static bool open_http(struct worker *w)
+{
+    const struct config *config = w->generation->config;
+    const struct sockets *sockets = w->generation->sockets;
+    const struct http_server_options options = {
+        .fds = &sockets->http[w->slot * sockets->n_listen],
+        .n_fds = sockets->n_listen,
+        .max_connections =
+            (config->limits.connections + sockets->n_workers - 1) / sockets->n_workers,
+        .max_request = (size_t)config->limits.request_kb * 1024,
+        .header_seconds = HEADER_SECONDS,
+        .idle_seconds = IDLE_SECONDS,
+        .stall_seconds = STALL_SECONDS,
+        .files = &w->generation->files,
+        .policy = w->policy,
+        .metrics = w->metrics,
+        .board = w->generation->board,
+        .idle = on_http_idle,
+        .arg = w,
+    };
+    w->http = http_server_open(w->base, &options);
+    return w->http != NULL;
+}
+
+static void on_start(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct worker *w = arg;
+    if (w->http || w->draining)
+        return;
+    if (!open_dhcp(w) || !open_tftp(w) || !open_http(w)) {
+        log_error("worker %u: no memory to serve", w->slot);
+        exit(1);
+    }
+}
+
+static void on_drain(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct worker *w = arg;
+    if (w->draining)
+        return;
+    w->draining = true;
+    w->tftp_idle = w->tftp == NULL;
+    w->http_idle = w->http == NULL;
+    dhcp_server_close(w->dhcp);
+    w->dhcp = NULL;
+    if (w->tftp)
+        tftp_server_drain(w->tftp);
+    if (w->http)
+        http_server_drain(w->http);
+    /* An address that the next generation does not serve must not stay open here. */
+    sockets_close(w->generation->sockets);
+    tell(w, NOTIFY_STOPPED);
+    end_when_idle(w);
+}
+
+static bool watch(struct worker *w)
+{
+    struct timeval every = {.tv_usec = HEARTBEAT_MS * 1000};
+    w->start_signal = evsignal_new(w->base, SIGUSR2, on_start, w);
+    w->drain_signal = evsignal_new(w->base, SIGTERM, on_drain, w);
+    w->heartbeat = event_new(w->base, -1, EV_PERSIST, on_heartbeat, w);
+    return w->start_signal && w->drain_signal && w->heartbeat &&
+           event_add(w->start_signal, NULL) == 0 && event_add(w->drain_signal, NULL) == 0 &&
+           event_add(w->heartbeat, &every) == 0;
+}
+
+static void close_everything(struct worker *w)
+{
+    tftp_server_close(w->tftp);
+    http_server_close(w->http);
+    event_free(w->start_signal);
+    event_free(w->drain_signal);
+    event_free(w->heartbeat);
+    event_base_free(w->base);
+    policy_free(w->policy);
+}
+
+_Noreturn void worker_run(const struct generation *generation, struct policy *policy, unsigned slot)
+{
+    struct worker w = {.generation = generation,
+                       .policy = policy,
+                       .metrics = &generation->board->slots[slot],
+                       .slot = slot};
+    signal(SIGPIPE, SIG_IGN);
+    /* Without its supervisor a worker ends as if told to; asked once more, in case he
+     * was gone before the request stood. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+    w.base = event_base_new();
+    if (!w.base || !watch(&w) || !policy_start(policy, w.metrics)) {
+        log_error("worker %u: cannot start: %s", slot, strerror(errno));
+        exit(1);
+    }
+    if (getppid() != generation->supervisor)
+        exit(1);
+    beat(&w);
+    tell(&w, NOTIFY_READY);
+    event_base_dispatch(w.base);
+    close_everything(&w);
+    exit(0);
+}
