@@ -33,12 +33,14 @@ static void time_is_up(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     lua_Debug at;
-    for (int level = 0; lua_getstack(L, level, &at) && lua_getinfo(L, "Sl", &at); level++) {
+    const char *place = "";
+    for (int level = 0; !*place && lua_getstack(L, level, &at) && lua_getinfo(L, "Sl", &at);
+         level++) {
         if (at.currentline > 0 && *at.source == '@' && strncmp(at.source, "@lua/", 5) != 0)
-            luaL_error(L, "%s:%d: stopped after %d ms of CPU time", at.source + 1, at.currentline,
-                       (int)clock_state.limit_ms);
+            place = lua_pushfstring(L, "%s:%d: ", at.source + 1, at.currentline);
     }
-    luaL_error(L, "stopped after %d ms of CPU time", (int)clock_state.limit_ms);
+    lua_pushfstring(L, "%sstopped after %d ms of CPU time", place, (int)clock_state.limit_ms);
+    lua_error(L);
 }
 
 static int64_t cpu_ms(void)
