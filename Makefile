@@ -64,7 +64,71 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIB)
 
 .PHONY: unit
 unit: $(UNIT)
-	@set -e; for t in $(UNIT); do echo "# $$t"; $$t; done
+
+# --- fuzzers: clang and libFuzzer ---------------------------------------------------------
+
+FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ   := $(FUZZ_C:tests/fuzz/%.c=build-fuzz/%)
+
+build-fuzz/%: tests/fuzz/%.c $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard core/*.h)
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -o $@ $< $(filter core/%.c,$(shell sed -n 's/^\/\/ link: //p' $<)) $(shell sed -n 's/^\/\/ link: //p' $<)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZ)
+
+# --- what people type ------------------------------------------------------------------------
+
+.PHONY: deps
+deps:
+	tests/deps.sh build test lab
+
+.PHONY: test
+test:
+	@tests/deps.sh build test lab
+	@tests/run.sh
+
+.PHONY: demo
+demo:
+	@tests/deps.sh build lab
+	@$(MAKE) --no-print-directory -s all
+	@tests/e2e/demo.sh
+
+.PHONY: run
+run: all
+	$(PROGRAM) serve -c examples/quickstart/site.yaml
+
+.PHONY: lint
+lint:
+	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c)
+	clang-tidy --quiet core/*.c -- -std=c11 $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+	luacheck --quiet lua policies examples tests/lua
+	shellcheck tests/*.sh tests/e2e/*.sh .ci/run
+
+.PHONY: install
+install: all
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/moonboot
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/moonboot/README.md
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/moonboot/LICENSE
+	for f in examples/quickstart/*; do \
+	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/moonboot/$$f; done
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/moonboot
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/moonboot
+
+.PHONY: help
+help:
+	@echo 'make            build $(PROGRAM)  (CC=clang, SANITIZE=1: in a directory of their own)'
+	@echo 'make demo       boot a virtual machine by policy, in a private network (as root)'
+	@echo 'make test       run all tests; what cannot run here says why'
+	@echo 'make run        serve on this host with examples/quickstart'
+	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall'
+	@echo 'make lint       clang-format, clang-tidy, luacheck, shellcheck'
+	@echo 'make deps       install what build, tests and lab need (Debian, as root)'
+	@echo 'make clean      remove what was built'
 
 .PHONY: clean
 clean:

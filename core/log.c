@@ -7,7 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_LINE_MAX 8192
+#define LOG_LINE_MAX   8192
+#define LOG_VALUES_MAX (LOG_LINE_MAX - 1024) /* values are cut here; keys and quotes never */
 
 static struct {
     enum log_level level;
@@ -90,7 +91,7 @@ static size_t utf8_length(const unsigned char *s)
 /* What came from a wire must not end the line, colour a terminal or break JSON. */
 static void put_escaped(struct line *line, const char *text)
 {
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+    for (const unsigned char *s = (const unsigned char *)text; *s && line->len < LOG_VALUES_MAX;) {
         char code[8];
         size_t n = *s >= 0x80 ? utf8_length(s) : 1;
         if (n == 0 || *s < 0x20 || *s == 0x7f) {
@@ -118,7 +119,7 @@ static bool plain(const char *text)
 static void put_pair_json(struct line *line, const char *key, const char *value)
 {
     put_text(line, ",\"");
-    put_escaped(line, key);
+    put_text(line, key);
     put_text(line, "\":\"");
     put_escaped(line, value);
     put(line, "\"", 1);
@@ -129,7 +130,7 @@ static void put_pair_text(struct line *line, const char *key, const char *value)
     put(line, " ", 1);
     put_text(line, key);
     put(line, "=", 1);
-    if (plain(value)) {
+    if (plain(value) && line->len + strlen(value) < LOG_VALUES_MAX) {
         put_text(line, value);
         return;
     }

@@ -1,0 +1,52 @@
+-- The kernel's command line: a list of arguments as one line of text.
+--
+-- Linux splits the line at white space outside double quotes, and knows no escape
+-- (lib/cmdline.c, next_arg). 0xA0 is white space to it.
+
+local cmdline = {}
+
+local SPACE = "[ \t\v\f\160]"
+
+-- Whether all white space of `arg` is inside quotes, and whether every quote is closed.
+local function quoting(arg)
+    local bare = arg:gsub('"[^"]*"', "")
+    return not bare:find(SPACE), not bare:find('"', 1, true)
+end
+
+-- One argument as the kernel reads it back: quoted when it has white space, or nil and
+-- a message when there is no way to write it.
+function cmdline.word(arg)
+    if arg:find("[%z\r\n]") then
+        return nil, ("argument %q has a line break or a NUL"):format(arg)
+    end
+    local quoted, closed = quoting(arg)
+    if quoted and closed then
+        return arg
+    elseif arg:find('"', 1, true) then
+        return nil, closed and ("argument '%s' has white space outside its quotes"):format(arg)
+            or ("argument '%s' has a quote that is not closed"):format(arg)
+    end
+    local key, value = arg:match("^([^= \t\v\f\160]+=)(.*)$")
+    if key then
+        return key .. '"' .. value .. '"'
+    end
+    return '"' .. arg .. '"'
+end
+
+-- The whole line, or nil and a message. Empty arguments are left out: an empty label
+-- or variable leaves one behind, and it means nothing.
+function cmdline.line(args)
+    local words = {}
+    for _, arg in ipairs(args) do
+        if arg ~= "" then
+            local word, problem = cmdline.word(arg)
+            if not word then
+                return nil, problem
+            end
+            words[#words + 1] = word
+        end
+    end
+    return table.concat(words, " ")
+end
+
+return cmdline

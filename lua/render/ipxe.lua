@@ -1,0 +1,199 @@
+-- iPXE scripts: the one that asks, and the one for each decision.
+--
+-- They keep to what Debian's iPXE of 2019 has. Every script ends by leaving network
+-- boot when it can do no more: `exit 1` under EFI, where a successful exit would stop
+-- at the firmware's menu (UEFI 3.1.1), and plain `exit` on a BIOS, whose ROM would try
+-- the next card after a failure.
+
+local cmdline = require "render.cmdline"
+local text = require "render.ipxe_text"
+local url = require "url"
+
+local ipxe = {}
+
+local LEAVE = {
+    "iseq ${platform} efi && exit 1 ||",
+    "exit",
+}
+
+-- What a machine tells of itself: query parameter, iPXE setting. Text of unknown content
+-- is encoded; the other types print as harmless characters.
+local ATTRIBUTES = {
+    { "platform", "${platform}" },
+    { "uuid", "${uuid}" },
+    { "serial", "${serial:uristring}" },
+    { "asset", "${asset:uristring}" },
+    { "manufacturer", "${manufacturer:uristring}" },
+    { "product", "${product:uristring}" },
+    { "hostname", "${hostname:uristring}" },
+    { "domain", "${domain:uristring}" },
+    { "ip", "${netX/ip}" },
+    { "gateway", "${netX/gateway}" },
+}
+
+-- Tries and pauses in seconds: a spanning tree takes 30 to 50 s, a server's restart less.
+local ASK = { tries = 30, pause = 5 }
+local LOAD = { tries = 5, pause = 5 }
+local FAIL = { tries = 30, pause = 10 }
+local DENIED_PAUSE = 10
+
+local function add(lines, part)
+    if type(part) == "string" then
+        lines[#lines + 1] = part
+        return
+    end
+    for _, each in ipairs(part) do
+        add(lines, each)
+    end
+end
+
+-- A script of lines and lists of lines.
+local function script(...)
+    local lines = { "#!ipxe" }
+    add(lines, { ... })
+    return table.concat(lines, "\n") .. "\n"
+end
+
+local function say(message)
+    local used = {}
+    local tokens = text.tokens(text.message(message), used)
+    return { text.settings(used), "echo moonboot: " .. tokens }
+end
+
+-- Counts a failure in `counter` and goes back to `label` after a pause, or leaves when
+-- there were enough.
+local function again(counter, label, limit, problem)
+    return {
+        "inc " .. counter,
+        ("iseq ${%s} %d && goto leave ||"):format(counter, limit.tries),
+        ("echo moonboot: %s: try ${%s} of %d failed, next in %d s"):format(
+            problem, counter, limit.tries, limit.pause),
+        ("sleep %d ||"):format(limit.pause),
+        "goto " .. label,
+        ":leave",
+        say(problem .. ": leaving network boot"),
+        LEAVE,
+    }
+end
+
+-- The script of /boot.ipxe: gathers what the machine knows of itself and asks /ipxe.
+-- `--replace`: when the answer ends, so does this script, and its retries with it.
+function ipxe.ask(base)
+    local gather = {}
+    for _, attribute in ipairs(ATTRIBUTES) do
+        gather[#gather + 1] = ("isset %s && set what ${what}&%s=%s ||"):format(
+            attribute[2], attribute[1], attribute[2])
+    end
+    return script(
+        "# Tells moonboot what this machine is, and runs its answer.",
+        "set what buildarch=${buildarch}",
+        -- netX: the interface that was opened last, which is the one that boots.
+        "isset ${netX/mac} && set what ${what}&mac=${netX/mac:hexhyp} || set what ${what}&mac=${mac:hexhyp}",
+        gather,
+        "set asked:int32 0",
+        ":ask",
+        ("chain --replace --autofree %s/ipxe?${what} ||"):format(base),
+        again("asked", "ask", ASK, "no answer from " .. base))
+end
+
+-- Boots what the decision's profile names. Under EFI the kernel finds its initrds by
+-- the names in `initrd=`; a BIOS kernel is handed them, and its arguments stay as the
+-- policy wrote them.
+local function boot(plan, base, machine)
+    local args = {}
+    if machine.arch ~= "bios" then
+        for i = 1, #plan.initrd do
+            args[i] = "initrd=initrd" .. i
+        end
+    end
+    for _, arg in ipairs(plan.args) do
+        args[#args + 1] = arg
+    end
+    local line, problem = cmdline.line(args)
+    if not line then
+        return nil, problem
+    end
+    local used = {}
+    local tokens
+    tokens, problem = text.tokens(line, used)
+    if not tokens then
+        return nil, problem
+    end
+
+    local load = {
+        ("kernel --name vmlinuz %s %s || goto failed"):format(url.resolve(base, plan.kernel), tokens),
+    }
+    for i, initrd in ipairs(plan.initrd) do
+        load[#load + 1] = ("initrd --name initrd%d %s || goto failed"):format(i, url.resolve(base, initrd))
+    end
+    return script(
+        text.settings(used),
+        "set loaded:int32 0",
+        ":load",
+        "imgfree",
+        load,
+        "boot ||",
+        ":failed",
+        again("loaded", "load", LOAD, "could not boot"))
+end
+
+local function chain(target, base)
+    return script(
+        "set loaded:int32 0",
+        ":load",
+        ("chain --replace --autofree %s ||"):format(url.resolve(base, target)),
+        again("loaded", "load", LOAD, "could not chain"))
+end
+
+local function disk()
+    return script(
+        say "booting from the local disk",
+        LEAVE[1],
+        "sanboot --no-describe --drive 0x80 ||",
+        "exit")
+end
+
+local function ignore()
+    return script(say "nothing to boot for this machine", LEAVE)
+end
+
+local function deny(why)
+    return script(say("denied: " .. (why or "no reason given")), ("sleep %d ||"):format(DENIED_PAUSE), LEAVE)
+end
+
+-- The script for a decision, or nil and why there is no way to write it.
+function ipxe.render(decision, base, machine)
+    if decision.verdict == "disk" then
+        return disk()
+    elseif decision.verdict == "deny" then
+        return deny(decision.why)
+    elseif decision.verdict == "chain" then
+        return chain(decision.url, base)
+    elseif decision.verdict ~= "boot" then
+        return ignore()
+    end
+    local plan, problem = decision:rendered()
+    if not plan then
+        return nil, problem
+    elseif plan.kernel then
+        return boot(plan, base, machine)
+    end
+    return chain(plan.url, base)
+end
+
+-- For a request that failed: says why and starts over after a pause. The count outlives
+-- the script, as iPXE's settings do.
+function ipxe.failure(message, base)
+    return script(
+        say(message),
+        "isset ${failed} || set failed:int32 0",
+        "inc failed",
+        ("iseq ${failed} %d && goto leave ||"):format(FAIL.tries),
+        ("sleep %d ||"):format(FAIL.pause),
+        ("chain --replace --autofree %s/boot.ipxe ||"):format(base),
+        ":leave",
+        say "leaving network boot",
+        LEAVE)
+end
+
+return ipxe

@@ -1,0 +1,193 @@
+-- From a request to a reply: who asks, what the policy says, how that looks on this
+-- protocol. core/README.md has the two tables.
+
+local engine = require "engine"
+local machine = require "machine"
+local query = require "query"
+local dhcp = require "render.dhcp"
+local ipxe = require "render.ipxe"
+
+local routes = {}
+
+-- What a client may tell of itself in a query; any other parameter is a label.
+routes.told = {
+    mac = true, uuid = true, serial = true, asset = true, manufacturer = true, product = true,
+    hostname = true, domain = true, arch = true, platform = true, buildarch = true,
+    ip = true, gateway = true, vlan = true,
+}
+
+local PROCESSORS = {
+    i386 = "ia32", x86_64 = "x64", arm32 = "arm32", arm64 = "arm64",
+    riscv32 = "riscv32", riscv64 = "riscv64",
+}
+
+-- A machine's architecture by what iPXE says of itself.
+local function arch_of(buildarch, platform)
+    if platform == "pcbios" then
+        return "bios"
+    elseif platform == "efi" and buildarch == "loong64" then
+        return "loongarch64"
+    elseif platform == "efi" and PROCESSORS[buildarch] then
+        return "efi-" .. PROCESSORS[buildarch]
+    end
+end
+
+local function verdict(decision)
+    if decision.verdict == "boot" then
+        return "boot " .. tostring(decision.profile)
+    elseif decision.verdict == "deny" then
+        return "deny: " .. tostring(decision.why)
+    elseif decision.verdict == "chain" then
+        return "chain " .. tostring(decision.url)
+    elseif decision.verdict == "undetermined" then
+        return "undetermined: needs " .. tostring(decision.needs)
+    end
+    return decision.verdict
+end
+
+-- What the decision log says.
+local function info(who, decision, stage)
+    return {
+        machine = machine.name(who),
+        rule = decision.rule and decision.rule.name,
+        verdict = verdict(decision),
+        stage = stage,
+        error = decision.error,
+    }
+end
+
+-- The rendering of a decision and the decision it is of: when there is no way to write
+-- what the policy chose, that is the policy's failure, and its on_error answer is
+-- rendered instead.
+local function render(decision, write)
+    local text, problem = write(decision)
+    if problem then
+        decision = decision:failed(problem)
+        text = write(decision)
+    end
+    return text, decision
+end
+
+local function from_dhcp(policy, request)
+    local settings = policy.settings.dhcp or {}
+    local kind = dhcp.kind(request, settings)
+    if not kind then
+        return nil
+    end
+    local stage = request.port == 4011 and "dhcp-4011" or "dhcp"
+    local who, problem = machine.new({
+        mac = request.mac, uuid = request.uuid, ip = request.ip, hostname = request.hostname,
+        arch = request.arch_id and machine.arch_name(request.arch_id),
+        vendor_class = request.vendor_class, user_class = request.user_class,
+        relay = request.relay, circuit_id = request.circuit_id, remote_id = request.remote_id,
+        interface = request.interface, firmware = dhcp.firmware(request, kind),
+        features = dhcp.features(request.ipxe),
+    }, "dhcp")
+    if not who then
+        return nil, { machine = request.mac, verdict = "ignore", stage = stage, error = problem }
+    end
+
+    local decision = engine.decide(policy, who)
+    local log = info(who, decision, stage)
+    if decision.verdict == "boot" or decision.verdict == "chain" or decision.verdict == "undetermined" then
+        local answer = dhcp.render(decision, request, kind, who.arch, settings)
+        return answer and { dhcp = answer }, log
+    end
+    return nil, log -- at once, so that firmware goes on to its next boot device
+end
+
+-- A name as a client wrote it, as a path below the root.
+local function tftp_path(file)
+    return (file:gsub("\\", "/"):gsub("/+", "/"):gsub("^/", ""))
+end
+
+local MAC_DIRECTORY = "^(" .. ("%x%x%-"):rep(5) .. "%x%x)/(.+)$"
+
+local function from_tftp(policy, request)
+    local path = tftp_path(request.file)
+    local mac, rest = path:match(MAC_DIRECTORY)
+    path = rest or path
+    if path == "boot.ipxe" or path == "boot.ipxe.0" then
+        return { body = ipxe.ask(request.base), status = 200 }
+    elseif path == "autoexec.ipxe" then
+        return { path = path, root = "tftp" } -- every iPXE asks; no choice of the policy's
+    end
+
+    local who, problem = machine.new({ mac = mac, ip = request.client, interface = request.interface }, "tftp")
+    if not who then
+        return { error = problem, reason = "failed" }
+    end
+    local decision = engine.decide(policy, who)
+    local alias = decision.files and decision.files[path]
+    if decision.verdict == "deny" then
+        return { error = decision.why or "denied", reason = "denied" }, info(who, decision, "tftp")
+    elseif alias == false then
+        return { error = "denied: " .. path, reason = "denied" }, info(who, decision, "tftp")
+    end
+    local known = mac or alias or decision.error
+    return { path = alias or path, root = "tftp" }, known and info(who, decision, "tftp") or nil
+end
+
+local function is_ipxe(request)
+    return request.user_agent ~= nil and request.user_agent:find("^iPXE/") ~= nil
+end
+
+-- A request that cannot be answered. iPXE runs no body of a failed request, so it gets
+-- a script that says why and tries again.
+local function refuse(request, message)
+    if is_ipxe(request) then
+        return { body = ipxe.failure(message, request.base), status = 200 }
+    end
+    return { body = message .. "\n", status = 400 }
+end
+
+local function http_ask(_, request)
+    return { body = ipxe.ask(request.base), status = 200 }
+end
+
+local function http_ipxe(policy, request)
+    local fields = { ip = request.client, interface = request.interface, firmware = "ipxe", label = {} }
+    for name, value in pairs(query.parse(request.query)) do
+        if routes.told[name] then
+            fields[name] = value
+        else
+            fields.label[name] = value
+        end
+    end
+    fields.arch = fields.arch or arch_of(fields.buildarch, fields.platform)
+    local who, problem = machine.new(fields, "ipxe")
+    if not who then
+        return refuse(request, problem), { machine = fields.mac or fields.ip, verdict = "refused", stage = "ipxe", error = problem }
+    end
+    local script, decision = render(engine.decide(policy, who), function(decision)
+        return ipxe.render(decision, request.base, who)
+    end)
+    return { body = script, status = 200 }, info(who, decision, "ipxe")
+end
+
+local PATHS = {
+    ["/boot.ipxe"] = http_ask,
+    ["/boot.ipxe.0"] = http_ask,
+    ["/ipxe"] = http_ipxe,
+}
+
+local function from_http(policy, request)
+    local route = PATHS[request.path]
+    if route then
+        return route(policy, request)
+    end
+    local asset = request.path:match("^/assets/(.+)$")
+    if asset then
+        return { path = asset, root = "assets" }
+    end
+    return { error = "no such page: " .. request.path, reason = "not-found" }
+end
+
+local PROTOCOLS = { dhcp = from_dhcp, tftp = from_tftp, http = from_http }
+
+-- request -> reply, info; reply nil is silence, info nil means that nothing was decided.
+function routes.handle(policy, request)
+    return PROTOCOLS[request.protocol](policy, request)
+end
+
+return routes

@@ -1,0 +1,48 @@
+-- The little of RFC 3986 that rendering and routing need.
+
+local url = {}
+
+local function percent(char)
+    return ("%%%02X"):format(char:byte())
+end
+
+-- Text as one component: all but unreserved characters encoded.
+function url.encode(text)
+    return (text:gsub("[^%w%-%._~]", percent))
+end
+
+-- A path: as `encode`, but its slashes stay.
+function url.encode_path(path)
+    return (path:gsub("[^%w%-%._~/]", percent))
+end
+
+-- "%41" -> "A"; what is no escape stays as it is. A "+" is a plus: firmware puts plain
+-- plus signs into queries ("i440FX + PIIX") and never writes a space that way.
+function url.decode(text)
+    return (text:gsub("%%(%x%x)", function(hex)
+        return string.char(tonumber(hex, 16))
+    end))
+end
+
+function url.is_absolute(text)
+    return text:find("^%a[%w+.-]*:") ~= nil
+end
+
+-- A whole URL as a policy wrote it: its structure stays, only what no URL may hold is
+-- encoded.
+function url.clean(text)
+    return (text:gsub("[^%w%-%._~:/?#%[%]@!$&'()*+,;=%%]", percent))
+end
+
+-- The absolute URL of what a policy named: an absolute URL as it is, "/x" on this
+-- server, anything else among its assets.
+function url.resolve(base, name)
+    if url.is_absolute(name) then
+        return url.clean(name)
+    elseif name:sub(1, 1) == "/" then
+        return base .. url.clean(name)
+    end
+    return base .. "/assets/" .. url.encode_path(name)
+end
+
+return url

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Installs what is missing from Debian's packages: deps.sh build|test|lab…
+# As root it installs, with progress; without root it says what to install, and fails only
+# when something that a build needs is missing.
+set -eu
+
+build='gcc make pkg-config libc6-dev libluajit-5.1-dev libevent-dev libssl-dev libyaml-dev
+       libsodium-dev lua-cjson lua-cjson-dev'
+test='clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit lua-check
+      shellcheck curl wrk tftp-hpa atftp busybox-static iproute2 python3 valgrind ca-certificates'
+lab='qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base udhcpd udhcpc busybox-static cpio iproute2
+     ethtool tcpdump xz-utils'
+
+installed() {
+    case $1 in
+    libclang-rt-dev) # named after clang's version, and a part of clang elsewhere
+        ! command -v clang >/dev/null || [ -n "$(find /usr/lib/llvm* -name 'libclang_rt.fuzzer-*' 2>/dev/null)" ] ;;
+    *) [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
+    esac
+}
+
+real_name() {
+    case $1 in
+    libclang-rt-dev) apt-cache search --names-only '^libclang-rt-[0-9]+-dev$' | sort -V | sed -n '1s/ .*//p' ;;
+    *) echo "$1" ;;
+    esac
+}
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "deps: no Debian here; see README.md for what to install" >&2
+    exit 0
+fi
+missing=
+for set in "$@"; do
+    eval "packages=\$$set"
+    for package in $packages; do
+        installed "$package" || missing="$missing $package"
+    done
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+    echo "deps: not installed:$missing" >&2
+    echo "deps: as root: apt-get install$missing" >&2
+    for package in $missing; do
+        case " $(echo $build) " in *" $package "*) exit 1 ;; esac
+    done
+    exit 0
+fi
+echo "deps: installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q >&2
+names=
+for package in $missing; do
+    names="$names $(real_name "$package")"
+done
+# shellcheck disable=SC2086 # a list of names
+apt-get install -q -y --no-install-recommends $names >&2

@@ -1,0 +1,74 @@
+#!/bin/bash
+# Runs every test, or those whose name matches a pattern: run.sh [PATTERN]
+# A suite prints `ok …`, `not ok …` and `skipped …` lines; what it printed stays in
+# build/test/NAME.log. The last line counts them all; the exit code is 0 when none failed.
+set -u
+cd "$(dirname "$0")/.."
+
+pattern=${1:-.}
+logs=build/test
+passed=0 failed=0 skipped=0
+mkdir -p "$logs"
+export CMOCKA_MESSAGE_OUTPUT=TAP
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+
+# suite NAME COMMAND…
+suite() {
+    local name=$1 log ok bad skip status start=$SECONDS
+    shift
+    [[ $name =~ $pattern ]] || return 0
+    log=$logs/${name//\//-}.log
+    "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    skip=$(grep -cE '^(skipped|ok .*# SKIP)' "$log")
+    bad=$(grep -c '^not ok' "$log")
+    ok=$(grep -cE '^ok' "$log")
+    ok=$((ok - $(grep -cE '^ok .*# SKIP' "$log")))
+    [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    [ "$status" -eq 0 ] && [ $((ok + skip + bad)) -eq 0 ] && ok=1
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    if [ "$bad" -eq 0 ]; then
+        printf '%-28s %5d passed%s  %d s\n' "$name" "$ok" "$([ "$skip" -gt 0 ] && echo ", $skip skipped")" $((SECONDS - start))
+    else
+        printf '%-28s %5d passed, %d FAILED (exit %d, see %s)\n' "$name" "$ok" "$bad" "$status" "$log"
+        grep -A12 '^not ok' "$log" | head -60
+        tail -n 25 "$log"
+    fi
+    grep -E '^skipped|# SKIP' "$log" | sed 's/^/    /'
+}
+
+unit_suites() { # unit_suites PREFIX BUILD
+    local program
+    for program in tests/unit/test_*.c; do
+        program=$(basename "$program" .c)
+        suite "$1/$program" "$2/unit/$program"
+    done
+}
+
+with() { # with BUILD SCRIPT: an end-to-end script on that build
+    BUILD=$1 "$2"
+}
+
+suite build/gcc make -s CC=gcc all unit
+suite build/clang make -s CC=clang all unit
+suite build/sanitize make -s SANITIZE=1 all unit
+suite build/fuzzers make -s fuzzers
+suite layers tests/layers.sh
+unit_suites unit build
+unit_suites sanitize build-sanitize
+suite lua luajit tests/lua/run.lua
+suite policies build-sanitize/moonboot test policies examples --format tap
+for fuzzer in tests/fuzz/fuzz_*.c; do
+    name=$(basename "$fuzzer" .c)
+    suite "fuzz/$name" tests/fuzz/run.sh "$name" 10
+done
+for script in service http tftp; do
+    suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
+done
+suite e2e/load with build tests/e2e/load.sh
+suite e2e/boot with build tests/e2e/boot.sh
+suite lint make -s lint
+
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,189 @@
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+
+static char path[] = "/tmp/moonboot-config-XXXXXX";
+
+static struct config *load(const char *text, struct problems *problems)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    return config_load(path, problems);
+}
+
+static void assert_problem(const struct problems *problems, size_t i, const char *wanted)
+{
+    assert_true(i < problems->n);
+    size_t prefix = strlen(path);
+    assert_memory_equal(problems->lines[i], path, prefix);
+    assert_string_equal(problems->lines[i] + prefix, wanted);
+}
+
+static void test_defaults(void **state)
+{
+    struct problems problems = {0};
+    struct config *config = load("policy: policy.lua\n", &problems);
+    (void)state;
+    assert_non_null(config);
+    assert_int_equal(problems.n, 0);
+    assert_string_equal(config->policy, "policy.lua");
+    assert_true(config->dhcp.enabled);
+    assert_int_equal(config->dhcp.port, 67);
+    assert_int_equal(config->dhcp.boot_port, 4011);
+    assert_int_equal(config->tftp.backend, CONFIG_TFTP_BUILTIN);
+    assert_int_equal(config->tftp.port, 69);
+    assert_null(config->tftp.root);
+    assert_int_equal(config->http.n_listen, 1);
+    assert_int_equal(ntohs(config->http.listen[0].sin_port), 8080);
+    assert_true(config->workers >= 1);
+    assert_string_equal(config->user, "moonboot");
+    assert_int_equal(config->limits.decision_ms, 250);
+    assert_int_equal(config->limits.memory_mb, 256);
+    config_free(config);
+}
+
+static void test_everything(void **state)
+{
+    struct problems problems = {0};
+    struct config *config = load("policy: /srv/policy.lua\n"
+                                 "interfaces: [eth0, eth1]\n"
+                                 "advertise: 10.0.0.2\n"
+                                 "dhcp:   { enabled: false, port: 1067, boot_port: 5011 }\n"
+                                 "tftp:   { backend: off, port: 1069, root: /srv/tftp }\n"
+                                 "http:   { listen: [\"10.0.0.2:80\", \"*:8080\"], assets: a }\n"
+                                 "workers: 3\n"
+                                 "user: nobody\n"
+                                 "log: { level: debug, format: json }\n"
+                                 "limits: { decision_ms: 100, memory_mb: 64, request_kb: 8,\n"
+                                 "          connections: 50 }\n",
+                                 &problems);
+    (void)state;
+    assert_non_null(config);
+    assert_int_equal(config->n_interfaces, 2);
+    assert_string_equal(config->interfaces[1], "eth1");
+    assert_int_equal(config->advertise.s_addr, inet_addr("10.0.0.2"));
+    assert_false(config->dhcp.enabled);
+    assert_int_equal(config->dhcp.boot_port, 5011);
+    assert_int_equal(config->tftp.backend, CONFIG_TFTP_OFF);
+    assert_int_equal(config->http.n_listen, 2);
+    assert_int_equal(ntohs(config->http.listen[0].sin_port), 80);
+    assert_int_equal(config->workers, 3);
+    assert_int_equal(config->log.format, LOG_FORMAT_JSON);
+    assert_int_equal(config->limits.connections, 50);
+    char *beside = config_path(config, "x/y");
+    assert_string_equal(beside, "/tmp/x/y");
+    free(beside);
+    char *absolute = config_path(config, config->policy);
+    assert_string_equal(absolute, "/srv/policy.lua");
+    free(absolute);
+    config_free(config);
+}
+
+/* All of them, each at its line and column. */
+static void test_problems_at_once(void **state)
+{
+    struct problems problems = {0};
+    struct config *config = load("polcy: policy.lua\n"
+                                 "dhcp: { port: 70000, enabeld: true }\n"
+                                 "tftp: [builtin]\n"
+                                 "http:\n"
+                                 "  listen: [\"0.0.0.0:8080\", \"nowhere\"]\n"
+                                 "  listen: \"*:80\"\n"
+                                 "workers: many\n"
+                                 "advertise: 10.0.0.300\n"
+                                 "log: { level: loud }\n"
+                                 "frobnicate: 1\n",
+                                 &problems);
+    (void)state;
+    assert_null(config);
+    assert_problem(&problems, 0, ":1:1: unknown key `polcy`: did you mean `policy`?");
+    assert_problem(&problems, 1, ":2:15: `port` is 70000, expected a port number from 1 to 65535");
+    assert_problem(&problems, 2, ":2:22: unknown key `enabeld`: did you mean `enabled`?");
+    assert_problem(&problems, 3, ":3:7: `tftp` is a list, expected a mapping of keys to values");
+    assert_problem(&problems, 4,
+                   ":5:28: `listen` is nowhere, expected ADDRESS:PORT, such as \"0.0.0.0:8080\"");
+    assert_problem(&problems, 5, ":6:3: `listen` stands here twice");
+    assert_problem(&problems, 6,
+                   ":7:10: `workers` is many, expected auto, or a number from 1 to 64");
+    assert_problem(&problems, 7, ":8:12: `advertise` is 10.0.0.300, expected an IPv4 address");
+    assert_problem(&problems, 8, ":9:15: `level` is loud, expected error, warn, info or debug");
+    assert_problem(&problems, 9,
+                   ":10:1: unknown key `frobnicate`, expected one of: policy, interfaces, "
+                   "advertise, dhcp, tftp, http, workers, user, log, limits");
+    assert_problem(&problems, 10, ":1:1: `policy` is missing: the policy file to serve by");
+    assert_int_equal(problems.n, 11);
+    problems_clear(&problems);
+}
+
+static void test_not_yaml(void **state)
+{
+    static const struct {
+        const char *text, *problem;
+    } cases[] = {
+        {"", ":1:1: the file is empty, expected at least `policy: FILE`"},
+        {"policy: [", ":2:1: did not find expected node content"},
+        {"just text\n", ":1:1: `site.yaml` is just text, expected a mapping of keys to values"},
+        {"policy: \"a\\0b\"\n", ":1:9: `policy` is a string with a NUL byte, expected a string"},
+        {"policy:\n", ":1:8: `policy` is nothing, expected a string"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct problems problems = {0};
+        assert_null(load(cases[i].text, &problems));
+        assert_problem(&problems, 0, cases[i].problem);
+        problems_clear(&problems);
+    }
+}
+
+static void test_missing_file(void **state)
+{
+    struct problems problems = {0};
+    (void)state;
+    assert_null(config_load("/nonexistent/site.yaml", &problems));
+    assert_int_equal(problems.n, 1);
+    assert_string_equal(problems.lines[0], "/nonexistent/site.yaml: No such file or directory");
+    problems_clear(&problems);
+}
+
+/* Every prefix of a good file is read without a crash or a leak. */
+static void test_truncated(void **state)
+{
+    static const char text[] = "policy: p\ninterfaces: [a, b]\nhttp: { listen: [\"*:1\"] }\n"
+                               "advertise: &x 10.0.0.1\ntftp: { root: *x }\n";
+    (void)state;
+    for (size_t n = 0; n < sizeof text; n++) {
+        char part[sizeof text];
+        struct problems problems = {0};
+        memcpy(part, text, n);
+        part[n] = '\0';
+        struct config *config = load(part, &problems);
+        assert_true((config != NULL) == (problems.n == 0));
+        config_free(config);
+        problems_clear(&problems);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_problems_at_once), cmocka_unit_test(test_not_yaml),
+        cmocka_unit_test(test_missing_file),     cmocka_unit_test(test_truncated),
+    };
+    close(mkstemp(path));
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(path);
+    return failed;
+}
