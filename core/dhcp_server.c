@@ -74,9 +74,10 @@ struct dhcp_server {
     struct batch batch;
 };
 
-int dhcp_server_bind(uint16_t port)
+static int bind_to(uint32_t address, uint16_t port)
 {
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(address)}};
     int on = 1;
     int discover = IP_PMTUDISC_DONT;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -88,12 +89,22 @@ int dhcp_server_bind(uint16_t port)
         setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) < 0 ||
         setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) < 0 ||
         setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover) < 0 ||
-        bind(fd, (struct sockaddr *)&any, sizeof any) < 0) {
+        bind(fd, (struct sockaddr *)&at, sizeof at) < 0) {
         int error = errno;
         close(fd);
         return -error;
     }
     return fd;
+}
+
+int dhcp_server_bind(uint16_t port)
+{
+    return bind_to(INADDR_ANY, port);
+}
+
+int dhcp_server_bind_broadcast(uint16_t port)
+{
+    return bind_to(INADDR_BROADCAST, port);
 }
 
 static time_t now(void)

@@ -9,15 +9,11 @@ local engine = require "engine"
 local expect = require "testing.expect"
 local machine = require "machine"
 local options = require "cli.options"
+local outcome = require "outcome"
 local problems = require "problems"
+local sandbox = require "sandbox"
 
 local testing = {}
-
--- What a test file can use of Lua.
-local BASE = {
-    "assert", "error", "ipairs", "next", "pairs", "select", "tonumber", "tostring", "type", "unpack",
-    "math", "string", "table",
-}
 
 local KEYS = { given = "table", expect = "table", skip = "string" }
 
@@ -29,10 +25,8 @@ end
 
 -- The words of a test file, which collect what it declares in `suite`.
 local function words(suite)
-    local env = { contains = expect.contains }
-    for _, name in ipairs(BASE) do
-        env[name] = _G[name]
-    end
+    local env = sandbox.basics()
+    env.contains = expect.contains
 
     function env.test(name)
         local case = { name = name, line = caller_line(), file = suite.display }
@@ -157,26 +151,19 @@ local function run_test(case, policy)
         result.status, result.message = "skip", case.body.skip
         return result
     end
+    local given = case.body.given or {}
     local who
-    who, problem = machine.new(case.body.given or {})
+    who, problem = machine.new(given, given.stage or "ipxe")
     if not who then
         return fails("`given`: " .. problem)
     end
 
     local trace = {}
-    local decision = engine.decide(policy, who, trace)
-    local plan
-    if decision.verdict == "boot" then
-        plan, problem = decision:rendered()
-        if not plan then
-            decision = decision:failed(problem)
-            plan = decision.verdict == "boot" and decision:rendered() or nil
-        end
-    end
-    local outcome = { policy = policy, machine = who, decision = decision, plan = plan }
-    result.differences = expect.compare(case.body.expect, outcome)
+    local facts = outcome.facts(engine.decide(policy, who, trace))
+    local subject = { policy = policy, machine = who, facts = facts }
+    result.differences = expect.compare(case.body.expect, subject)
     result.status = #result.differences == 0 and "pass" or "fail"
-    result.trace, result.decision_error = trace, decision.error
+    result.trace, result.decision_error = trace, facts.error
     return result
 end
 

@@ -4,6 +4,7 @@ local engine = require "engine"
 local json = require "cli.json"
 local machine = require "machine"
 local options = require "cli.options"
+local outcome = require "outcome"
 local simulate = require "simulate"
 
 local HELP = [[
@@ -11,7 +12,7 @@ Usage: moonboot eval [OPTION]… POLICY.LUA [--FIELD VALUE]…
 Says what the policy decides for a machine with these fields (mac, uuid, serial, arch, …).
 
   --label NAME=VALUE  the machine's label.NAME; may be given more than once
-  --stage STAGE       what is known when: dhcp, tftp, or http (default)
+  --stage STAGE       what is known when: dhcp, tftp, or ipxe (default)
   --render FORMAT,…   also what the machine would be sent: ipxe, dhcp
   --json              as JSON
   -h, --help          print this
@@ -69,24 +70,12 @@ local function formats_of(text)
     return formats
 end
 
--- The decision as plain data. A failure to render is the policy's, as when serving.
+-- The decision as data whose lists stay lists.
 local function describe(decision)
-    local plan, problem
-    if decision.verdict == "boot" then
-        plan, problem = decision:rendered()
-        if not plan then
-            decision = decision:failed(problem)
-            plan = decision.verdict == "boot" and decision:rendered() or nil
-        end
-    end
-    plan = plan or {}
-    return {
-        rule = decision.rule and { name = decision.rule.name, line = decision.rule.line },
-        verdict = decision.verdict, profile = decision.profile, why = decision.why, needs = decision.needs,
-        url = plan.url or decision.url, kernel = plan.kernel,
-        initrd = plan.initrd and json.list(plan.initrd), args = plan.args and json.list(plan.args),
-        vars = decision.vars, error = decision.error,
-    }
+    local facts = outcome.facts(decision)
+    facts.initrd = facts.initrd and json.list(facts.initrd)
+    facts.args = facts.args and json.list(facts.args)
+    return facts
 end
 
 local function line(label, value)
@@ -166,7 +155,7 @@ return function(args)
         return usage(problem)
     end
     local who
-    who, problem = machine.new(fields, values["--stage"])
+    who, problem = machine.new(fields, values["--stage"] or "ipxe")
     if not who then
         return usage(problem)
     end

@@ -99,14 +99,14 @@ end
 -- Boots what the decision's profile names. Under EFI the kernel finds its initrds by
 -- the names in `initrd=`; a BIOS kernel is handed them, and its arguments stay as the
 -- policy wrote them.
-local function boot(plan, base, machine)
+local function boot(decision, base, machine)
     local args = {}
     if machine.arch ~= "bios" then
-        for i = 1, #plan.initrd do
+        for i = 1, #decision.initrd do
             args[i] = "initrd=initrd" .. i
         end
     end
-    for _, arg in ipairs(plan.args) do
+    for _, arg in ipairs(decision.args) do
         args[#args + 1] = arg
     end
     local line, problem = cmdline.line(args)
@@ -121,9 +121,9 @@ local function boot(plan, base, machine)
     end
 
     local load = {
-        ("kernel --name vmlinuz %s %s || goto failed"):format(url.resolve(base, plan.kernel), tokens),
+        ("kernel --name vmlinuz %s %s || goto failed"):format(url.resolve(base, decision.kernel), tokens),
     }
-    for i, initrd in ipairs(plan.initrd) do
+    for i, initrd in ipairs(decision.initrd) do
         load[#load + 1] = ("initrd --name initrd%d %s || goto failed"):format(i, url.resolve(base, initrd))
     end
     return script(
@@ -158,10 +158,10 @@ local function ignore()
 end
 
 local function deny(why)
-    return script(say("denied: " .. (why or "no reason given")), ("sleep %d ||"):format(DENIED_PAUSE), LEAVE)
+    return script(say("denied: " .. why), ("sleep %d ||"):format(DENIED_PAUSE), LEAVE)
 end
 
--- The script for a decision, or nil and why there is no way to write it.
+-- The script for a decision whose texts are filled in, or nil and why there is no way to write it.
 function ipxe.render(decision, base, machine)
     if decision.verdict == "disk" then
         return disk()
@@ -172,13 +172,7 @@ function ipxe.render(decision, base, machine)
     elseif decision.verdict ~= "boot" then
         return ignore()
     end
-    local plan, problem = decision:rendered()
-    if not plan then
-        return nil, problem
-    elseif plan.kernel then
-        return boot(plan, base, machine)
-    end
-    return chain(plan.url, base)
+    return boot(decision, base, machine)
 end
 
 -- For a request that failed: says why and starts over after a pause. The count outlives

@@ -78,25 +78,15 @@ local function agrees(wanted, found)
     return true
 end
 
--- What each key of `expect` looks at. `outcome` has policy, machine, decision and plan
--- (what the decision's profile comes to, or nil).
+-- What keys of `expect` look at, where it is not a fact of that name. `found` has policy,
+-- machine and facts (outcome.lua).
 local look = {
-    rule = function(o) return o.decision.rule and o.decision.rule.name end,
-    verdict = function(o) return o.decision.verdict end,
-    boot = function(o)
-        return o.decision.verdict == "boot" and o.decision.profile or o.decision.verdict
-    end,
-    why = function(o) return o.decision.why end,
-    url = function(o) return o.decision.url or o.plan and o.plan.url end,
-    vars = function(o) return o.decision.vars or {} end,
-    needs = function(o) return o.decision.needs end,
-    error = function(o) return o.decision.error end,
-    kernel = function(o) return o.plan and o.plan.kernel end,
-    initrd = function(o) return o.plan and o.plan.initrd end,
-    args = function(o) return o.plan and o.plan.args end,
-    ipxe = function(o) return simulate.ipxe(o.policy, o.machine).body end,
-    dhcp = function(o)
-        local reply = simulate.dhcp(o.policy, o.machine)
+    rule = function(found) return found.facts.rule and found.facts.rule.name end,
+    boot = function(found) return found.facts.profile or found.facts.verdict end,
+    vars = function(found) return found.facts.vars or {} end,
+    ipxe = function(found) return simulate.ipxe(found.policy, found.machine).body end,
+    dhcp = function(found)
+        local reply = simulate.dhcp(found.policy, found.machine)
         return reply and reply.dhcp
     end,
 }
@@ -106,8 +96,10 @@ local order = {
     "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "ipxe", "dhcp",
 }
 
--- Set of the keys.
-expect.keys = look
+local keys = {}
+for _, key in ipairs(order) do
+    keys[key] = true
+end
 
 -- Types that a key may have, apart from `false` and `contains`.
 local TABLES = { args = true, initrd = true, vars = true, dhcp = true }
@@ -118,8 +110,8 @@ function expect.problem(wanted)
         return "`expect` must be a table, such as { boot = \"compute\" }"
     end
     for key, value in pairs(wanted) do
-        if not look[key] then
-            return ("`expect` has no key %s%s"):format(problems.show(key), problems.hint(key, look))
+        if not keys[key] then
+            return ("`expect` has no key %s%s"):format(problems.show(key), problems.hint(key, keys))
         end
         local kind = TABLES[key] and "table" or "string"
         if value ~= false and getmetatable(value) ~= Contains and type(value) ~= kind then
@@ -133,11 +125,14 @@ function expect.problem(wanted)
 end
 
 -- The list of { key =, expected =, found = } that do not agree.
-function expect.compare(wanted, outcome)
+function expect.compare(wanted, subject)
     local differences = {}
     for _, key in ipairs(order) do
         if wanted[key] ~= nil then
-            local found = look[key](outcome)
+            local found = subject.facts[key]
+            if look[key] then
+                found = look[key](subject)
+            end
             if not agrees(wanted[key], found) then
                 differences[#differences + 1] = { key = key, expected = show(wanted[key]), found = show(found) }
             end

@@ -45,7 +45,7 @@ function tap:result(result)
         lines[#lines + 1] = "rules:"
         for _, step in ipairs(result.trace) do
             lines[#lines + 1] = ("  - { line: %d, rule: %s, matched: %s, why: %s }"):format(
-                step.line, yaml(step.name), tostring(step.matched), yaml(step.why or ""))
+                step.line, yaml(step.rule), tostring(step.matched), yaml(step.why or ""))
         end
         self:block(lines)
     end

@@ -7,14 +7,8 @@ local tests = {}
 
 local BASE = "http://10.0.0.2:8080"
 
-local function decision(plan, fields)
-    local d = fields or { verdict = "boot", profile = "p" }
-    plan = plan or {}
-    plan.initrd, plan.args = plan.initrd or {}, plan.args or {}
-    function d.rendered()
-        return plan
-    end
-    return d
+local function decision(plan)
+    return { verdict = "boot", initrd = plan.initrd or {}, args = plan.args or {}, kernel = plan.kernel }
 end
 
 local function kernel_of(run)
