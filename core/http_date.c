@@ -115,8 +115,10 @@ bool http_date_parse(const char *text, time_t now, time_t *when)
         int day = tm.tm_mday;
         if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
             return false;
-        *when = timegm(&tm);
-        return tm.tm_mday == day || tm.tm_sec == 60;
+        int leap_second = tm.tm_sec == 60;
+        tm.tm_sec -= leap_second;
+        *when = timegm(&tm) + leap_second;
+        return tm.tm_mday == day;
     }
     return false;
 }

@@ -60,16 +60,17 @@ static bool if_range_holds(const struct http_head *head, const struct http_versi
     return field_date(head, "If-Range", version, now, &when) && when == version->modified;
 }
 
-/* A number that stops growing at UINT64_MAX; false without a digit. */
+/* A number that stops growing at UINT64_MAX. False without a digit, *value as it was. */
 static bool take_number(const char **at, uint64_t *value)
 {
-    const char *start = *at;
+    if (**at < '0' || **at > '9')
+        return false;
     *value = 0;
     for (; **at >= '0' && **at <= '9'; ++*at) {
         uint64_t digit = (uint64_t)(**at - '0');
         *value = *value > (UINT64_MAX - digit) / 10 ? UINT64_MAX : *value * 10 + digit;
     }
-    return *at > start;
+    return true;
 }
 
 /* 206, 416, or 200 when the field is to be ignored: no range of bytes, bad, or several. */
