@@ -302,10 +302,12 @@ static void read_body(struct reading *r, int table)
     if (reply->body.content_type && !header_safe(reply->body.content_type))
         fail(r, "the reply's `type` has control characters in it");
     get(r, table, "status");
-    reply->body.status = lua_isnil(r->L, -1) ? 200 : (int)lua_tonumber(r->L, -1);
+    double status = lua_isnil(r->L, -1) ? 200 : lua_tonumber(r->L, -1);
     lua_pop(r->L, 1);
-    if (reply->body.status < 200 || reply->body.status > 599)
-        fail(r, "the reply's `status` is %d", reply->body.status);
+    if (status >= 200 && status <= 599) /* not so for NaN */
+        reply->body.status = (int)status;
+    else
+        fail(r, "the reply's `status` is %g", status);
 }
 
 static void read_error(struct reading *r, int table)

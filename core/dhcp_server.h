@@ -25,14 +25,21 @@ struct dhcp_server_options {
 
 /* A bound, non-blocking UDP socket with everything that proxyDHCP needs set
  * (SO_REUSEADDR, SO_BROADCAST, IP_PKTINFO, no path-MTU discovery), or a negative
- * errno. Needs CAP_NET_BIND_SERVICE for ports below 1024. */
+ * errno. Needs CAP_NET_BIND_SERVICE for ports below 1024. -EADDRINUSE: another program
+ * holds the port and does not share it (SO_REUSEADDR must be set on both sockets). */
 int dhcp_server_bind(uint16_t port);
+
+/* The same for broadcasts alone, so that neither requests from relays nor anything else
+ * sent to this host's own addresses arrives: for port 67, when a server holds it that
+ * shares nothing but binds to its addresses only, as Kea does. */
+int dhcp_server_bind_broadcast(uint16_t port);
 
 /* Starts to read. The descriptors stay the caller's. NULL when memory is out. */
 struct dhcp_server *dhcp_server_open(struct event_base *base,
                                      const struct dhcp_server_options *options);
 
-/* Stops to read; nothing is in flight afterwards. */
+/* Stops to read, at once; decisions still being made are not answered. What the options
+ * name is not touched afterwards. */
 void dhcp_server_close(struct dhcp_server *server);
 
 #endif

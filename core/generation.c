@@ -75,7 +75,8 @@ fail:
     return NULL;
 }
 
-int generation_start(struct generation *g, const int *unwanted, size_t n)
+int generation_start(struct generation *g, struct generation *previous, const int *unwanted,
+                     size_t n)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -91,6 +92,7 @@ int generation_start(struct generation *g, const int *unwanted, size_t n)
         close(pair[0]);
         for (size_t i = 0; i < n; i++)
             close(unwanted[i]);
+        generation_close(previous);
         nursery_run(g, pair[1]);
     }
     close(pair[1]);

@@ -33,8 +33,10 @@ struct generation *generation_open(const char *site, const struct generation *pr
                                    struct problems *problems);
 
 /* Starts the nursery: 0, or a negative errno. `board`, `supervisor` and `notify` are
- * set by then. `unwanted` are n descriptors of the caller that the child closes. */
-int generation_start(struct generation *generation, const int *unwanted, size_t n);
+ * set by then. The child closes what is not its own: `previous` (NULL: none), and n
+ * descriptors of the caller's. */
+int generation_start(struct generation *generation, struct generation *previous,
+                     const int *unwanted, size_t n);
 
 /* Asks the nursery for a worker of that slot; 0 or a negative errno. */
 int generation_spawn(const struct generation *generation, unsigned slot);

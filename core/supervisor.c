@@ -140,12 +140,12 @@ static void begin_load(struct supervisor *s)
     s->reload_again = false;
     struct generation *g = generation_open(s->site, s->current, &problems);
     if (g && user_exists(g->config, &problems)) {
-        int unwanted[] = {s->signals, s->notify[0], s->current ? s->current->commands : -1};
+        int unwanted[] = {s->signals, s->notify[0]};
         g->number = s->next_number++;
         g->board = s->board;
         g->supervisor = getpid();
         g->notify = s->notify[1];
-        int error = generation_start(g, unwanted, sizeof unwanted / sizeof *unwanted);
+        int error = generation_start(g, s->current, unwanted, 2);
         if (error == 0)
             s->candidate = g;
         else

@@ -107,12 +107,12 @@ bool task_timed_out(void)
     return clock_state.timed_out;
 }
 
-int task_guard(lua_State *L)
+static int guard(lua_State *L, unsigned limit_ms)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     bool alone = clock_state.running == NULL; /* offline: no task_call around it */
     if (alone) {
-        clock_reset(vm_options(vm_of(L))->decision_ms);
+        clock_reset(limit_ms);
         clock_state.running = L;
     }
     if (clock_state.guards == 0 && clock_state.guard_ticks > clock_state.limit) {
@@ -134,4 +134,14 @@ int task_guard(lua_State *L)
     lua_pushboolean(L, status == 0);
     lua_insert(L, 1);
     return lua_gettop(L);
+}
+
+int task_guard(lua_State *L)
+{
+    return guard(L, vm_options(vm_of(L))->decision_ms);
+}
+
+int task_guard_load(lua_State *L)
+{
+    return guard(L, LOAD_MS);
 }

@@ -29,4 +29,8 @@ bool task_timed_out(void);
  * limits.decision_ms the running guard fails, and so do later ones. */
 int task_guard(lua_State *L);
 
+/* Lua: host.guard_load(f, …): the same for code that runs while a policy loads, which has
+ * seconds. */
+int task_guard_load(lua_State *L);
+
 #endif

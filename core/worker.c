@@ -31,7 +31,7 @@ struct worker {
     struct dhcp_server *dhcp;
     struct tftp_server *tftp;
     struct http_server *http;
-    bool tftp_idle, http_idle;
+    bool draining, tftp_idle, http_idle;
 };
 
 static void tell(const struct worker *w, enum notify_kind kind)
@@ -146,7 +146,7 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct worker *w = arg;
-    if (w->http)
+    if (w->http || w->draining)
         return;
     if (!open_dhcp(w) || !open_tftp(w) || !open_http(w)) {
         log_error("worker %u: no memory to serve", w->slot);
@@ -159,6 +159,9 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct worker *w = arg;
+    if (w->draining)
+        return;
+    w->draining = true;
     w->tftp_idle = w->tftp == NULL;
     w->http_idle = w->http == NULL;
     dhcp_server_close(w->dhcp);
@@ -167,6 +170,8 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
         tftp_server_drain(w->tftp);
     if (w->http)
         http_server_drain(w->http);
+    /* An address that the next generation does not serve must not stay open here. */
+    sockets_close(w->generation->sockets);
     tell(w, NOTIFY_STOPPED);
     end_when_idle(w);
 }

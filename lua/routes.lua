@@ -3,6 +3,7 @@
 
 local engine = require "engine"
 local machine = require "machine"
+local outcome = require "outcome"
 local query = require "query"
 local dhcp = require "render.dhcp"
 local ipxe = require "render.ipxe"
@@ -10,7 +11,7 @@ local ipxe = require "render.ipxe"
 local routes = {}
 
 -- What a client may tell of itself in a query; any other parameter is a label.
-local TOLD = {
+routes.told = {
     mac = true, uuid = true, serial = true, asset = true, manufacturer = true, product = true,
     hostname = true, domain = true, arch = true, platform = true, buildarch = true,
     ip = true, gateway = true, vlan = true,
@@ -32,40 +33,15 @@ local function arch_of(buildarch, platform)
     end
 end
 
-local function verdict(decision)
-    if decision.verdict == "boot" then
-        return "boot " .. tostring(decision.profile)
-    elseif decision.verdict == "deny" then
-        return "deny: " .. tostring(decision.why)
-    elseif decision.verdict == "chain" then
-        return "chain " .. tostring(decision.url)
-    elseif decision.verdict == "undetermined" then
-        return "undetermined: needs " .. tostring(decision.needs)
-    end
-    return decision.verdict
-end
-
 -- What the decision log says.
 local function info(who, decision, stage)
     return {
-        machine = who.mac or who.uuid or who.ip,
+        machine = machine.name(who),
         rule = decision.rule and decision.rule.name,
-        verdict = verdict(decision),
+        verdict = outcome.verdict(decision),
         stage = stage,
         error = decision.error,
     }
-end
-
--- The rendering of a decision and the decision it is of: when there is no way to write
--- what the policy chose, that is the policy's failure, and its on_error answer is
--- rendered instead.
-local function render(decision, write)
-    local text, problem = write(decision)
-    if problem then
-        decision = decision:failed(problem)
-        text = write(decision)
-    end
-    return text, decision
 end
 
 local function from_dhcp(policy, request)
@@ -120,7 +96,7 @@ local function from_tftp(policy, request)
     local decision = engine.decide(policy, who)
     local alias = decision.files and decision.files[path]
     if decision.verdict == "deny" then
-        return { error = decision.why or "denied", reason = "denied" }, info(who, decision, "tftp")
+        return { error = decision.why, reason = "denied" }, info(who, decision, "tftp")
     elseif alias == false then
         return { error = "denied: " .. path, reason = "denied" }, info(who, decision, "tftp")
     end
@@ -148,7 +124,7 @@ end
 local function http_ipxe(policy, request)
     local fields = { ip = request.client, interface = request.interface, firmware = "ipxe", label = {} }
     for name, value in pairs(query.parse(request.query)) do
-        if TOLD[name] then
+        if routes.told[name] then
             fields[name] = value
         else
             fields.label[name] = value
@@ -159,7 +135,7 @@ local function http_ipxe(policy, request)
     if not who then
         return refuse(request, problem), { machine = fields.mac or fields.ip, verdict = "refused", stage = "ipxe", error = problem }
     end
-    local script, decision = render(engine.decide(policy, who), function(decision)
+    local script, decision = outcome.settle(engine.decide(policy, who), function(decision)
         return ipxe.render(decision, request.base, who)
     end)
     return { body = script, status = 200 }, info(who, decision, "ipxe")

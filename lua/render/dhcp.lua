@@ -85,6 +85,14 @@ function dhcp.kind(request, settings)
     end
 end
 
+-- The machine field `firmware`.
+function dhcp.firmware(request, kind)
+    if starts_with(request.vendor_class, "U-Boot") then
+        return "uboot"
+    end
+    return kind ~= "other" and kind or nil
+end
+
 -- Whether this iPXE can run our script: it loads HTTP and Linux kernels. One whose
 -- vendor class is bare was chained by us already (it repeats our own option 60), and
 -- is sent no second time to fetch what it is.
@@ -96,8 +104,10 @@ local function runs_script(request, arch)
     return features.http and (features.bzimage or arch ~= "bios" and features.efi) or false
 end
 
+-- Old ROMs of the Raspberry Pi say that they are a PC's BIOS; newer ones say 41.
 local function is_pi(request)
-    return request.arch_id == 0 and request.mac ~= nil and PI_PREFIXES[request.mac:sub(1, 8)] == true
+    return request.arch_id == 41
+        or request.arch_id == 0 and request.mac ~= nil and PI_PREFIXES[request.mac:sub(1, 8)]
 end
 
 local function program(settings, arch)

@@ -37,22 +37,27 @@ local LOAD = { tries = 5, pause = 5 }
 local FAIL = { tries = 30, pause = 10 }
 local DENIED_PAUSE = 10
 
+local function add(lines, part)
+    if type(part) == "string" then
+        lines[#lines + 1] = part
+        return
+    end
+    for _, each in ipairs(part) do
+        add(lines, each)
+    end
+end
+
+-- A script of lines and lists of lines.
 local function script(...)
     local lines = { "#!ipxe" }
-    for _, part in ipairs { ... } do
-        if type(part) == "table" then
-            for _, line in ipairs(part) do
-                lines[#lines + 1] = line
-            end
-        else
-            lines[#lines + 1] = part
-        end
-    end
+    add(lines, { ... })
     return table.concat(lines, "\n") .. "\n"
 end
 
 local function say(message)
-    return "echo moonboot: " .. text.message(message)
+    local used = {}
+    local tokens = text.tokens(text.message(message), used)
+    return { text.settings(used), "echo moonboot: " .. tokens }
 end
 
 -- Counts a failure in `counter` and goes back to `label` after a pause, or leaves when
@@ -67,8 +72,7 @@ local function again(counter, label, limit, problem)
         "goto " .. label,
         ":leave",
         say(problem .. ": leaving network boot"),
-        LEAVE[1],
-        LEAVE[2],
+        LEAVE,
     }
 end
 
@@ -95,14 +99,14 @@ end
 -- Boots what the decision's profile names. Under EFI the kernel finds its initrds by
 -- the names in `initrd=`; a BIOS kernel is handed them, and its arguments stay as the
 -- policy wrote them.
-local function boot(plan, base, machine)
+local function boot(decision, base, machine)
     local args = {}
     if machine.arch ~= "bios" then
-        for i = 1, #plan.initrd do
+        for i = 1, #decision.initrd do
             args[i] = "initrd=initrd" .. i
         end
     end
-    for _, arg in ipairs(plan.args) do
+    for _, arg in ipairs(decision.args) do
         args[#args + 1] = arg
     end
     local line, problem = cmdline.line(args)
@@ -117,9 +121,9 @@ local function boot(plan, base, machine)
     end
 
     local load = {
-        ("kernel --name vmlinuz %s %s || goto failed"):format(url.resolve(base, plan.kernel), tokens),
+        ("kernel --name vmlinuz %s %s || goto failed"):format(url.resolve(base, decision.kernel), tokens),
     }
-    for i, initrd in ipairs(plan.initrd) do
+    for i, initrd in ipairs(decision.initrd) do
         load[#load + 1] = ("initrd --name initrd%d %s || goto failed"):format(i, url.resolve(base, initrd))
     end
     return script(
@@ -154,10 +158,10 @@ local function ignore()
 end
 
 local function deny(why)
-    return script(say("denied: " .. (why or "no reason given")), ("sleep %d ||"):format(DENIED_PAUSE), LEAVE)
+    return script(say("denied: " .. why), ("sleep %d ||"):format(DENIED_PAUSE), LEAVE)
 end
 
--- The script for a decision, or nil and why there is no way to write it.
+-- The script for a decision whose texts are filled in, or nil and why there is no way to write it.
 function ipxe.render(decision, base, machine)
     if decision.verdict == "disk" then
         return disk()
@@ -168,13 +172,7 @@ function ipxe.render(decision, base, machine)
     elseif decision.verdict ~= "boot" then
         return ignore()
     end
-    local plan, problem = decision:rendered()
-    if not plan then
-        return nil, problem
-    elseif plan.kernel then
-        return boot(plan, base, machine)
-    end
-    return chain(plan.url, base)
+    return boot(decision, base, machine)
 end
 
 -- For a request that failed: says why and starts over after a pause. The count outlives

@@ -64,7 +64,8 @@ function ipxe_text.settings(used)
     return bytes
 end
 
--- A message for a person, made harmless: what iPXE could not show becomes "?".
+-- A message for a person as a text that `tokens` takes: what iPXE could not show becomes
+-- "?".
 function ipxe_text.message(text)
     return (text:gsub("[^\32-\126]+", "?"):gsub("%${", "$ {"))
 end

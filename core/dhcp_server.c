@@ -1,0 +1,447 @@
+#include "dhcp_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dhcp_map.h"
+#include "log.h"
+
+#define BATCH         32 /* datagrams read at a wake-up; other events get their turn then */
+#define MAX_IN_FLIGHT 256
+#define LINKS_SECONDS 1 /* how long what is known of the interfaces is believed */
+#define WARN_SECONDS  60
+
+/* An IPv4 address of an interface; an interface has an entry of 0.0.0.0 as well. */
+struct link {
+    int index;
+    bool loopback;
+    char name[IF_NAMESIZE];
+    struct in_addr address;
+};
+
+/* A datagram as it came in. */
+struct incoming {
+    const uint8_t *data;
+    size_t len;
+    bool whole;
+    struct sockaddr_in sender;
+    int ifindex;
+    struct in_addr target; /* the address it was sent to */
+    struct in_addr local;  /* the address of ours that belongs to it */
+};
+
+/* One request while it is decided. The request and the packet have views into `data`. */
+struct decision {
+    struct dhcp_server *server;
+    struct decision *next_free;
+    int fd;
+    int ifindex;
+    struct in_addr local;
+    struct dhcp_map_arrival arrival;
+    struct dhcp_packet packet;
+    struct request request;
+    uint8_t data[DHCP_MAX_LEN];
+};
+
+struct batch {
+    struct mmsghdr messages[BATCH];
+    struct iovec vectors[BATCH];
+    struct sockaddr_in senders[BATCH];
+    uint8_t data[BATCH][DHCP_MAX_LEN];
+    _Alignas(struct cmsghdr) uint8_t control[BATCH][CMSG_SPACE(sizeof(struct in_pktinfo))];
+};
+
+struct dhcp_server {
+    struct dhcp_server_options options;
+    struct event *event;
+    struct event *boot_event;
+    char (*interfaces)[IF_NAMESIZE];
+    struct link *links;
+    size_t n_links;
+    time_t links_read_at; /* CLOCK_MONOTONIC; 0: never */
+    time_t warned_at;
+    struct decision *free; /* that can be used again */
+    unsigned in_flight;
+    bool closed; /* freed when the last decision in flight has been made */
+    struct batch batch;
+};
+
+static int bind_to(uint32_t address, uint16_t port)
+{
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(address)}};
+    int on = 1;
+    int discover = IP_PMTUDISC_DONT;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    /* SO_REUSEADDR and not SO_REUSEPORT: beside another DHCP server that sets either,
+     * the latter would make a group in which each unicast goes to one of us by chance. */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) < 0 ||
+        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) < 0 ||
+        setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover) < 0 ||
+        bind(fd, (struct sockaddr *)&at, sizeof at) < 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int dhcp_server_bind(uint16_t port)
+{
+    return bind_to(INADDR_ANY, port);
+}
+
+int dhcp_server_bind_broadcast(uint16_t port)
+{
+    return bind_to(INADDR_BROADCAST, port);
+}
+
+static time_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + 1; /* 0 is for "never" */
+}
+
+/* Whether to warn now: whatever the network does, a line a minute is enough. */
+static bool may_warn(struct dhcp_server *server)
+{
+    time_t t = now();
+    if (server->warned_at && t - server->warned_at < WARN_SECONDS)
+        return false;
+    server->warned_at = t;
+    return true;
+}
+
+static bool add_link(struct dhcp_server *server, const struct link *link)
+{
+    struct link *grown = realloc(server->links, (server->n_links + 1) * sizeof *grown);
+    if (!grown)
+        return false;
+    server->links = grown;
+    server->links[server->n_links++] = *link;
+    return true;
+}
+
+/* Interfaces by name first, then their addresses, whose names may be labels (eth0:1). */
+static void read_links(struct dhcp_server *server)
+{
+    struct ifaddrs *all;
+    if (getifaddrs(&all) < 0)
+        return;
+    server->n_links = 0;
+    for (struct ifaddrs *a = all; a; a = a->ifa_next) {
+        if (!a->ifa_addr || a->ifa_addr->sa_family != AF_PACKET)
+            continue;
+        struct link link = {.index = ((struct sockaddr_ll *)a->ifa_addr)->sll_ifindex,
+                            .loopback = a->ifa_flags & IFF_LOOPBACK};
+        strncpy(link.name, a->ifa_name, sizeof link.name - 1);
+        add_link(server, &link);
+    }
+    size_t n = server->n_links;
+    for (struct ifaddrs *a = all; a; a = a->ifa_next) {
+        if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET)
+            continue;
+        size_t len = strcspn(a->ifa_name, ":");
+        for (size_t i = 0; i < n; i++) {
+            struct link link = server->links[i];
+            if (strlen(link.name) != len || strncmp(link.name, a->ifa_name, len) != 0)
+                continue;
+            link.address = ((struct sockaddr_in *)a->ifa_addr)->sin_addr;
+            add_link(server, &link);
+        }
+    }
+    freeifaddrs(all);
+    server->links_read_at = now();
+}
+
+static const struct link *find_link(struct dhcp_server *server, int index, struct in_addr address)
+{
+    if (!server->links_read_at || now() - server->links_read_at > LINKS_SECONDS)
+        read_links(server);
+    for (size_t i = 0; i < server->n_links; i++) {
+        const struct link *link = &server->links[i];
+        if (link->index == index && link->address.s_addr == address.s_addr)
+            return link;
+    }
+    return NULL;
+}
+
+static bool served(const struct dhcp_server *server, const struct link *link)
+{
+    for (size_t i = 0; i < server->options.n_interfaces; i++) {
+        if (!strcmp(server->interfaces[i], link->name))
+            return true;
+    }
+    return server->options.n_interfaces == 0 && !link->loopback;
+}
+
+/* The address of ours that a datagram reached. What was sent to one of them is
+ * answered from it. For a broadcast the kernel names the address to answer from, and
+ * takes another interface's when the right one has none: that is not for us to use. */
+static struct in_addr local_address(struct dhcp_server *server, const struct incoming *in)
+{
+    struct in_addr none = {INADDR_ANY};
+    if (in->local.s_addr == none.s_addr)
+        return none;
+    if (in->local.s_addr == in->target.s_addr || find_link(server, in->ifindex, in->local))
+        return in->local;
+    return none;
+}
+
+/* Everything known about where the datagram came in. NULL, or why it gets no answer. */
+static const char *arrive(struct dhcp_server *server, const struct incoming *in, bool boot_port,
+                          struct decision *d)
+{
+    struct in_addr none = {INADDR_ANY};
+    const struct link *link = find_link(server, in->ifindex, none);
+    if (!link || !served(server, link))
+        return "not on an interface that is served";
+    d->ifindex = in->ifindex;
+    d->arrival = (struct dhcp_map_arrival){.sender = in->sender, .boot_server_port = boot_port};
+    memcpy(d->arrival.interface, link->name, sizeof d->arrival.interface);
+    d->local = local_address(server, in);
+    d->arrival.server = server->options.advertise.s_addr ? server->options.advertise : d->local;
+    if (d->arrival.server.s_addr == none.s_addr) {
+        if (may_warn(server))
+            log_warn("dhcp: %s has no IPv4 address: its clients get no answer",
+                     d->arrival.interface);
+        return "on an interface without an address";
+    }
+    return NULL;
+}
+
+static struct decision *decision_alloc(struct dhcp_server *server)
+{
+    struct decision *d = server->free;
+    if (server->in_flight == MAX_IN_FLIGHT)
+        return NULL;
+    if (d)
+        server->free = d->next_free;
+    else if (!(d = malloc(sizeof *d)))
+        return NULL;
+    d->server = server;
+    server->in_flight++;
+    return d;
+}
+
+static void server_free(struct dhcp_server *server)
+{
+    while (server->free) {
+        struct decision *d = server->free;
+        server->free = d->next_free;
+        free(d);
+    }
+    free(server->interfaces);
+    free(server->links);
+    free(server);
+}
+
+static void decision_free(struct decision *d)
+{
+    struct dhcp_server *server = d->server;
+    d->next_free = server->free;
+    server->free = d;
+    server->in_flight--;
+    if (server->closed && server->in_flight == 0)
+        server_free(server);
+}
+
+/* From the port that was asked, and from the address that was asked when it is ours. A
+ * broadcast leaves where the request came in; the way of the rest is the routes' affair:
+ * a relay may be reached by another interface than the one it came in on. */
+static bool send_reply(const struct decision *d, const struct sockaddr_in *to, void *data,
+                       size_t len)
+{
+    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in_pktinfo))] = {0};
+    bool broadcast = to->sin_addr.s_addr == htonl(INADDR_BROADCAST);
+    struct in_pktinfo info = {.ipi_ifindex = broadcast ? d->ifindex : 0, .ipi_spec_dst = d->local};
+    struct iovec vector = {data, len};
+    struct msghdr message = {.msg_name = (void *)to,
+                             .msg_namelen = sizeof *to,
+                             .msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = IPPROTO_IP;
+    header->cmsg_type = IP_PKTINFO;
+    header->cmsg_len = CMSG_LEN(sizeof info);
+    memcpy(CMSG_DATA(header), &info, sizeof info);
+    return sendmsg(d->fd, &message, MSG_DONTWAIT) == (ssize_t)len;
+}
+
+static void answer(struct decision *d, const struct reply_dhcp *reply)
+{
+    struct dhcp_server *server = d->server;
+    struct sockaddr_in to =
+        dhcp_map_destination(&d->packet, &d->arrival, server->options.client_port);
+    uint8_t out[DHCP_MAP_REPLY_MAX];
+    char text[INET_ADDRSTRLEN];
+
+    inet_ntop(AF_INET, &to.sin_addr, text, sizeof text);
+    size_t len = dhcp_map_reply(&d->packet, &d->request, reply, out, sizeof out);
+    if (len > 0 && send_reply(d, &to, out, len)) {
+        metrics_inc(server->options.metrics, METRICS_DHCP_ANSWERED);
+        return;
+    }
+    const char *why = len > 0 ? strerror(errno) : "it does not fit what the client can take";
+    metrics_inc(server->options.metrics, METRICS_DHCP_FAILED);
+    if (may_warn(server))
+        log_warn("dhcp: an answer to %s on %s was not sent: %s", text, d->arrival.interface, why);
+}
+
+/* After dhcp_server_close an answer comes too late; what `options` names may be gone. */
+static void decided(struct reply *reply, void *arg)
+{
+    struct decision *d = arg;
+    struct dhcp_server *server = d->server;
+    if (!server->closed && reply->kind == REPLY_DHCP)
+        answer(d, &reply->dhcp);
+    else if (!server->closed)
+        metrics_inc(server->options.metrics, METRICS_DHCP_IGNORED);
+    reply_free(reply);
+    decision_free(d);
+}
+
+/* Foreign traffic is normal on a network: it is worth a line in the debug log only. */
+static void drop(struct dhcp_server *server, enum metrics_counter counter,
+                 const struct incoming *in, const char *why)
+{
+    char text[INET_ADDRSTRLEN];
+    metrics_inc(server->options.metrics, counter);
+    if (!log_enabled(LOG_LEVEL_DEBUG))
+        return;
+    inet_ntop(AF_INET, &in->sender.sin_addr, text, sizeof text);
+    log_debug("dhcp: from %s port %u: %s", text, ntohs(in->sender.sin_port), why);
+}
+
+static void handle(struct dhcp_server *server, int fd, bool boot_port, const struct incoming *in)
+{
+    enum metrics_counter counter = METRICS_DHCP_IGNORED;
+    struct decision *d = decision_alloc(server);
+
+    metrics_inc(server->options.metrics, METRICS_DHCP_RECEIVED);
+    if (!d) {
+        drop(server, counter, in, "too many requests are being decided");
+        return;
+    }
+    d->fd = fd;
+    if (in->whole)
+        memcpy(d->data, in->data, in->len);
+    const char *why = arrive(server, in, boot_port, d);
+    if (!why && (!in->whole || !dhcp_parse(d->data, in->len, &d->packet))) {
+        counter = METRICS_DHCP_MALFORMED;
+        why = "malformed";
+    }
+    if (!why)
+        why = dhcp_map_request(&d->packet, &d->arrival, &d->request);
+    if (!why) {
+        policy_decide(server->options.policy, &d->request, decided, d);
+        return;
+    }
+    drop(server, counter, in, why);
+    decision_free(d);
+}
+
+static void read_pktinfo(struct msghdr *message, struct incoming *in)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        struct in_pktinfo info;
+        if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
+            continue;
+        memcpy(&info, CMSG_DATA(c), sizeof info);
+        in->ifindex = info.ipi_ifindex;
+        in->target = info.ipi_addr;
+        in->local = info.ipi_spec_dst;
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct dhcp_server *server = arg;
+    struct batch *batch = &server->batch;
+    bool boot_port = server->boot_event && fd == event_get_fd(server->boot_event);
+    (void)what;
+
+    for (size_t i = 0; i < BATCH; i++) {
+        batch->vectors[i] = (struct iovec){batch->data[i], sizeof batch->data[i]};
+        batch->messages[i].msg_hdr = (struct msghdr){.msg_name = &batch->senders[i],
+                                                     .msg_namelen = sizeof batch->senders[i],
+                                                     .msg_iov = &batch->vectors[i],
+                                                     .msg_iovlen = 1,
+                                                     .msg_control = batch->control[i],
+                                                     .msg_controllen = sizeof batch->control[i]};
+    }
+    int n = recvmmsg(fd, batch->messages, BATCH, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < n; i++) {
+        struct msghdr *message = &batch->messages[i].msg_hdr;
+        struct incoming in = {.data = batch->data[i],
+                              .len = batch->messages[i].msg_len,
+                              .whole = !(message->msg_flags & MSG_TRUNC),
+                              .sender = batch->senders[i]};
+        read_pktinfo(message, &in);
+        handle(server, fd, boot_port, &in);
+    }
+}
+
+static struct event *listen_on(struct dhcp_server *server, struct event_base *base, int fd)
+{
+    struct event *event = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, server);
+    if (event && event_add(event, NULL) < 0) {
+        event_free(event);
+        return NULL;
+    }
+    return event;
+}
+
+static void stop_reading(struct dhcp_server *server)
+{
+    if (server->event)
+        event_free(server->event);
+    if (server->boot_event)
+        event_free(server->boot_event);
+}
+
+struct dhcp_server *dhcp_server_open(struct event_base *base,
+                                     const struct dhcp_server_options *options)
+{
+    struct dhcp_server *server = calloc(1, sizeof *server);
+    if (!server)
+        return NULL;
+    server->options = *options;
+    server->interfaces = calloc(options->n_interfaces + 1, sizeof *server->interfaces);
+    if (!server->interfaces)
+        goto fail;
+    for (size_t i = 0; i < options->n_interfaces; i++)
+        strncpy(server->interfaces[i], options->interfaces[i], IF_NAMESIZE - 1);
+    server->event = listen_on(server, base, options->fd);
+    server->boot_event = listen_on(server, base, options->boot_fd);
+    if (server->event && server->boot_event)
+        return server;
+fail:
+    stop_reading(server);
+    server_free(server);
+    return NULL;
+}
+
+void dhcp_server_close(struct dhcp_server *server)
+{
+    if (!server)
+        return;
+    stop_reading(server);
+    server->closed = true;
+    if (server->in_flight == 0)
+        server_free(server);
+}

@@ -1,0 +1,89 @@
+-- What a policy says about DHCP itself: `dhcp = {…}` of a profile or rule overrides what
+-- its machines are answered, the word `dhcp {…}` sets what holds for the site.
+
+local arch = require "arch"
+local problems = require "problems"
+
+local host = host
+
+local dhcp_words = {}
+
+local override_keys = { file = true, server = true, vendor_class = true, options = true,
+                        ipxe = true }
+local site_keys = { programs = true, vendors = true }
+
+local function read_server(reading, path, value)
+    local text = reading:literal(path, value, "an IPv4 address")
+    if text and not host.ip(text) then
+        reading:problem(path, "%s: found %s, expected an IPv4 address", reading.where(path),
+                        problems.show(text))
+        return nil
+    end
+    return text
+end
+
+-- false: the reply carries no vendor class.
+local function read_vendor_class(reading, path, value)
+    if value == false then
+        return false
+    end
+    return reading:literal(path, value, "text, or false for none")
+end
+
+local function read_options(reading, path, value)
+    if not reading:is(path, value, "table", "a table of option numbers and their bytes") then
+        return nil
+    end
+    local options = {}
+    for code, bytes in pairs(value) do
+        local at = { path[1], path[2], code }
+        if type(code) ~= "number" or code < 1 or code > 254 or code % 1 ~= 0 then
+            reading:problem(at, "%s: found the key %s, expected an option's number, 1 to 254",
+                            reading.where(path), problems.show(code))
+        elseif reading:is(at, bytes, "string", "the option's bytes as a string") then
+            options[code] = bytes
+        end
+    end
+    return options
+end
+
+function dhcp_words.read_override(reading, path, value)
+    if not reading:is(path, value, "table", "a table, such as { file = \"boot.efi\" }") then
+        return nil
+    end
+    reading:keys(path, value, override_keys)
+    local name = path[1]
+    local result = {
+        file = reading:literal({ name, "file" }, value.file, "the name of a file, or a URL"),
+        server = read_server(reading, { name, "server" }, value.server),
+        vendor_class = read_vendor_class(reading, { name, "vendor_class" }, value.vendor_class),
+        options = read_options(reading, { name, "options" }, value.options),
+    }
+    if reading:is({ name, "ipxe" }, value.ipxe, "boolean", "true or false") then
+        result.ipxe = value.ipxe
+    end
+    return result
+end
+
+local function read_program(reading, path, value, name)
+    if not arch.names[name] then
+        reading:problem(path, "%s: there is no architecture %s%s", reading.where { path[1] },
+                        problems.show(name), problems.hint(name, arch.names))
+        return nil
+    end
+    return reading:literal(path, value, "the name of a file")
+end
+
+-- The word's table -> { programs = name of the boot program by architecture or nil,
+-- vendors = list of vendor-class prefixes }.
+function dhcp_words.read_site(reading, body)
+    reading:keys({}, body, site_keys)
+    return {
+        programs = reading:map({ "programs" }, body.programs, read_program,
+                               "a table of architectures and names of files"),
+        vendors = reading:list({ "vendors" }, body.vendors, reading.literal,
+                               'a list of vendor classes, such as { "U-Boot" }'),
+    }
+end
+
+return dhcp_words

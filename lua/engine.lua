@@ -1,0 +1,61 @@
+-- The engine on one screen: a policy is loaded, a machine is decided.
+
+local decision = require "decision"
+local loader = require "loader"
+local rules = require "rules"
+
+local host = host
+
+local engine = {}
+
+-- engine.load { dir = handle, file = "policy.lua", display = "sites/a/policy.lua" } -> policy
+-- | nil, list of problems. With `text`, that is the policy, and nothing is read.
+function engine.load(options)
+    local display = options.display or options.file
+    local text, message = options.text, nil
+    if not text then
+        text, message = host.read(options.dir, options.file)
+        if not text then
+            return nil, { string.format("%s:1: cannot be read: %s", display, message) }
+        end
+    end
+    return loader.load(display, text)
+end
+
+local function note(trace, rule, matched, why)
+    if trace then
+        trace[#trace + 1] = { rule = rule.name, line = rule.line, matched = matched, why = why }
+    end
+end
+
+-- What this machine boots: the first rule with an opinion decides. With `trace`, a list,
+-- each rule that was tried is added to it.
+function engine.decide(policy, m, trace)
+    m.needs = nil
+    for i = 1, #policy.rules do
+        local rule = policy.rules[i]
+        local matched, detail, needs = rules.match(rule, m)
+        if matched then
+            local found = rule.plan and decision.new(policy, rule, m, rule.plan)
+                          or decision.consult(policy, rule, m)
+            note(trace, rule, true, not found and "its function has no opinion"
+                                    or found.needs and found.needs .. " is not known yet"
+                                    or found.error)
+            if found then
+                return found
+            end
+        elseif needs then
+            note(trace, rule, false, needs .. " is not known yet")
+            return decision.undetermined(rule, needs)
+        elseif matched == nil then
+            local failed = decision.failed(policy, rule, m, decision.locate(policy, rule, detail))
+            note(trace, rule, false, failed.error)
+            return failed
+        else
+            note(trace, rule, false, trace and rules.why(detail, m))
+        end
+    end
+    return decision.unmatched()
+end
+
+return engine

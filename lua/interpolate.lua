@@ -1,0 +1,229 @@
+-- {{ expr }} in the text of a policy: Lua expressions over the machine's fields, the vars
+-- of profile and rule, and the basics of the sandbox.
+--
+-- A scope belongs to one policy. Texts are collected while the policy loads, and compiled
+-- when all vars are known. Precedence of names: vars, fields, basics.
+
+local machine = require "machine"
+local problems = require "problems"
+local sandbox = require "sandbox"
+local source = require "source"
+
+local host = host
+
+local interpolate = {}
+
+local Scope = {}
+Scope.__index = Scope
+
+-- What an expression's names mean for the machine and vars at hand.
+local function lookup(scope, basics)
+    return function(_, name)
+        local vars = scope.vars
+        if vars and vars[name] ~= nil then
+            return vars[name]
+        elseif machine.names[name] then
+            return machine.view(scope.machine)[name]
+        elseif name == "machine" then
+            return machine.view(scope.machine)
+        elseif name == "vars" then
+            return setmetatable({}, { __index = vars, __metatable = "vars" })
+        end
+        return basics[name]
+    end
+end
+
+function interpolate.scope(display)
+    local basics = sandbox.basics()
+    local scope = setmetatable({
+        display = display, basics = basics, pending = {}, known_vars = {}, names = {},
+    }, Scope)
+    scope.env = setmetatable({}, { __index = lookup(scope, basics), __metatable = "scope" })
+    return scope
+end
+
+-- A text of the policy, from that line on: { constant = text }, or after compile
+-- { parts = list of texts and expressions }.
+function Scope:text(raw, line)
+    if not raw:find("{{", 1, true) then
+        return { constant = raw }
+    end
+    local text = { raw = raw, line = line }
+    table.insert(self.pending, text)
+    return text
+end
+
+-- Declares the names of vars that profiles and rules define.
+function Scope:declare(vars)
+    for name in pairs(vars or {}) do
+        self.known_vars[name] = true
+    end
+end
+
+-- Where the expression that starts at `from` ends: at the first }} outside its own braces.
+local function closing(raw, from)
+    local depth = 0
+    local tokens = source.tokens(raw:sub(from))
+    for i, token in ipairs(tokens) do
+        if token.kind == "op" and token.text == "{" then
+            depth = depth + 1
+        elseif token.kind == "op" and token.text == "}" then
+            local after = tokens[i + 1]
+            if depth == 0 and after and after.text == "}" and after.from == token.from + 1 then
+                return from + token.from - 1
+            end
+            depth = depth - 1
+        end
+    end
+end
+
+local reserved = { machine = true, vars = true }
+
+-- What is wrong with a name that an expression uses; nil when nothing is.
+function Scope:name_problem(use)
+    local name, field = use.name, use.field
+    if use.set then
+        return string.format('"%s" cannot be assigned to', name)
+    elseif name == "machine" then
+        return field and not machine.field(field) and machine.unknown_field(field) or nil
+    elseif name == "vars" then
+        if field and not self.open_vars and not self.known_vars[field] then
+            return string.format('no profile or rule has a var "%s"%s', field,
+                                 problems.hint(field, self.known_vars))
+        end
+    elseif not (self.known_vars[name] or machine.names[name]) then
+        local basic = self.basics[name]
+        if basic == nil then
+            local known = {}
+            for _, set in ipairs { reserved, self.known_vars, machine.names, self.basics } do
+                for each in pairs(set) do
+                    known[each] = true
+                end
+            end
+            return string.format('unknown name "%s"%s', name, problems.hint(name, known))
+        elseif type(basic) == "table" and field and basic[field] == nil then
+            return string.format('unknown name "%s.%s"%s', name, field,
+                                 problems.hint(field, basic))
+        end
+    end
+    return nil
+end
+
+-- The names an expression uses; most are one name, and reading bytecode costs.
+function Scope:uses(code)
+    local name, field = code:match("^%s*([%a_][%w_]*)%s*$"), nil
+    if not name then
+        name, field = code:match("^%s*([%a_][%w_]*)%.([%a_][%w_]*)%s*$")
+    end
+    if name then
+        return { { name = name, field = field } }
+    end
+    if not self.names[code] then
+        self.names[code] = host.names("return (" .. code .. "\n)", "@" .. self.display)
+    end
+    return self.names[code]
+end
+
+-- One expression as { call = function, code = }; nil after reporting what is wrong.
+function Scope:expression(code, line, report)
+    -- So many newlines before it, and Lua names the right line.
+    local call, message = host.load(("\n"):rep(line - 1) .. "return (" .. code .. "\n)",
+                                    "@" .. self.display, self.env)
+    if not call then
+        local _, text = problems.split(message, self.display)
+        report:add(line, "in {{%s}}: %s", code, text)
+        return nil
+    end
+    local good = true
+    for _, use in ipairs(self:uses(code)) do
+        local problem = self:name_problem(use)
+        if problem then
+            report:add(line, "in {{%s}}: %s", code, problem)
+            good = false
+        end
+    end
+    return good and { call = call, code = code:match("^%s*(.-)%s*$"), line = line } or nil
+end
+
+function Scope:parse(text, report)
+    local parts, at, raw = {}, 1, text.raw
+    local line = text.line
+    while true do
+        local open = raw:find("{{", at, true)
+        if not open then
+            break
+        end
+        local close = closing(raw, open + 2)
+        if not close then
+            report:add(text.line, "{{ without }} in %s", problems.show(raw))
+            break
+        end
+        if open > at then
+            table.insert(parts, raw:sub(at, open - 1))
+        end
+        table.insert(parts, self:expression(raw:sub(open + 2, close - 1), line, report))
+        at = close + 2
+    end
+    if at <= #raw then
+        table.insert(parts, raw:sub(at))
+    end
+    return parts
+end
+
+-- Compiles all texts and reports what is wrong with them. `open_vars`: functions of the
+-- policy may add vars that nothing declares.
+function Scope:compile(report, open_vars)
+    self.open_vars = open_vars
+    for _, text in ipairs(self.pending) do
+        text.parts = self:parse(text, report)
+    end
+    self.pending = {}
+end
+
+local function failure(scope, expression, text)
+    error(string.format("%s:%d: %s", scope.display, expression.line, text), 0)
+end
+
+local function evaluate(scope, expression)
+    local ok, value = pcall(expression.call)
+    if not ok then
+        if value == machine.unknown then
+            failure(scope, expression, string.format("%s is not known yet at the %s stage",
+                                                     scope.machine.needs, scope.machine.stage))
+        end
+        error(value, 0)
+    end
+    local kind = type(value)
+    if kind == "string" then
+        return value
+    elseif kind == "number" or kind == "boolean" then
+        return tostring(value)
+    elseif kind ~= "nil" then
+        failure(scope, expression, string.format("{{%s}} is a %s, expected text",
+                                                 expression.code, kind))
+    elseif expression.code:find("^[%a_][%w_.]*$") then
+        failure(scope, expression, string.format('%s is absent: write {{%s or "…"}}',
+                                                 expression.code, expression.code))
+    end
+    failure(scope, expression, string.format("{{%s}} gave nothing", expression.code))
+end
+
+-- What the following calls of render are about.
+function Scope:enter(m, vars)
+    self.machine, self.vars = m, vars
+end
+
+-- The text, filled in. Runs the policy's expressions, and throws what goes wrong: call it
+-- in a guard.
+function Scope:render(text)
+    if text.constant then
+        return text.constant
+    end
+    local result = {}
+    for i, part in ipairs(text.parts) do
+        result[i] = type(part) == "string" and part or evaluate(self, part)
+    end
+    return table.concat(result)
+end
+
+return interpolate

@@ -1,0 +1,205 @@
+-- A machine as policies see it: which fields there are, what their values look like,
+-- and at which stages firmware can have told them.
+--
+-- A machine is a table of normalised values by field name. nil is a field that is
+-- absent, or not known yet: at the "dhcp" and "tftp" stages little is. `false` is one
+-- that is known to be absent although it could not be known at this stage.
+
+local arch = require "arch"
+local problems = require "problems"
+local normalise = require "normalise"
+
+local machine = {}
+
+machine.arch_name = arch.name
+
+-- Every field in order: name, type (normalise.lua), the early stages at which a machine
+-- that has one has told it, and what it is. From the later stages on, all are known.
+machine.fields = {
+    { name = "mac", type = "mac", early = "dhcp", doc = "hardware address, as 52:54:00:12:34:56" },
+    { name = "uuid", type = "uuid", early = "dhcp", doc = "SMBIOS UUID, as dmidecode prints it" },
+    { name = "serial", type = "text", doc = "SMBIOS serial number" },
+    { name = "asset", type = "text", doc = "SMBIOS asset tag" },
+    { name = "manufacturer", type = "text", doc = "SMBIOS manufacturer" },
+    { name = "product", type = "text", doc = "SMBIOS product name" },
+    { name = "hostname", type = "lower", doc = "the name it was given by DHCP" },
+    { name = "domain", type = "lower", doc = "the DNS domain it was given by DHCP" },
+    { name = "arch", type = "arch", early = "dhcp", doc = "kind of firmware: bios, efi-x64, …" },
+    { name = "platform", type = "lower", doc = "iPXE's platform: pcbios, efi" },
+    { name = "buildarch", type = "lower", doc = "iPXE's own architecture: i386, x86_64, arm64" },
+    { name = "ip", type = "ip", doc = "its address" },
+    { name = "gateway", type = "ip", doc = "its router" },
+    { name = "interface", type = "text", early = "dhcp tftp", doc = "our interface that heard it" },
+    { name = "vlan", type = "number", doc = "VLAN tag" },
+    { name = "relay", type = "ip", early = "dhcp", doc = "address of the DHCP relay (giaddr)" },
+    { name = "circuit_id", type = "text", early = "dhcp", doc = "the relay's port (option 82.1)" },
+    { name = "remote_id", type = "text", early = "dhcp", doc = "the relay's name (option 82.2)" },
+    { name = "user_class", type = "text", early = "dhcp", doc = "option 77" },
+    { name = "vendor_class", type = "text", early = "dhcp", doc = "option 60" },
+    { name = "firmware", type = "lower", early = "dhcp", doc = "who asks: pxe, http, ipxe, uboot" },
+    { name = "features", type = "set", early = "dhcp", doc = "what iPXE can do: http, bzimage, …" },
+    { name = "stage", type = "lower", early = "dhcp tftp", doc = "how it asks: dhcp, tftp, http" },
+    { name = "label", type = "labels", doc = "label.NAME: any other query parameter" },
+}
+
+local by_name = {}
+for _, field in ipairs(machine.fields) do
+    field.late = {}
+    for _, stage in ipairs { "dhcp", "tftp" } do
+        field.late[stage] = not (field.early or ""):find(stage, 1, true)
+    end
+    by_name[field.name] = field
+end
+
+-- Set of the names.
+machine.names = by_name
+
+-- The field of a name; "label.NAME" is one too. nil when there is none.
+function machine.field(name)
+    if by_name[name] then
+        return by_name[name]
+    end
+    local label = type(name) == "string" and name:match("^label%.(.+)$")
+    return label and { name = name, label = label, type = "text", late = by_name.label.late } or nil
+end
+
+-- What is wrong about a field's name.
+function machine.unknown_field(name)
+    return string.format("a machine has no field %s%s", problems.show(name),
+                         problems.hint(name, by_name))
+end
+
+-- Is this field, of which nothing was said, one that cannot be known yet?
+function machine.is_late(m, field)
+    return field.late[m.stage] or false
+end
+
+local function set(m, name, value)
+    local field = machine.field(name)
+    if not field then
+        return machine.unknown_field(name)
+    elseif value == false then
+        m[name] = false
+        return nil
+    end
+    local normal, expected = normalise[field.type](value)
+    if expected then
+        return string.format("%s: found %s, expected %s", name, problems.show(value), expected)
+    end
+    m[name] = normal
+    if field.label then
+        m.label[field.label] = normal
+    end
+end
+
+-- A machine from field values in any notation -> machine | nil, problem. `stage`: how it
+-- asks now ("dhcp", "tftp", "http", …), or the field of that name, or "http".
+-- Labels are in `label`, a table, and in fields "label.NAME"; the result has both.
+function machine.new(fields, stage)
+    local m = { stage = stage or fields.stage or "http", label = {} }
+    for name, value in pairs(fields) do
+        local problem
+        if name == "label" and type(value) == "table" then
+            for label, text in pairs(value) do
+                problem = problem or set(m, "label." .. tostring(label), text)
+            end
+        elseif name == "label" then
+            problem = "label: found " .. problems.show(value) .. ", expected a table"
+        elseif name ~= "stage" then
+            problem = set(m, name, value)
+        end
+        if problem then
+            return nil, problem
+        end
+    end
+    return m
+end
+
+-- Thrown by a machine's view when a policy reads what is not known yet. The name of the
+-- field is left in the machine, where a policy's pcall cannot swallow it.
+machine.unknown = {}
+
+local read_only = "a machine cannot be changed"
+
+local function labels_view(m)
+    return setmetatable({}, {
+        __metatable = "labels",
+        __newindex = function()
+            error(read_only, 2)
+        end,
+        __index = function(_, name)
+            local value = m.label[name]
+            if value == nil and by_name.label.late[m.stage] then
+                m.needs = "label." .. tostring(name)
+                error(machine.unknown, 0)
+            end
+            return value
+        end,
+    })
+end
+
+local function read(m, name)
+    local field = by_name[name]
+    if name == machine.unknown then
+        return m -- only engine code has this key
+    end
+    if not field then
+        error(machine.unknown_field(name), 3)
+    elseif name == "label" then
+        return labels_view(m)
+    end
+    local value = m[name]
+    if value == nil and field.late[m.stage] then
+        m.needs = name
+        error(machine.unknown, 0)
+    elseif field.type == "set" and value then
+        local copy = {}
+        for member in pairs(value) do
+            copy[member] = true
+        end
+        return copy
+    end
+    return value or nil
+end
+
+-- The machine as a policy's functions get it: read-only, and strict about names.
+function machine.view(m)
+    if not m.view then
+        m.view = setmetatable({}, {
+            __metatable = "machine",
+            __newindex = function()
+                error(read_only, 2)
+            end,
+            __index = function(_, name)
+                local value = read(m, name) -- no tail call: errors name the caller's caller
+                return value
+            end,
+            __tostring = function()
+                return machine.name(m)
+            end,
+        })
+    end
+    return m.view
+end
+
+-- pairs over a view: the fields that are known, in order.
+function machine.each(view)
+    local i = 0
+    return function()
+        local m = view[machine.unknown]
+        while m and machine.fields[i + 1] do
+            i = i + 1
+            local name = machine.fields[i].name
+            if m[name] then
+                return name, view[name]
+            end
+        end
+    end
+end
+
+-- What to call it, in a log.
+function machine.name(m)
+    return m.mac or m.uuid or m.serial or m.ip or "a machine"
+end
+
+return machine

@@ -1,0 +1,115 @@
+-- The types of a machine's fields: any notation that sites and firmware use, as the one
+-- that policies see. Each function: value -> the normal value, or nil (absent), or nil
+-- and what was expected.
+
+local arch = require "arch"
+local problems = require "problems"
+
+local host = host
+
+local normalise = {}
+
+-- SMBIOS strings and DHCP options come padded.
+local function trim(value)
+    if type(value) == "number" then
+        value = string.format("%.14g", value)
+    elseif type(value) ~= "string" then
+        return nil, "text"
+    end
+    local last = #value
+    while last > 0 and value:byte(last) <= 32 do
+        last = last - 1
+    end
+    if last == 0 then
+        return nil
+    end
+    return value:sub(1, last)
+end
+
+-- A type of which `parse` knows the normal form: text -> value | nil.
+local function parsed(parse, expected)
+    return function(value)
+        local text, problem = trim(value)
+        if not text then
+            return nil, problem and expected
+        end
+        -- C would not see what follows a NUL.
+        local normal = not text:find("%z") and parse(text)
+        if not normal then
+            return nil, expected
+        end
+        return normal
+    end
+end
+
+normalise.text = trim
+
+function normalise.lower(value)
+    local text, expected = trim(value)
+    return text and text:lower(), expected
+end
+
+normalise.mac = parsed(host.mac, "a MAC address, such as 52:54:00:12:34:56")
+
+local uuid = parsed(host.uuid, "a UUID, such as 4c4c4544-0052-3510-8051-b4c04f4e3732")
+
+-- What firmware sends when it has none.
+function normalise.uuid(value)
+    if type(value) == "string" then
+        local digits = value:gsub("[-{}%s%z]", ""):lower()
+        if digits == ("0"):rep(32) or digits == ("f"):rep(32) then
+            return nil
+        end
+    end
+    return uuid(value)
+end
+
+local ip = parsed(function(text)
+    return host.ip(text) and text
+end, "an IPv4 address, such as 10.0.0.2")
+
+function normalise.ip(value)
+    local text, expected = ip(value)
+    if text == "0.0.0.0" then
+        return nil
+    end
+    return text, expected
+end
+
+normalise.number = parsed(tonumber, "a number")
+
+function normalise.arch(value)
+    local text, expected = trim(value)
+    if not text then
+        return nil, expected
+    end
+    local name = arch.parse(type(value) == "number" and value or text)
+    if not name then
+        return nil, "an architecture, such as bios or efi-x64" .. problems.hint(text, arch.names)
+    end
+    return name
+end
+
+-- A list, a set, or words in one text.
+function normalise.set(value)
+    local members = {}
+    if type(value) == "string" then
+        for word in value:gmatch("[^%s,%z]+") do
+            members[word:lower()] = true
+        end
+    elseif type(value) == "table" then
+        for key, member in pairs(value) do
+            local word = type(key) == "number" and member or key
+            if type(word) ~= "string" then
+                return nil, "a list of words"
+            elseif member then
+                members[word:lower()] = true
+            end
+        end
+    else
+        return nil, "a list of words"
+    end
+    return next(members) and members or nil
+end
+
+return normalise

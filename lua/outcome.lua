@@ -1,0 +1,66 @@
+-- A decision and its rendering: what remains when a text of the policy cannot be filled in,
+-- or cannot be written down the way a protocol wants it.
+
+local decision = require "decision"
+
+local outcome = {}
+
+-- What the rule has for its on_error; for an on_error answer that fails too, ignore.
+local function failed(d, problem)
+    local message = decision.locate(d.policy, d.rule, problem)
+    if not d.error then
+        return decision.failed(d.policy, d.rule, d.machine, message)
+    end
+    local last = decision.new(d.policy, d.rule, d.machine, d.rule.ignore)
+    last.error = d.error
+    return last
+end
+
+-- Renders by `write(decision)` -> text | nil, problem. Returns the text, and the decision
+-- that it is of: a problem is the policy's failure, and its on_error answer is written.
+function outcome.settle(d, write)
+    while true do
+        if d.plan then
+            d:render()
+        end
+        local text, problem = write(d)
+        if text or not d.plan then
+            return text, d
+        end
+        d = failed(d, problem)
+    end
+end
+
+-- A decision as plain data.
+function outcome.facts(d)
+    local facts = {
+        rule = d.rule and { name = d.rule.name, line = d.rule.line },
+        verdict = d.verdict, vars = d.vars, needs = d.needs,
+    }
+    if d.plan then
+        d:render()
+        facts.verdict, facts.profile, facts.vars = d.verdict, d.profile and d.profile.name, d.vars
+        facts.why, facts.url, facts.kernel = d.why, d.url, d.kernel
+        if d.verdict == "boot" then
+            facts.initrd, facts.args = d.initrd, d.args
+        end
+    end
+    facts.error = d.error
+    return facts
+end
+
+-- What was decided, in a few words.
+function outcome.verdict(d)
+    if d.verdict == "boot" then
+        return "boot " .. d.profile.name
+    elseif d.verdict == "deny" then
+        return "deny: " .. d.why
+    elseif d.verdict == "chain" then
+        return "chain " .. d.url
+    elseif d.verdict == "undetermined" then
+        return "undetermined: needs " .. d.needs
+    end
+    return d.verdict
+end
+
+return outcome

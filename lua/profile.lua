@@ -1,0 +1,97 @@
+-- What a machine boots: a profile, and the parts that rules and profiles share.
+
+local dhcp_words = require "dhcp_words"
+local problems = require "problems"
+
+local profile = {}
+
+local keys = { kernel = true, initrd = true, args = true, vars = true, dhcp = true, files = true }
+
+function profile.read_args(reading, value, path)
+    return reading:list(path or { "args" }, value, reading.template,
+                        'a list of texts, such as { "ip=dhcp" }')
+end
+
+local function read_var(reading, path, value, name)
+    local kind = type(value)
+    if not name:find("^[%a_][%w_]*$") then
+        reading:problem(path, "%s: a var's name is letters, digits and _", reading.where(path))
+    elseif kind == "string" or kind == "number" or kind == "boolean" then
+        return value
+    else
+        reading:is(path, value, "string", "text, a number or a boolean")
+    end
+    return nil
+end
+
+function profile.read_vars(reading, value, path)
+    return reading:map(path or { "vars" }, value, read_var, "a table of names and values")
+end
+
+local function read_file(reading, path, value)
+    return reading:literal(path, value, "the name of a file")
+end
+
+local function read_initrd(reading, value)
+    local path, expected = { "initrd" }, "the name of a file, or a list of them"
+    if type(value) == "table" then
+        return reading:list(path, value, reading.template, expected)
+    end
+    return { reading:template(path, value, expected) }
+end
+
+-- What rules have too.
+function profile.read_shared(reading, body, into)
+    into.args = profile.read_args(reading, body.args)
+    into.vars = profile.read_vars(reading, body.vars)
+    into.dhcp = dhcp_words.read_override(reading, { "dhcp" }, body.dhcp)
+    into.files = reading:map({ "files" }, body.files, read_file,
+                             "a table of names and the files they stand for")
+    reading.loader.scope:declare(into.vars)
+    return into
+end
+
+-- A profile from its table. Templates are as interpolate.lua's Scope:text gives them.
+function profile.read(reading, body)
+    reading:keys({}, body, keys)
+    local result = { name = reading.name, line = reading.line }
+    result.kernel = reading:template({ "kernel" }, body.kernel, "the name of a file")
+    result.initrd = read_initrd(reading, body.initrd)
+    return profile.read_shared(reading, body, result)
+end
+
+-- The profile of a name -> profile | nil, what is wrong.
+function profile.find(profiles, name)
+    local found = profiles[name]
+    if found then
+        return found
+    end
+    return nil, string.format("there is no profile %s%s", problems.show(name),
+                              problems.hint(name, profiles))
+end
+
+-- Two tables as one, the second's values before the first's; nil when both are.
+function profile.merge(first, second)
+    if not first or not second then
+        return first or second
+    end
+    local result = {}
+    for key, value in pairs(first) do
+        result[key] = value
+    end
+    for key, value in pairs(second) do
+        result[key] = value
+    end
+    return result
+end
+
+-- Two `dhcp` tables as one; options one by one.
+function profile.merge_dhcp(first, second)
+    local result = profile.merge(first, second)
+    if result and first and second then
+        result.options = profile.merge(first.options, second.options)
+    end
+    return result
+end
+
+return profile

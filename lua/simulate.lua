@@ -1,0 +1,64 @@
+-- Requests as a machine would send them, for tests and `moonboot eval`: what policy
+-- authors see rendered has gone the whole way that a real request goes.
+
+local machine = require "machine"
+local routes = require "routes"
+local url = require "url"
+
+local simulate = {}
+
+-- The server of examples: RFC 5737 has no address that reads as well.
+simulate.server = "10.0.0.2"
+simulate.base = "http://10.0.0.2:8080"
+
+local arch_ids = {}
+for id = 41, 0, -1 do
+    arch_ids[machine.arch_name(id)] = id
+end
+
+local function arch_id(name)
+    return arch_ids[name] or tonumber((name or ""):match("^arch%-(%d+)$"))
+end
+
+-- Option 60 of the firmware that boots such a machine.
+local function vendor_class(m, id)
+    if m.vendor_class or not id then
+        return m.vendor_class or nil
+    end
+    local client = (m.firmware == "http" or (m.arch or ""):find("%-http$")) and "HTTPClient" or "PXEClient"
+    return ("%s:Arch:%05d:UNDI:003016"):format(client, id)
+end
+
+-- A DISCOVER.
+function simulate.dhcp(policy, m)
+    local id = arch_id(m.arch or "bios")
+    return routes.handle(policy, {
+        protocol = "dhcp", message = "discover", port = 67, wants = {},
+        server = simulate.server, base = simulate.base, interface = m.interface,
+        mac = m.mac, uuid = m.uuid, arch_id = id, hostname = m.hostname,
+        vendor_class = vendor_class(m, id), user_class = m.user_class,
+        is_ipxe = m.firmware == "ipxe" or m.user_class == "iPXE",
+        relay = m.relay, circuit_id = m.circuit_id, remote_id = m.remote_id,
+    })
+end
+
+-- What /boot.ipxe makes iPXE ask.
+function simulate.ipxe(policy, m)
+    local query = {}
+    for _, field in ipairs(machine.fields) do
+        local value = m[field.name]
+        if routes.told[field.name] and value then
+            query[#query + 1] = field.name .. "=" .. url.encode(tostring(value))
+        end
+    end
+    for name, value in pairs(m.label) do
+        query[#query + 1] = url.encode(name) .. "=" .. url.encode(tostring(value))
+    end
+    return routes.handle(policy, {
+        protocol = "http", method = "GET", path = "/ipxe", query = table.concat(query, "&"),
+        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
+        user_agent = "iPXE/1.0.0",
+    })
+end
+
+return simulate

@@ -1,0 +1,144 @@
+-- What a test expects of a decision, compared with what was decided.
+
+local problems = require "problems"
+local simulate = require "simulate"
+
+local expect = {}
+
+local Contains = {}
+
+-- `contains "x"`: a list has the element "x", a text has it somewhere in it. With a
+-- table: all of them.
+function expect.contains(what)
+    return setmetatable({ all = type(what) == "table" and what or { what } }, Contains)
+end
+
+local function show(value)
+    if type(value) == "string" and value:find("\n", 1, true) then
+        return "\n" .. value
+    elseif getmetatable(value) == Contains then
+        return "contains " .. show(#value.all == 1 and value.all[1] or value.all)
+    elseif type(value) ~= "table" then
+        return problems.show(value)
+    end
+    local parts, keys = {}, {}
+    for _, element in ipairs(value) do
+        parts[#parts + 1] = show(element)
+    end
+    for key in pairs(value) do
+        if type(key) ~= "number" or not value[1] then
+            keys[#keys + 1] = key
+        end
+    end
+    table.sort(keys, function(a, b)
+        return tostring(a) < tostring(b)
+    end)
+    for _, key in ipairs(keys) do
+        local name = type(key) == "string" and key:find("^[%a_][%w_]*$") and key or "[" .. show(key) .. "]"
+        parts[#parts + 1] = name .. " = " .. show(value[key])
+    end
+    return #parts == 0 and "{}" or "{ " .. table.concat(parts, ", ") .. " }"
+end
+
+local function has(found, wanted)
+    if type(found) == "string" then
+        return type(wanted) == "string" and found:find(wanted, 1, true) ~= nil
+    elseif type(found) == "table" then
+        for _, element in ipairs(found) do
+            if element == wanted then
+                return true
+            end
+        end
+    end
+    return false
+end
+
+-- `false` expects nothing. A table with list elements is compared as a whole, one with
+-- names by those that it names.
+local function agrees(wanted, found)
+    if getmetatable(wanted) == Contains then
+        for _, element in ipairs(wanted.all) do
+            if not has(found, element) then
+                return false
+            end
+        end
+        return true
+    elseif wanted == false then
+        return found == nil or found == false
+    elseif type(wanted) ~= "table" then
+        return wanted == found
+    elseif type(found) ~= "table" or (#wanted > 0 or next(wanted) == nil) and #wanted ~= #found then
+        return false
+    end
+    for key, value in pairs(wanted) do
+        if not agrees(value, found[key]) then
+            return false
+        end
+    end
+    return true
+end
+
+-- What keys of `expect` look at, where it is not a fact of that name. `found` has policy,
+-- machine and facts (outcome.lua).
+local look = {
+    rule = function(found) return found.facts.rule and found.facts.rule.name end,
+    boot = function(found) return found.facts.profile or found.facts.verdict end,
+    vars = function(found) return found.facts.vars or {} end,
+    ipxe = function(found) return simulate.ipxe(found.policy, found.machine).body end,
+    dhcp = function(found)
+        local reply = simulate.dhcp(found.policy, found.machine)
+        return reply and reply.dhcp
+    end,
+}
+
+-- In the order in which they are reported.
+local order = {
+    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "ipxe", "dhcp",
+}
+
+local keys = {}
+for _, key in ipairs(order) do
+    keys[key] = true
+end
+
+-- Types that a key may have, apart from `false` and `contains`.
+local TABLES = { args = true, initrd = true, vars = true, dhcp = true }
+
+-- Why a table is no expectation, or nil.
+function expect.problem(wanted)
+    if type(wanted) ~= "table" or getmetatable(wanted) == Contains then
+        return "`expect` must be a table, such as { boot = \"compute\" }"
+    end
+    for key, value in pairs(wanted) do
+        if not keys[key] then
+            return ("`expect` has no key %s%s"):format(problems.show(key), problems.hint(key, keys))
+        end
+        local kind = TABLES[key] and "table" or "string"
+        if value ~= false and getmetatable(value) ~= Contains and type(value) ~= kind then
+            return ("`expect.%s` is %s, and must be a %s, contains … or false"):format(
+                key, problems.show(value), kind == "table" and "table" or "text")
+        end
+    end
+    if next(wanted) == nil then
+        return "`expect` is empty: nothing would be tested"
+    end
+end
+
+-- The list of { key =, expected =, found = } that do not agree.
+function expect.compare(wanted, subject)
+    local differences = {}
+    for _, key in ipairs(order) do
+        if wanted[key] ~= nil then
+            local found = subject.facts[key]
+            if look[key] then
+                found = look[key](subject)
+            end
+            if not agrees(wanted[key], found) then
+                differences[#differences + 1] = { key = key, expected = show(wanted[key]), found = show(found) }
+            end
+        end
+    end
+    return differences
+end
+
+return expect

@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# Boots real firmware by moonboot, on a network whose DHCP server knows nothing of it, and compares
+# the kernel command line of each guest with what examples/quickstart/policy.lua chose.
+# README.md beside this file tells the whole story. Logs: build/lab/NAME/.
+set -eu
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/guest.sh
+. "$here/guest.sh"
+
+if [ -z "${LAB_INSIDE:-}" ]; then
+    why=$(lab_missing)
+    if [ -n "$why" ]; then
+        echo "skipped: $why"
+        echo "0 passed, 0 failed, 1 skipped"
+        exit 0
+    fi
+    [ -x "$MOONBOOT" ] || { echo "$MOONBOOT is not there: make it first" >&2; exit 2; }
+    guest_build
+    lab_enter "${BASH_SOURCE[0]}" "$@"
+    exit
+fi
+
+passed=0
+failed=0
+
+ok() {
+    passed=$((passed + 1))
+    echo "ok - $1"
+}
+
+not_ok() { # not_ok WHAT DETAIL...
+    failed=$((failed + 1))
+    echo "not ok - $1"
+    shift
+    printf '#   %s\n' "$@"
+}
+
+check() { # check WHAT COMMAND...
+    local what=$1
+    shift
+    if "$@"; then ok "$what"; else not_ok "$what" "$*"; fi
+}
+
+check_not() { # check_not WHAT COMMAND...
+    local what=$1
+    shift
+    if "$@"; then not_ok "$what" "$*"; else ok "$what"; fi
+}
+
+random_uuid() { cat /proc/sys/kernel/random/uuid; }
+random_mac() { printf '52:54:00:d%x:%02x:%02x' $((RANDOM % 16)) $((RANDOM % 256)) $((RANDOM % 256)); }
+
+# power_on NAME FIRMWARE MAC UUID [PATTERN]: a machine, until it powers itself off, or until its
+# console shows PATTERN. Leaves console, net.pcap and its part of moonboot.log in $dir.
+power_on() {
+    local name=$1 firmware=$2 mac=$3 uuid=$4 pattern=${5:-} status=0
+    dir=$LAB_DIR/$name
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    capture_start tap0 "$dir/net.pcap"
+    boot_server_mark
+    guest_start "$dir" "$firmware" "$mac" "$uuid"
+    if [ -n "$pattern" ]; then
+        lab_wait_for "$LAB_TIMEOUT" "$pattern" cat "$dir/console" || status=1
+        lab_stop "$GUEST_PID"
+    else
+        wait "$GUEST_PID" || status=$?
+    fi
+    capture_stop
+    boot_server_said > "$dir/moonboot.log"
+    return "$status"
+}
+
+# boots NAME FIRMWARE MAC UUID ARGS: the machine must come up with exactly ARGS. Under EFI, iPXE puts
+# the kernel's name first, as EFI programs have it, and moonboot names the initrd for it.
+boots() {
+    local name=$1 firmware=$2 mac=$3 uuid=$4 args=$5 what got
+    [ "$firmware" = bios ] || args="vmlinuz initrd=initrd1 $args"
+    what="$name: boots with the arguments that the policy chose"
+    if ! power_on "$name" "$firmware" "$mac" "$uuid"; then
+        not_ok "$what" "it did not power off within $LAB_TIMEOUT s: see $dir" "$(tail -n 1 "$dir/console")"
+        return
+    fi
+    got=$(guest_cmdline "$dir/console")
+    if [ "$got" = "$args" ]; then
+        ok "$what"
+    else
+        not_ok "$what" "expected: $args" "got:      $got" "logs:     $dir"
+    fi
+}
+
+# silent NAME MAC: moonboot sent that machine nothing, though it asked; the DHCP server gave it a
+# lease. (What the guest before it left open may still be hanging up: that goes to another address.)
+silent() {
+    local capture=$LAB_DIR/$1/net.pcap
+    check "$1: asked to boot from the network" \
+        capture_shows "$capture" "ether src $2 and udp dst port 67" "PXEClient"
+    check_not "$1: heard nothing from moonboot" \
+        capture_shows "$capture" "(ether dst $2 or ether broadcast) and ip src host 10.0.0.2" .
+    check "$1: got its address from the DHCP server" \
+        capture_shows "$capture" "ip src host 10.0.0.1 and udp src port 67" "DHCP-Message.*: ACK"
+}
+
+# decided MAC RULE: moonboot logged that decision for the last machine.
+decided() {
+    check "${dir##*/}: the log says \"$2\" decided" \
+        grep -qF "machine=$1 rule=\"$2\"" "$dir/moonboot.log"
+}
+
+mkdir -p "$LAB_DIR"
+site=$LAB_DIR/site
+rm -rf "$site"
+site_write "$site" policy.lua
+cat "$here/undionly.lua" "$LAB_ROOT/examples/quickstart/policy.lua" > "$site/policy.lua"
+base_args="console=ttyS0,115200n8 quiet"
+
+lab_network
+if ! boot_server_start "$site"; then
+    not_ok "moonboot starts" "$(cat "$BOOT_LOG")"
+    echo "$passed passed, $failed failed"
+    exit 1
+fi
+ok "moonboot starts"
+
+echo "# the DHCP server is dnsmasq"
+dhcp_start dnsmasq
+
+mac=$(random_mac) uuid=$(random_uuid)
+boots bios-ipxe-rom bios "$mac" "$uuid" \
+    "$base_args role=old-guest ds=nocloud-net;s=http://10.0.0.2:8080/assets/$uuid/"
+decided "$mac" "virtual machines with a BIOS"
+
+mac=$(random_mac) uuid=$(random_uuid)
+boots uefi-pxe uefi-pxe "$mac" "$uuid" \
+    "$base_args role=guest report=http://10.0.0.2/up?mac=$mac&uuid=$uuid"
+decided "$mac" "virtual machines with UEFI"
+check "uefi-pxe: fetched iPXE by TFTP" \
+    capture_shows "$dir/net.pcap" "udp dst port 69" 'RRQ "snponly.efi"'
+
+mac=02:00:00:00:00:05
+check "nobody-firmware: the ROM finds nothing to boot" \
+    power_on nobody-firmware bios $mac "$(random_uuid)" "Nothing to boot"
+silent nobody-firmware $mac
+
+dhcp_stop
+echo "# the DHCP server is udhcpd"
+dhcp_start udhcpd
+
+mac=52:54:00:00:00:01
+boots bios-undionly bios "$mac" "$(random_uuid)" \
+    "$base_args role=build ds=nocloud-net;s=http://10.0.0.2:8080/assets/build/"
+decided "$mac" "the build server"
+check "bios-undionly: fetched iPXE by TFTP" \
+    capture_shows "$dir/net.pcap" "udp dst port 69" 'RRQ "undionly.kpxe"'
+
+mac=$(random_mac) uuid=$(random_uuid)
+boots uefi-http uefi-http "$mac" "$uuid" \
+    "$base_args role=guest report=http://10.0.0.2/up?mac=$mac&uuid=$uuid"
+decided "$mac" "virtual machines with UEFI"
+check "uefi-http: the firmware fetched iPXE by HTTP" \
+    capture_shows "$dir/net.pcap" "tcp dst port 8080" "UefiHttpBoot"
+check_not "uefi-http: nothing came by TFTP" \
+    capture_shows "$dir/net.pcap" "udp dst port 69" .
+
+echo "# the policy is edited: other arguments, and no rule for everyone else"
+nonce=$(random_uuid)
+added="role=edited nonce=$nonce ds=nocloud-net;s=http://10.0.0.2/s/ a=b&c"
+{
+    echo "rule \"edited\" { match = { mac = prefix \"52:54:00\" }, boot = \"linux\","
+    echo "args = { \"role=edited\", \"nonce=$nonce\", \"ds=nocloud-net;s=http://10.0.0.2/s/\", \"a=b&c\" } }"
+    grep -v '"everyone else"' "$LAB_ROOT/examples/quickstart/policy.lua"
+} > "$site/policy.lua"
+check "edited: SIGHUP brings the new policy into service" boot_server_reload " ready"
+boots edited bios "$(random_mac)" "$(random_uuid)" "$base_args $added"
+
+mac=$(lab_in pc cat /sys/class/net/eth0/address)
+dir=$LAB_DIR/nobody-client
+rm -rf "$dir"
+mkdir -p "$dir"
+capture_start to-pc "$dir/net.pcap"
+check "nobody-client: a DHCP client takes a lease" \
+    lab_in pc "$LAB_CACHE/busybox" udhcpc -f -q -n -i eth0 -s /bin/true \
+    -V PXEClient:Arch:00007:UNDI:003016 -x 0x5d:0007 > "$dir/client.log" 2>&1
+sleep 1 # moonboot answers in milliseconds, if it does
+capture_stop
+silent nobody-client "$mac"
+
+echo "# the policy is broken"
+echo 'rule "half a rule" {' >> "$site/policy.lua"
+check "broken: SIGHUP refuses it, and the log says where" \
+    boot_server_reload "policy\.lua:$(($(wc -l < "$site/policy.lua")))"
+check "broken: the log says that the old one goes on" \
+    lab_wait_for 5 "refused.* goes on" boot_server_said
+boots broken bios "$(random_mac)" "$(random_uuid)" "$base_args $added"
+
+boot_server_stop
+dhcp_stop
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# The guest: Debian's cloud kernel and an initramfs that prints its kernel command line and powers
+# off. Both are unpacked from Debian's packages under build/lab/cache and never installed.
+
+GUEST_BEGIN="--- kernel command line ---"
+GUEST_END="--- end ---"
+
+# guest_unpack PACKAGE: fetches a Debian package and unpacks it under the cache.
+guest_unpack() {
+    local package=$1 work=$LAB_CACHE/$1
+    rm -rf "$work"
+    mkdir -p "$work/root"
+    # apt's own user may not be able to write here; root may.
+    (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$package") ||
+        { apt-get -q update && (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$package"); }
+    dpkg-deb -x "$work"/*.deb "$work/root"
+}
+
+# guest_build: makes $LAB_CACHE/{vmlinuz,initrd.img,busybox} when they are not there yet.
+guest_build() {
+    local kernel work=$LAB_CACHE/initramfs
+    mkdir -p "$LAB_CACHE"
+    if [ ! -x "$LAB_CACHE/busybox" ]; then
+        guest_unpack busybox-static
+        cp "$LAB_CACHE/busybox-static/root/bin/busybox" "$LAB_CACHE/busybox"
+    fi
+    if [ ! -f "$LAB_CACHE/vmlinuz" ]; then
+        kernel=$(LC_ALL=C apt-cache depends linux-image-cloud-amd64 |
+            sed -n 's/^ *Depends: *\(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+        guest_unpack "$kernel"
+        cp "$LAB_CACHE/$kernel"/root/boot/vmlinuz-* "$LAB_CACHE/vmlinuz"
+        rm -rf "${LAB_CACHE:?}/$kernel"
+    fi
+    rm -rf "$work"
+    mkdir -p "$work/bin" "$work/proc"
+    cp "$LAB_CACHE/busybox" "$work/bin/busybox"
+    cat > "$work/init" << END
+#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+echo
+echo "$GUEST_BEGIN"
+/bin/busybox cat /proc/cmdline
+echo "$GUEST_END"
+/bin/busybox poweroff -f
+END
+    chmod 755 "$work/init"
+    (cd "$work" && find . | "$LAB_CACHE/busybox" cpio -o -H newc -R 0:0 2> /dev/null | gzip -9n) > "$LAB_CACHE/initrd.img"
+}
+
+# guest_cmdline CONSOLE: what the guest printed of /proc/cmdline; nothing if it did not come so far.
+guest_cmdline() {
+    tr -d '\r' < "$1" | sed -n "/^$GUEST_BEGIN\$/,/^$GUEST_END\$/{//d;p}"
+}
+
+# guest_start DIR FIRMWARE MAC UUID: a virtual machine with FIRMWARE
+#   bios        SeaBIOS, and iPXE in the network card's ROM
+#   uefi-pxe    OVMF, which boots by its own PXE stack (the card has no ROM)
+#   uefi-http   OVMF, which boots by its own HTTP stack
+# on tap0, for LAB_TIMEOUT seconds at most. Its console goes to DIR/console. Sets GUEST_PID.
+# Always by emulation: /dev/kvm may exist in a virtual machine and still fail.
+guest_start() {
+    local dir=$1 firmware=$2 mac=$3 uuid=$4
+    local machine=(-machine pc) rom=
+    if [ "$firmware" != bios ]; then
+        rom=",romfile="
+        cp /usr/share/OVMF/OVMF_VARS_4M.fd "$dir/vars.fd"
+        machine=(-machine q35
+            -drive "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"
+            -drive "if=pflash,format=raw,file=$dir/vars.fd"
+            -fw_cfg "name=opt/org.tianocore/IPv6Support,string=n"
+            -fw_cfg "name=opt/org.tianocore/IPv6PXESupport,string=n")
+    fi
+    [ "$firmware" != uefi-http ] || # leaves HTTP as the only way
+        machine+=(-fw_cfg "name=opt/org.tianocore/IPv4PXESupport,string=n")
+    : > "$dir/console"
+    lab_spawn net timeout --foreground -k 5 "$LAB_TIMEOUT" qemu-system-x86_64 "${machine[@]}" \
+        -accel tcg -m 512 -uuid "$uuid" -boot n -no-reboot \
+        -nographic -monitor none -serial "file:$dir/console" \
+        -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \
+        -device "virtio-net-pci,netdev=n0,mac=$mac,bootindex=1$rom" > "$dir/qemu.log" 2>&1
+    # shellcheck disable=SC2034 # for the caller
+    GUEST_PID=$LAB_PID
+}

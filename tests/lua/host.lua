@@ -1,0 +1,169 @@
+-- The engine's `host` for plain LuaJIT, so that its tests run without the C half:
+-- `luajit tests/lua/run.lua`. Directory handles are paths here.
+
+local util = require "jit.util"
+local vmdef = require "jit.vmdef"
+
+local host = { json = require "cjson" }
+
+function host.read(dir, path)
+    if path:find("^/") or ("/" .. path .. "/"):find("/%.%./") then
+        return nil, "the name leads out of the policy's directory"
+    end
+    local file, message = io.open(dir .. "/" .. path, "rb")
+    if not file then
+        return nil, (message:match("([^:]+)$"):gsub("^ ", ""))
+    end
+    local text = file:read "*a"
+    file:close()
+    return text
+end
+
+function host.load(text, chunk, env)
+    local f, message = load(text, chunk, "t", env)
+    return f, message
+end
+
+local function opcode(instruction)
+    local at = bit.band(instruction, 0xff) * 6
+    return (vmdef.bcnames:sub(at + 1, at + 6):gsub(" ", ""))
+end
+
+local function globals_of(f, found)
+    for pc = 1, math.huge do
+        local instruction = util.funcbc(f, pc)
+        if not instruction then
+            break
+        end
+        local op = opcode(instruction)
+        if op == "GGET" or op == "GSET" then
+            local use = {
+                name = util.funck(f, -bit.rshift(instruction, 16) - 1),
+                line = util.funcinfo(f, pc).currentline,
+                set = op == "GSET",
+            }
+            local after = util.funcbc(f, pc + 1)
+            local register = bit.band(bit.rshift(instruction, 8), 0xff)
+            if op == "GGET" and after and opcode(after) == "TGETS"
+                and bit.rshift(after, 24) == register then
+                use.field = util.funck(f, -bit.band(bit.rshift(after, 16), 0xff) - 1)
+            end
+            table.insert(found, use)
+        end
+    end
+    for i = -1, -math.huge, -1 do
+        local constant = util.funck(f, i)
+        if constant == nil then
+            break
+        elseif type(constant) == "proto" then
+            globals_of(constant, found)
+        end
+    end
+    return found
+end
+
+function host.names(text, chunk)
+    local f, message = load(text, chunk, "t")
+    if not f then
+        return nil, message
+    end
+    return globals_of(f, {})
+end
+
+function host.where(level)
+    local info = debug.getinfo(level + 1, "Sl")
+    if info then
+        return (info.source:gsub("^[@=]", "")), info.currentline
+    end
+end
+
+function host.mac(text)
+    local digits = {}
+    local groups = { text:match("^(%x%x?)([:-])(%x%x?)%2(%x%x?)%2(%x%x?)%2(%x%x?)%2(%x%x?)$") }
+    if groups[1] then
+        table.remove(groups, 2)
+        for i, group in ipairs(groups) do
+            digits[i] = ("0" .. group):sub(-2)
+        end
+    else
+        local plain = text:match("^(%x+)$")
+        if text:find("^%x%x%x%x%.%x%x%x%x%.%x%x%x%x$") then
+            plain = text:gsub("%.", "")
+        end
+        if not plain or #plain ~= 12 then
+            return nil
+        end
+        for pair in plain:gmatch("..") do
+            table.insert(digits, pair)
+        end
+    end
+    return table.concat(digits, ":"):lower()
+end
+
+function host.uuid(text)
+    local a, b, c, d, e = text:lower():gsub("^{(.*)}$", "%1"):match(
+        "^(%x%x%x%x%x%x%x%x)%-?(%x%x%x%x)%-?(%x%x%x%x)%-?(%x%x%x%x)%-?(%x%x%x%x%x%x%x%x%x%x%x%x)$")
+    local uuid = a and table.concat({ a, b, c, d, e }, "-")
+    if not uuid or uuid:gsub("[0-]", "") == "" or uuid:gsub("[f-]", "") == "" then
+        return nil
+    end
+    return uuid
+end
+
+function host.ip(text)
+    local number = 0
+    local parts = { text:match("^(%d+)%.(%d+)%.(%d+)%.(%d+)$") }
+    for i = 1, 4 do
+        local part = parts[i]
+        if not part or tonumber(part) > 255 or part:find("^0.") then
+            return nil
+        end
+        number = number * 256 + tonumber(part)
+    end
+    return number
+end
+
+function host.subnet(text)
+    local address, bits = text:match("^([%d.]+)/?(%d*)$")
+    local ip = address and host.ip(address)
+    bits = bits == "" and not text:find("/", 1, true) and 32 or tonumber(bits)
+    if not ip or not bits or bits > 32 or ip % 2 ^ (32 - bits) ~= 0 then
+        return nil
+    end
+    return ip, 2 ^ 32 - 2 ^ (32 - bits)
+end
+
+-- What the engine logged, for tests to look at.
+host.logged = {}
+
+function host.log(level, message)
+    table.insert(host.logged, { level = level, message = message })
+end
+
+function host.clock()
+    return os.clock() * 1e6
+end
+
+-- Each guard has a deadline of its own here, in instructions.
+local LIMIT = 5e6
+
+local function leave(...)
+    debug.sethook()
+    return ...
+end
+
+-- Throws at every instruction until the guard is left: a policy's pcall cannot outlive it.
+local function stop()
+    local running = debug.getinfo(2, "f")
+    if running and running.func ~= leave and running.func ~= host.guard then
+        debug.sethook(stop, "", 1)
+        error("stopped: it ran for too long", 2)
+    end
+end
+
+function host.guard(f, ...)
+    debug.sethook(stop, "", LIMIT)
+    return leave(pcall(f, ...))
+end
+
+return host
