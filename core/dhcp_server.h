@@ -29,6 +29,11 @@ struct dhcp_server_options {
  * holds the port and does not share it (SO_REUSEADDR must be set on both sockets). */
 int dhcp_server_bind(uint16_t port);
 
+/* The same for broadcasts alone, so that neither requests from relays nor anything else
+ * sent to this host's own addresses arrives: for port 67, when a server holds it that
+ * shares nothing but binds to its addresses only, as Kea does. */
+int dhcp_server_bind_broadcast(uint16_t port);
+
 /* Starts to read. The descriptors stay the caller's. NULL when memory is out. */
 struct dhcp_server *dhcp_server_open(struct event_base *base,
                                      const struct dhcp_server_options *options);

@@ -42,6 +42,22 @@ static bool opened(int fd, const char *what, unsigned port, const struct config 
     return false;
 }
 
+/* Port 67 is often taken, by the DHCP server this service runs beside. One that is bound
+ * to addresses only leaves broadcasts, and those are what clients of this network send. */
+static int bind_dhcp(uint16_t port)
+{
+    int fd = dhcp_server_bind(port);
+    if (fd != -EADDRINUSE)
+        return fd;
+    fd = dhcp_server_bind_broadcast(port);
+    if (fd < 0)
+        return -EADDRINUSE;
+    log_warn("UDP port %u: another server holds this host's addresses, so broadcasts alone are "
+             "answered, and relays' requests are not",
+             port);
+    return fd;
+}
+
 static bool open_dhcp(struct sockets *sockets, const struct config *config,
                       const struct sockets *previous, const struct config *was,
                       struct problems *problems)
@@ -51,7 +67,7 @@ static bool open_dhcp(struct sockets *sockets, const struct config *config,
     bool kept = previous && previous->dhcp >= 0;
     int port = config->dhcp.port, boot_port = config->dhcp.boot_port;
     sockets->dhcp =
-        kept && was->dhcp.port == port ? keep(previous->dhcp) : dhcp_server_bind((uint16_t)port);
+        kept && was->dhcp.port == port ? keep(previous->dhcp) : bind_dhcp((uint16_t)port);
     if (!opened(sockets->dhcp, "DHCP (UDP)", (unsigned)port, config, problems))
         return false;
     sockets->dhcp_boot = kept && was->dhcp.boot_port == boot_port

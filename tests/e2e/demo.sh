@@ -52,38 +52,43 @@ plain_console() {
         grep --line-buffered -v '^ *$'
 }
 
-# plain_log: the decisions, without what a viewer of the demo can do without.
+# plain_log: moonboot's log without the date, the level, and the machine, of which there is but one.
 plain_log() {
-    sed -u -E 's/^[0-9-]+T([0-9:.]+)Z +[a-z]+ +/\1 /; s/ machine=[^ ]+//'
+    sed -u -E 's/^[0-9-]+T([0-9:]+)[0-9.]*Z +[a-z]+ +/\1 /; s/ machine=[^ ]+//'
+}
+
+# wrap WIDTH: takes from $text a $piece of at most WIDTH characters, at a space where there is one.
+wrap() {
+    local short
+    piece=${text:0:$1}
+    short=${piece% *}
+    if [ "${#text}" -gt "$1" ] && [ "${#short}" -gt $(($1 / 2)) ]; then
+        piece=$short
+    fi
+    text=${text:${#piece}}
+    text=${text# }
 }
 
 # shown: lines "M text" and "C text", as they come, in two columns where the terminal is wide enough,
-# else one under the other with a prefix. Long lines go on below.
+# else one under the other with a prefix.
 shown() {
-    local kind text left=$((DEMO_COLUMNS * 45 / 100)) right piece
+    local kind text piece left=$((DEMO_COLUMNS * 2 / 5)) right
     right=$((DEMO_COLUMNS - left - 4))
-    [ "$DEMO_COLUMNS" -lt 100 ] || printf '%-*s | %s\n' "$left" "MOONBOOT DECIDES" "THE MACHINE'S CONSOLE"
+    [ "$DEMO_COLUMNS" -lt 100 ] || printf '%-*s | %s\n' "$left" "MOONBOOT" "THE MACHINE'S CONSOLE"
     while read -r kind text; do
         if [ "$DEMO_COLUMNS" -lt 100 ]; then
-            case $kind in
-            M) printf 'moonboot | %s\n' "$text" ;;
-            C) printf 'console  | %s\n' "$text" ;;
-            esac
+            [ "$kind" = M ] && kind="moonboot" || kind="console "
+            printf '%s | %s\n' "$kind" "$text"
             continue
         fi
-        while :; do
-            case $kind in
-            M)
-                piece=${text:0:left}
+        while [ -n "$text" ]; do
+            if [ "$kind" = M ]; then
+                wrap "$left"
                 printf '%-*s |\n' "$left" "$piece"
-                ;;
-            C)
-                piece=${text:0:right}
+            else
+                wrap "$right"
                 printf '%*s | %s\n' "$left" "" "$piece"
-                ;;
-            esac
-            text=${text:${#piece}}
-            [ -n "$text" ] || break
+            fi
         done
     done
 }

@@ -17,14 +17,16 @@ MOONBOOT=${MOONBOOT:-$LAB_ROOT/build/moonboot}
 
 # lab_missing: why the lab cannot run here, or nothing.
 lab_missing() {
-    local tool
+    local tool file
     [ "$(id -u)" = 0 ] || { echo "needs root (network namespaces)"; return; }
     for tool in qemu-system-x86_64 dnsmasq tcpdump ip ethtool unshare; do
         command -v "$tool" > /dev/null || { echo "$tool is not installed (make deps)"; return; }
     done
     [ -c /dev/net/tun ] || { echo "/dev/net/tun is missing"; return; }
-    [ -f /usr/share/OVMF/OVMF_CODE_4M.fd ] || { echo "ovmf is not installed (make deps)"; return; }
-    [ -f /usr/lib/ipxe/undionly.kpxe ] || { echo "ipxe is not installed (make deps)"; return; }
+    for file in /usr/share/OVMF/OVMF_CODE_4M.fd /usr/lib/ipxe/undionly.kpxe \
+        /usr/lib/ipxe/qemu/pxe-virtio.rom; do
+        [ -e "$file" ] || { echo "$file is missing (make deps)"; return; }
+    done
     unshare --net --mount --pid --fork true 2> /dev/null || echo "may not create namespaces"
 }
 
@@ -62,7 +64,6 @@ lab_network() {
     mount -t tmpfs none /run # netns names, and what daemons leave under /run, are ours alone
     for name in dhcp boot net pc; do
         ip netns add "$name"
-        lab_in "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
         lab_in "$name" ip link set lo up
     done
     ip -n net link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
@@ -75,7 +76,7 @@ lab_network() {
         ip -n "$name" link set eth0 up
     done
     ip -n dhcp address add 10.0.0.1/24 dev eth0
-    ip -n dhcp address add fd99::1/64 dev eth0
+    ip -n dhcp address add fd99::1/64 dev eth0 nodad
     ip -n boot address add 10.0.0.2/24 dev eth0
     ip -n net tuntap add dev tap0 mode tap
     ip -n net link set tap0 master br0 up

@@ -163,12 +163,20 @@ static void test_bind(void **state)
     }
     close(fd);
 
-    /* Somebody who does not share. */
-    struct sockaddr_in any = {.sin_family = AF_INET};
-    fd = socket(AF_INET, SOCK_DGRAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof any), 0);
-    assert_int_equal(dhcp_server_bind(ntohs(local_address(fd).sin_port)), -EADDRINUSE);
-    close(fd);
+    /* Somebody who does not share, on one address and on all of them. */
+    for (int all = 0; all < 2; all++) {
+        struct sockaddr_in at = {.sin_family = AF_INET,
+                                 .sin_addr = {htonl(all ? INADDR_ANY : INADDR_LOOPBACK)}};
+        int other = socket(AF_INET, SOCK_DGRAM, 0);
+        assert_int_equal(bind(other, (struct sockaddr *)&at, sizeof at), 0);
+        uint16_t port = ntohs(local_address(other).sin_port);
+        assert_int_equal(dhcp_server_bind(port), -EADDRINUSE);
+        fd = dhcp_server_bind_broadcast(port);
+        assert_true(all ? fd == -EADDRINUSE : fd >= 0);
+        if (fd >= 0)
+            close(fd);
+        close(other);
+    }
 }
 
 static void test_offer_and_ack(void **state)
