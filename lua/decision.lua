@@ -69,12 +69,10 @@ function decision.plan(rule, verdict, chosen, extra, own)
         plan.dhcp = profile.merge_dhcp(chosen.dhcp, rule.dhcp)
         plan.files = profile.merge(chosen.files, rule.files)
         append(plan.args, chosen.args)
+        append(plan.args, own and rule.args)
+        append(plan.args, extra.args)
     end
-    if own then
-        append(plan.args, rule.args)
-        plan.vars = profile.merge(plan.vars, rule.vars)
-    end
-    append(plan.args, extra.args)
+    plan.vars = profile.merge(plan.vars, own and rule.vars)
     plan.vars = profile.merge(plan.vars, extra.vars)
     return plan
 end
@@ -220,7 +218,7 @@ end
 -- These are filled in when first asked for.
 local lazy = { args = true, kernel = true, initrd = true, url = true, why = true }
 
-local Decision = {}
+local methods = {}
 
 local function fill(scope, m, plan, into)
     scope:enter(m, plan.vars)
@@ -243,10 +241,10 @@ local function take(d, plan)
     d.dhcp, d.files, d.vars = plan.dhcp, plan.files, plan.vars
 end
 
--- Fills in kernel, initrd, args, url and why. When a text fails, the decision becomes what
--- the rule has for on_error, and `error` says why.
-local function render(d)
-    if d.rendered then
+-- Fills in kernel, initrd, args, url and why, and returns the decision. When a text fails,
+-- it becomes what the rule has for on_error, and `error` says why.
+function methods.render(d)
+    if d.rendered or not d.plan then
         return d
     end
     d.rendered = true
@@ -267,24 +265,23 @@ local function render(d)
     return d
 end
 
+-- The arguments alone, or nil and why there are none (and the decision is another one).
+function methods.render_args(d)
+    local before = d.error
+    d:render()
+    if d.error ~= before then
+        return nil, d.error
+    end
+    return d.args
+end
+
+local Decision = {}
+
 function Decision.__index(d, name)
     if lazy[name] then
-        return rawget(render(d), name)
-    elseif name == "render" then
-        return function()
-            return render(d)
-        end
-    elseif name == "render_args" then
-        return function()
-            local before = rawget(d, "error")
-            render(d)
-            if d.error ~= before then
-                return nil, d.error
-            end
-            return d.args
-        end
+        return rawget(d:render(), name)
     end
-    return nil
+    return methods[name]
 end
 
 -- The decision that `plan` is for this machine.

@@ -187,11 +187,8 @@ end
 local function evaluate(scope, expression)
     local ok, value = pcall(expression.call)
     if not ok then
-        if value == machine.unknown then
-            failure(scope, expression, string.format("%s is not known yet at the %s stage",
-                                                     scope.machine.needs, scope.machine.stage))
-        end
-        error(value, 0)
+        failure(scope, expression, type(value) == "string" and
+                select(2, problems.split(value, scope.display)) or problems.show(value))
     end
     local kind = type(value)
     if kind == "string" then
