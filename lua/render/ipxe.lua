@@ -121,7 +121,7 @@ local function boot(decision, base, machine)
     end
 
     local load = {
-        ("kernel --name vmlinuz %s %s || goto failed"):format(url.resolve(base, decision.kernel), tokens),
+        ("kernel %s %s || goto failed"):format(url.resolve(base, decision.kernel), tokens),
     }
     for i, initrd in ipairs(decision.initrd) do
         load[#load + 1] = ("initrd --name initrd%d %s || goto failed"):format(i, url.resolve(base, initrd))

@@ -118,7 +118,7 @@ function tests.random_arguments_read_back()
         end
         if tokens then
             written = written + 1
-            local script = "#!ipxe\n" .. table.concat(text.settings(used), "\n") .. "\nkernel --name vmlinuz url "
+            local script = "#!ipxe\n" .. table.concat(text.settings(used), "\n") .. "\nkernel url "
                 .. tokens .. "\n"
             local got = command_line(script)
             assert(got == line, ("%q became %q"):format(line, got))
