@@ -45,6 +45,17 @@ function choice.read(reading, path, value, functions)
     return read
 end
 
+local function constant(plan)
+    for _, texts in ipairs { plan.args, plan.initrd, { plan.kernel }, { plan.url }, { plan.why } } do
+        for _, text in ipairs(texts) do
+            if not text.constant then
+                return false
+            end
+        end
+    end
+    return true
+end
+
 local function append(into, texts)
     for _, text in ipairs(texts or {}) do
         into[#into + 1] = text
@@ -68,6 +79,7 @@ function choice.plan(rule, verdict, chosen, extra, own)
     end
     plan.vars = profile.merge(plan.vars, own and rule.vars)
     plan.vars = profile.merge(plan.vars, extra.vars)
+    plan.constant = constant(plan)
     return plan
 end
 
