@@ -22,7 +22,8 @@ end
 -- What the kernel gets as its command line: iPXE joins the arguments behind the URL.
 local function command_line(script)
     local argv = kernel_of(model.run(script))
-    return table.concat(argv, " ", 3), argv[2]
+    local at = argv[2] == "--name" and 4 or 2
+    return table.concat(argv, " ", at + 1), argv[at]
 end
 
 local function rendered_line(args, machine)
