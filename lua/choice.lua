@@ -46,7 +46,8 @@ function choice.read(reading, path, value, functions)
 end
 
 local function constant(plan)
-    for _, texts in ipairs { plan.args, plan.initrd, { plan.kernel }, { plan.url }, { plan.why } } do
+    local single = { plan.kernel or plan.url or plan.why } -- no verdict has two of these
+    for _, texts in ipairs { plan.args, plan.initrd, single } do
         for _, text in ipairs(texts) do
             if not text.constant then
                 return false
@@ -140,7 +141,8 @@ local function made_vars(vars)
     end
     for name, value in next, vars or {} do
         local kind = type(value)
-        if type(name) ~= "string" or kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+        local scalar = kind == "string" or kind == "number" or kind == "boolean"
+        if type(name) ~= "string" or not scalar then
             malformed("vars: found %s = %s, expected a name and text, a number or a boolean",
                       problems.show(name), reader.show(value))
         end
