@@ -30,8 +30,11 @@ static int api_clock(lua_State *L)
 
 void api_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"log", api_log}, {"clock", api_clock}, {"guard", task_guard}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"log", api_log},
+                                         {"clock", api_clock},
+                                         {"guard", task_guard},
+                                         {"guard_load", task_guard_load},
+                                         {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     api_address_open(L);

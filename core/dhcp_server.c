@@ -200,14 +200,14 @@ static struct in_addr local_address(struct dhcp_server *server, const struct inc
     return none;
 }
 
-/* Everything known about where the datagram came in; false when it is not for us. */
-static bool arrive(struct dhcp_server *server, const struct incoming *in, bool boot_port,
-                   struct decision *d)
+/* Everything known about where the datagram came in. NULL, or why it gets no answer. */
+static const char *arrive(struct dhcp_server *server, const struct incoming *in, bool boot_port,
+                          struct decision *d)
 {
     struct in_addr none = {INADDR_ANY};
     const struct link *link = find_link(server, in->ifindex, none);
     if (!link || !served(server, link))
-        return false;
+        return "not on an interface that is served";
     d->ifindex = in->ifindex;
     d->arrival = (struct dhcp_map_arrival){.sender = in->sender, .boot_server_port = boot_port};
     memcpy(d->arrival.interface, link->name, sizeof d->arrival.interface);
@@ -217,9 +217,9 @@ static bool arrive(struct dhcp_server *server, const struct incoming *in, bool b
         if (may_warn(server))
             log_warn("dhcp: %s has no IPv4 address: its clients get no answer",
                      d->arrival.interface);
-        return false;
+        return "on an interface without an address";
     }
-    return true;
+    return NULL;
 }
 
 static struct decision *decision_alloc(struct dhcp_server *server)
@@ -329,26 +329,29 @@ static void drop(struct dhcp_server *server, enum metrics_counter counter,
 
 static void handle(struct dhcp_server *server, int fd, bool boot_port, const struct incoming *in)
 {
-    const char *why;
-    metrics_inc(server->options.metrics, METRICS_DHCP_RECEIVED);
+    enum metrics_counter counter = METRICS_DHCP_IGNORED;
     struct decision *d = decision_alloc(server);
+
+    metrics_inc(server->options.metrics, METRICS_DHCP_RECEIVED);
     if (!d) {
-        drop(server, METRICS_DHCP_IGNORED, in, "too many requests are being decided");
+        drop(server, counter, in, "too many requests are being decided");
         return;
     }
     d->fd = fd;
     if (in->whole)
         memcpy(d->data, in->data, in->len);
-    if (!arrive(server, in, boot_port, d)) {
-        drop(server, METRICS_DHCP_IGNORED, in, "not on an interface that is served");
-    } else if (!in->whole || !dhcp_parse(d->data, in->len, &d->packet)) {
-        drop(server, METRICS_DHCP_MALFORMED, in, "malformed");
-    } else if ((why = dhcp_map_request(&d->packet, &d->arrival, &d->request))) {
-        drop(server, METRICS_DHCP_IGNORED, in, why);
-    } else {
+    const char *why = arrive(server, in, boot_port, d);
+    if (!why && (!in->whole || !dhcp_parse(d->data, in->len, &d->packet))) {
+        counter = METRICS_DHCP_MALFORMED;
+        why = "malformed";
+    }
+    if (!why)
+        why = dhcp_map_request(&d->packet, &d->arrival, &d->request);
+    if (!why) {
         policy_decide(server->options.policy, &d->request, decided, d);
         return;
     }
+    drop(server, counter, in, why);
     decision_free(d);
 }
 
@@ -403,6 +406,14 @@ static struct event *listen_on(struct dhcp_server *server, struct event_base *ba
     return event;
 }
 
+static void stop_reading(struct dhcp_server *server)
+{
+    if (server->event)
+        event_free(server->event);
+    if (server->boot_event)
+        event_free(server->boot_event);
+}
+
 struct dhcp_server *dhcp_server_open(struct event_base *base,
                                      const struct dhcp_server_options *options)
 {
@@ -420,7 +431,8 @@ struct dhcp_server *dhcp_server_open(struct event_base *base,
     if (server->event && server->boot_event)
         return server;
 fail:
-    dhcp_server_close(server);
+    stop_reading(server);
+    server_free(server);
     return NULL;
 }
 
@@ -428,10 +440,7 @@ void dhcp_server_close(struct dhcp_server *server)
 {
     if (!server)
         return;
-    if (server->event)
-        event_free(server->event);
-    if (server->boot_event)
-        event_free(server->boot_event);
+    stop_reading(server);
     server->closed = true;
     if (server->in_flight == 0)
         server_free(server);

@@ -24,7 +24,7 @@ struct policy {
     struct metrics *metrics;
     char *base_url; /* NULL: from the address that was asked */
     uint16_t http_port;
-    int handle; /* registry references: engine.handle, and the loaded policy */
+    int handle; /* registry references: routes.handle, and the loaded policy */
     int loaded;
     char hash[POLICY_HASH_TEXT];
 };
@@ -102,7 +102,8 @@ static int load(lua_State *L)
     hash_files(L, lua_gettop(L) - 1, policy->hash);
     lua_pop(L, 1);
     policy->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_getfield(L, engine, "handle");
+    vm_require(L, "routes");
+    lua_getfield(L, -1, "handle");
     policy->handle = luaL_ref(L, LUA_REGISTRYINDEX);
     return 0;
 }

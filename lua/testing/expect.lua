@@ -13,8 +13,17 @@ function expect.contains(what)
     return setmetatable({ all = type(what) == "table" and what or { what } }, Contains)
 end
 
+-- Bytes that are no text: an option's.
+local function is_binary(text)
+    return text:find("[%z\1-\8\14-\31]") ~= nil
+end
+
 local function show(value)
-    if type(value) == "string" and value:find("\n", 1, true) then
+    if type(value) == "string" and is_binary(value) then
+        return '"' .. value:gsub("[^\32-\33\35-\91\93-\126]", function(c)
+            return ("\\%03d"):format(c:byte())
+        end) .. '"'
+    elseif type(value) == "string" and value:find("\n", 1, true) then
         return "\n" .. value
     elseif getmetatable(value) == Contains then
         return "contains " .. show(#value.all == 1 and value.all[1] or value.all)

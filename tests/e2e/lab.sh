@@ -13,7 +13,7 @@ LAB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB_DIR=${LAB_DIR:-$LAB_ROOT/build/lab}
 LAB_CACHE=$LAB_ROOT/build/lab/cache
 LAB_TIMEOUT=${LAB_TIMEOUT:-120} # seconds a boot may take
-MOONBOOT=${MOONBOOT:-$LAB_ROOT/build/moonboot}
+MOONBOOT=${MOONBOOT:-$LAB_ROOT/${BUILD:-build}/moonboot}
 
 # lab_missing: why the lab cannot run here, or nothing.
 lab_missing() {

@@ -1,0 +1,488 @@
+#include "http_connection.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "http_route.h"
+#include "log.h"
+
+#define MAX_QUEUED       65536  /* bytes of answers, before the next request is looked at */
+#define MAX_SINGLE_WRITE 262144 /* libevent's default is 16 KiB */
+
+enum phase {
+    HEAD,      /* wants a request's head; between requests, it has no byte of it yet */
+    BODY,      /* has the head, wants the body */
+    DECIDING,  /* the policy has the request */
+    SENDING,   /* wants its output empty before it goes on with HEAD */
+    FINISHING, /* wants its output empty before it ends */
+    LINGERING  /* has sent its last, and waits for the client to have read it */
+};
+
+enum clock { CLOCK_NONE, CLOCK_IDLE, CLOCK_HEADER, CLOCK_LINGER };
+
+/* On its service's list while `bev` is not NULL. When it ends while DECIDING, `bev` is
+ * NULL and the memory stays until the policy has answered. */
+struct http_connection {
+    LIST_ENTRY(http_connection) link;
+    struct http_service *service;
+    struct bufferevent *bev;
+    struct event *timer;
+    enum phase phase;
+    enum clock clock; /* what the timer stands for; CLOCK_NONE: nothing, let it fire */
+    bool advancing;   /* inside advance(), which goes on by itself */
+    bool eof;         /* the client sends no more */
+    bool served;      /* it has had an answer */
+    bool rude;        /* it may send what we will not read: linger */
+    struct in_addr client;
+    struct in_addr server;
+    struct http_scan scan;
+    struct http_head head;
+    char *head_data; /* what `head` points into */
+    size_t head_capacity;
+    uint64_t body_queued; /* bytes of bodies in the output, as metrics count them */
+    int file;             /* being sent, owned by the output; -1: none */
+    off_t file_end;
+};
+
+static void advance(struct http_connection *c);
+
+static struct evbuffer *input_of(const struct http_connection *c)
+{
+    return bufferevent_get_input(c->bev);
+}
+
+static size_t unsent(const struct http_connection *c)
+{
+    return evbuffer_get_length(bufferevent_get_output(c->bev));
+}
+
+static void set_clock(struct http_connection *c, enum clock clock)
+{
+    const struct http_service *s = c->service;
+    c->clock = clock;
+    if (clock != CLOCK_NONE)
+        event_add(c->timer, clock == CLOCK_IDLE     ? s->idle
+                            : clock == CLOCK_HEADER ? s->header
+                                                    : s->linger);
+}
+
+static void finish(struct http_connection *c)
+{
+    c->phase = FINISHING;
+    c->clock = CLOCK_NONE;
+}
+
+/* --- its end ------------------------------------------------------------------------------ */
+
+static void free_memory(struct http_connection *c)
+{
+    free(c->head_data);
+    free(c);
+}
+
+/* Bodies count as far as the kernel took them. */
+static void count_sent(struct http_connection *c)
+{
+    size_t left = unsent(c);
+    if (c->body_queued > left) {
+        metrics_add(c->service->options.metrics, METRICS_HTTP_BYTES, c->body_queued - left);
+        c->body_queued = left;
+    }
+}
+
+void http_connection_close(struct http_connection *c)
+{
+    struct http_service *service = c->service;
+    count_sent(c);
+    LIST_REMOVE(c, link);
+    service->n_connections--;
+    event_free(c->timer);
+    bufferevent_free(c->bev);
+    c->bev = NULL;
+    if (c->phase != DECIDING)
+        free_memory(c);
+    service->closed(service);
+}
+
+static void time_out(struct http_connection *c)
+{
+    metrics_inc(c->service->options.metrics, METRICS_HTTP_TIMED_OUT);
+    http_connection_close(c);
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
+
+static void note_response(const struct http_connection *c, const struct http_response *r)
+{
+    int status = r->status;
+    enum metrics_counter counter = status < 300   ? METRICS_HTTP_2XX
+                                   : status < 400 ? METRICS_HTTP_3XX
+                                   : status < 500 ? METRICS_HTTP_4XX
+                                                  : METRICS_HTTP_5XX;
+    char client[INET_ADDRSTRLEN];
+    metrics_inc(c->service->options.metrics, counter);
+    if (!log_enabled(LOG_LEVEL_DEBUG))
+        return;
+    inet_ntop(AF_INET, &c->client, client, sizeof client);
+    log_debug("http: %s %s %s %d %llu", client, c->head.method_name ? c->head.method_name : "-",
+              c->head.path ? c->head.path : "-", r->status, (unsigned long long)r->length);
+}
+
+/* The file goes out by sendfile, in one segment whatever its size: nothing of it is
+ * mapped or read. */
+static bool queue_file(struct http_connection *c, struct http_response *r)
+{
+    struct evbuffer *output = bufferevent_get_output(c->bev);
+    struct evbuffer_file_segment *segment = evbuffer_file_segment_new(
+        r->fd, r->offset, (ev_off_t)r->length, EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_LOCKING);
+    if (!segment)
+        return false;
+    int fd = r->fd;
+    r->fd = -1;
+    bool added = evbuffer_add_file_segment(output, segment, 0, (ev_off_t)r->length) == 0;
+    evbuffer_file_segment_free(segment); /* the output holds on to it */
+    if (added) {
+        c->file = fd;
+        c->file_end = r->offset + (off_t)r->length;
+    }
+    return added;
+}
+
+/* Queues an answer, of which nothing is left afterwards, and turns to what follows. */
+static void respond(struct http_connection *c, struct http_response *r, bool keep_alive)
+{
+    struct evbuffer *output = bufferevent_get_output(c->bev);
+    char head[HTTP_RESPONSE_HEAD];
+    keep_alive = keep_alive && !c->service->draining;
+    enum http_persistence persistence = !keep_alive      ? HTTP_CLOSE
+                                        : c->head.is_1_0 ? HTTP_PERSIST_1_0
+                                                         : HTTP_PERSIST;
+    bool has_body =
+        c->head.method != HTTP_HEAD && !http_response_is_bare(r->status) && r->length > 0;
+    size_t head_len = http_response_head(r, http_service_date(c->service), persistence, head);
+    c->phase = keep_alive ? HEAD : FINISHING;
+    c->served = true;
+    note_response(c, r);
+    if (evbuffer_add(output, head, head_len) < 0)
+        c->phase = FINISHING; /* out of memory: nothing was sent, the end says so */
+    else if (has_body &&
+             !(r->fd >= 0 ? queue_file(c, r) : evbuffer_add(output, r->data, r->length) == 0))
+        c->phase = FINISHING; /* shorter than it said it would be */
+    else if (has_body)
+        c->body_queued += r->length;
+    if (c->phase == HEAD && (c->file >= 0 || evbuffer_get_length(output) >= MAX_QUEUED))
+        c->phase = SENDING;
+    c->scan = (struct http_scan){0};
+    http_response_clear(r);
+}
+
+/* Answers what is no request; nothing after it can be trusted. */
+static void refuse(struct http_connection *c, int status)
+{
+    struct http_response r = http_response_error(NULL, status, NULL);
+    if (status == 405)
+        http_response_field(&r, "Allow: GET, HEAD, POST");
+    c->rude = true;
+    c->clock = CLOCK_NONE;
+    respond(c, &r, false);
+}
+
+/* The policy's answer; perhaps after the client has gone. */
+static void on_decided(struct reply *reply, void *arg)
+{
+    struct http_connection *c = arg;
+    if (c->bev) {
+        struct http_response r = http_route_reply(c->service, &c->head, reply);
+        respond(c, &r, c->head.keep_alive);
+        advance(c);
+    } else {
+        free_memory(c);
+    }
+    reply_free(reply);
+}
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+/* Between requests, or with a part of one. */
+static bool wait_for_head(struct http_connection *c, bool has_part)
+{
+    if (c->eof || (c->service->draining && !has_part)) {
+        finish(c);
+        return true;
+    }
+    if (has_part && c->clock != CLOCK_HEADER)
+        set_clock(c, CLOCK_HEADER);
+    else if (!has_part && c->clock == CLOCK_NONE && unsent(c) == 0)
+        set_clock(c, CLOCK_IDLE);
+    return false;
+}
+
+static bool keep_head(struct http_connection *c, size_t len)
+{
+    if (len > c->head_capacity) {
+        char *data = realloc(c->head_data, len);
+        if (!data)
+            return false;
+        c->head_data = data;
+        c->head_capacity = len;
+    }
+    return evbuffer_remove(input_of(c), c->head_data, len) == (int)len;
+}
+
+static bool take_head(struct http_connection *c)
+{
+    struct evbuffer *input = input_of(c);
+    size_t max = c->service->options.max_request;
+    size_t available = evbuffer_get_length(input);
+    if (available > max)
+        available = max;
+    memset(&c->head, 0, sizeof c->head);
+    const char *data = (const char *)evbuffer_pullup(input, (ev_ssize_t)available);
+    ssize_t len = data ? http_scan(&c->scan, data, available, max) : 0;
+    if (len == 0)
+        return wait_for_head(c, available > 0);
+    int status = len < 0 ? (int)-len : keep_head(c, (size_t)len) ? 0 : 503;
+    if (status == 0)
+        status = http_parse(c->head_data, (size_t)len, &c->head);
+    if (status == 0 && c->head.content_length > max)
+        status = 413;
+    if (status) {
+        refuse(c, status);
+        return true;
+    }
+    c->phase = BODY;
+    if (c->head.expect_continue && evbuffer_get_length(input) < c->head.content_length)
+        bufferevent_write(c->bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    return true;
+}
+
+/* Asks the policy, unless the core has the answer itself. The request's views end with
+ * this call; what the answer needs is in c->head. */
+static void decide(struct http_connection *c)
+{
+    struct http_response r;
+    size_t len = (size_t)c->head.content_length;
+    c->clock = CLOCK_NONE;
+    if (http_route_own(c->service, &c->head, &r)) {
+        evbuffer_drain(input_of(c), len);
+        respond(c, &r, c->head.keep_alive);
+        return;
+    }
+    struct request request = {
+        .protocol = REQUEST_HTTP,
+        .client = c->client,
+        .server = c->server,
+        .http = {.method = c->head.method_name,
+                 .path = c->head.path,
+                 .query = c->head.query,
+                 .host = c->head.host,
+                 .user_agent = c->head.user_agent,
+                 .body = {.len = len}},
+    };
+    if (len)
+        request.http.body.data = evbuffer_pullup(input_of(c), (ev_ssize_t)len);
+    if (len && !request.http.body.data) {
+        refuse(c, 503);
+        return;
+    }
+    c->phase = DECIDING;
+    policy_decide(c->service->options.policy, &request, on_decided, c);
+    evbuffer_drain(input_of(c), len);
+}
+
+static bool take_body(struct http_connection *c)
+{
+    if (evbuffer_get_length(input_of(c)) >= c->head.content_length) {
+        decide(c);
+        return true;
+    }
+    if (c->eof) {
+        finish(c);
+        return true;
+    }
+    if (c->clock != CLOCK_HEADER)
+        set_clock(c, CLOCK_HEADER);
+    return false;
+}
+
+/* --- the course of a connection -------------------------------------------------------------- */
+
+/* The client's bytes that are still under way would make our kernel send a reset, and that
+ * can overtake the answer: so the last thing we do is to read (RFC 9112, section 9.6). */
+static bool linger(struct http_connection *c)
+{
+    if (c->eof || !(c->rude || evbuffer_get_length(input_of(c)) > 0))
+        return false;
+    shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+    evbuffer_drain(input_of(c), evbuffer_get_length(input_of(c)));
+    c->phase = LINGERING;
+    set_clock(c, CLOCK_LINGER);
+    return true;
+}
+
+/* One step; false: there is nothing to do until the network or the policy moves. */
+static bool step(struct http_connection *c, bool *ended)
+{
+    switch (c->phase) {
+    case HEAD:
+        return take_head(c);
+    case BODY:
+        return take_body(c);
+    case DECIDING:
+        return false;
+    case SENDING:
+        if (unsent(c) > 0)
+            return false;
+        c->phase = HEAD;
+        return true;
+    case FINISHING:
+        *ended = unsent(c) == 0 && !linger(c);
+        return false;
+    case LINGERING:
+        evbuffer_drain(input_of(c), evbuffer_get_length(input_of(c)));
+        *ended = c->eof;
+        return false;
+    }
+    return false;
+}
+
+/* As far as it goes. The connection may have ended afterwards. */
+static void advance(struct http_connection *c)
+{
+    bool ended = false;
+    if (c->advancing)
+        return;
+    c->advancing = true;
+    while (step(c, &ended))
+        ;
+    c->advancing = false;
+    if (ended)
+        http_connection_close(c);
+}
+
+static void on_input(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    advance(arg);
+}
+
+/* All that was queued has gone out. */
+static void on_output(struct bufferevent *bev, void *arg)
+{
+    struct http_connection *c = arg;
+    (void)bev;
+    count_sent(c);
+    c->file = -1;
+    advance(c);
+}
+
+/* libevent reports EOF when sendfile moved nothing: the file has become shorter, and the
+ * promised length cannot be kept; or the kernel had no memory for it just now. */
+static bool file_is_short(const struct http_connection *c)
+{
+    struct stat st;
+    return c->file < 0 || fstat(c->file, &st) < 0 || st.st_size < c->file_end;
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct http_connection *c = arg;
+    if (what & BEV_EVENT_TIMEOUT) {
+        time_out(c); /* the only time-out a bufferevent has here is that of writing */
+    } else if ((what & BEV_EVENT_READING) && (what & BEV_EVENT_EOF)) {
+        c->eof = true;
+        advance(c);
+    } else if ((what & BEV_EVENT_WRITING) && (what & BEV_EVENT_EOF) && !file_is_short(c)) {
+        bufferevent_enable(bev, EV_WRITE);
+    } else {
+        if (c->file >= 0 && (what & BEV_EVENT_WRITING) && (what & BEV_EVENT_EOF))
+            log_warn("http: %s became shorter while it was sent", c->head.path);
+        http_connection_close(c);
+    }
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_connection *c = arg;
+    (void)fd;
+    (void)what;
+    if (c->clock == CLOCK_LINGER)
+        http_connection_close(c);
+    else if (c->clock != CLOCK_NONE)
+        time_out(c);
+}
+
+/* What carries the bytes: here, and only here, would TLS come in. */
+static struct bufferevent *make_transport(const struct http_service *service, int fd)
+{
+    return bufferevent_socket_new(service->base, fd, BEV_OPT_CLOSE_ON_FREE);
+}
+
+bool http_connection_open(struct http_service *service, int fd, const struct sockaddr_in *peer)
+{
+    struct sockaddr_in own = {0};
+    socklen_t own_len = sizeof own;
+    struct http_connection *c = calloc(1, sizeof *c);
+    struct bufferevent *bev = make_transport(service, fd);
+    struct event *timer = c ? evtimer_new(service->base, on_timer, c) : NULL;
+    if (!c || !bev || !timer)
+        goto fail;
+    c->service = service;
+    c->bev = bev;
+    c->timer = timer;
+    c->client = peer->sin_addr;
+    c->file = -1;
+    if (getsockname(fd, (struct sockaddr *)&own, &own_len) == 0)
+        c->server = own.sin_addr;
+    bufferevent_setcb(bev, on_input, on_output, on_event, c);
+    bufferevent_setwatermark(bev, EV_READ, 0, service->options.max_request);
+    bufferevent_set_max_single_write(bev, MAX_SINGLE_WRITE);
+    bufferevent_set_timeouts(bev, NULL, service->stall);
+    if (bufferevent_enable(bev, EV_READ | EV_WRITE) < 0)
+        goto fail;
+    set_clock(c, CLOCK_HEADER);
+    LIST_INSERT_HEAD(&service->connections, c, link);
+    service->n_connections++;
+    return true;
+
+fail:
+    if (timer)
+        event_free(timer);
+    if (bev)
+        bufferevent_free(bev);
+    else
+        close(fd);
+    free(c);
+    return false;
+}
+
+static void drain(struct http_connection *c)
+{
+    char byte;
+    if (c->phase != HEAD)
+        return;
+    /* To close a connection on which a request has just arrived, or is about to, would
+     * fail a machine's boot for a reload. Only who has had an answer asks again. */
+    if (c->served && recv(bufferevent_getfd(c->bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        advance(c);
+    else if (evbuffer_get_length(input_of(c)) == 0)
+        set_clock(c, CLOCK_LINGER);
+}
+
+void http_connection_drain(struct http_service *service)
+{
+    struct http_connection *next;
+    for (struct http_connection *c = LIST_FIRST(&service->connections); c; c = next) {
+        next = LIST_NEXT(c, link);
+        drain(c);
+    }
+}

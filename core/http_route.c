@@ -1,0 +1,111 @@
+#include "http_route.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_file.h"
+
+#define RETRY_SECONDS 5
+
+static struct http_response not_allowed(const struct http_head *head)
+{
+    struct http_response response = http_response_error(head, 405, NULL);
+    http_response_field(&response, "Allow: GET, HEAD");
+    return response;
+}
+
+static void say(struct http_response *response, int status, const char *text)
+{
+    response->status = status;
+    response->data = text;
+    response->length = strlen(text);
+}
+
+static void answer_ready(const struct http_service *service, struct http_response *response)
+{
+    const struct metrics_board *board = service->options.board;
+    unsigned long long generation = board->generation;
+    bool ready = generation > 0 && !service->draining;
+    char *text = NULL;
+    if (asprintf(&text, "%s: generation %llu%s\n",
+                 ready               ? "ready"
+                 : service->draining ? "draining"
+                                     : "not ready",
+                 generation, board->last_refused ? "; the last reload was refused" : "") < 0)
+        return;
+    response->owned = text;
+    say(response, ready ? 200 : 503, text);
+}
+
+static void answer_metrics(const struct http_service *service, struct http_response *response)
+{
+    size_t len = 0;
+    char *text = metrics_text(service->options.board, &len);
+    if (!text)
+        return;
+    response->owned = text;
+    say(response, 200, text);
+    response->type = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+bool http_route_own(const struct http_service *service, const struct http_head *head,
+                    struct http_response *response)
+{
+    bool health = !strcmp(head->path, "/healthz");
+    bool ready = !strcmp(head->path, "/readyz");
+    if (!health && !ready && strcmp(head->path, "/metrics") != 0)
+        return false;
+    *response = http_response_none();
+    if (head->method == HTTP_POST)
+        *response = not_allowed(head);
+    else if (health)
+        say(response, 200, "ok\n");
+    else if (ready)
+        answer_ready(service, response);
+    else
+        answer_metrics(service, response);
+    return true;
+}
+
+static struct http_response answer_file(struct http_service *service, const struct http_head *head,
+                                        const struct reply_file *wanted)
+{
+    struct file file;
+    if (head->method == HTTP_POST)
+        return not_allowed(head);
+    int error = files_open(service->options.files, wanted->root, wanted->path, &file);
+    if (error == 0) {
+        const char *type = wanted->content_type;
+        if (!type || !http_response_is_type(type))
+            type = files_content_type(wanted->path);
+        return http_file_response(head, &file, type, time(NULL));
+    }
+    int status = http_file_status(error);
+    struct http_response response = http_response_error(head, status, NULL);
+    if (status >= 500)
+        http_service_complain(service, wanted->path, -error);
+    if (status == 503)
+        http_response_field(&response, "Retry-After: %d", RETRY_SECONDS);
+    return response;
+}
+
+struct http_response http_route_reply(struct http_service *service, const struct http_head *head,
+                                      const struct reply *reply)
+{
+    static const int statuses[] = {
+        [REPLY_NOT_FOUND] = 404, [REPLY_DENIED] = 403, [REPLY_FAILED] = 500};
+    switch (reply->kind) {
+    case REPLY_BODY:
+        return http_response_body(&reply->body);
+    case REPLY_FILE:
+        return answer_file(service, head, &reply->file);
+    case REPLY_ERROR:
+        return http_response_error(head, statuses[reply->error.reason], reply->error.message);
+    case REPLY_SILENCE:
+    case REPLY_DHCP:
+        break;
+    }
+    return http_response_error(head, 500, "the policy has no answer to this");
+}

@@ -1,0 +1,19 @@
+/* Who answers a request: the core, for what it is asked about itself; else the policy,
+ * whose reply becomes a response here. */
+#ifndef MOONBOOT_HTTP_ROUTE_H
+#define MOONBOOT_HTTP_ROUTE_H
+
+#include <stdbool.h>
+
+#include "http_response.h"
+#include "http_service.h"
+
+/* Answers /healthz, /readyz and /metrics; false: not one of them. */
+bool http_route_own(const struct http_service *service, const struct http_head *head,
+                    struct http_response *response);
+
+/* Views into the reply, which must outlive the response. */
+struct http_response http_route_reply(struct http_service *service, const struct http_head *head,
+                                      const struct reply *reply);
+
+#endif

@@ -1,0 +1,45 @@
+#include "http_service.h"
+
+#include <string.h>
+
+#include "log.h"
+
+#define LINGER_SECONDS     2
+#define COMPLAINT_INTERVAL 10
+
+/* Thousands of timers of few durations: libevent keeps those in queues, not in its heap. */
+static const struct timeval *make_queue(struct http_service *service, struct timeval *own,
+                                        unsigned seconds)
+{
+    own->tv_sec = seconds;
+    const struct timeval *common = event_base_init_common_timeout(service->base, own);
+    return common ? common : own;
+}
+
+void http_service_init(struct http_service *service, struct event_base *base,
+                       const struct http_server_options *options)
+{
+    *service = (struct http_service){.options = *options, .base = base, .date_of = -1};
+    LIST_INIT(&service->connections);
+    service->header = make_queue(service, &service->times[0], options->header_seconds);
+    service->idle = make_queue(service, &service->times[1], options->idle_seconds);
+    service->stall = make_queue(service, &service->times[2], options->stall_seconds);
+    service->linger = make_queue(service, &service->times[3], LINGER_SECONDS);
+}
+
+const char *http_service_date(struct http_service *service)
+{
+    time_t now = time(NULL);
+    if (service->date_of != now && http_date_format(now, service->date))
+        service->date_of = now;
+    return service->date;
+}
+
+void http_service_complain(struct http_service *service, const char *what, int error)
+{
+    time_t now = time(NULL);
+    if (now - service->complained < COMPLAINT_INTERVAL && now >= service->complained)
+        return;
+    service->complained = now;
+    log_warn("http: %s: %s", what, strerror(error));
+}

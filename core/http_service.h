@@ -1,0 +1,39 @@
+/* What the connections of a server share. */
+#ifndef MOONBOOT_HTTP_SERVICE_H
+#define MOONBOOT_HTTP_SERVICE_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "http_date.h"
+#include "http_server.h"
+
+struct http_connection;
+LIST_HEAD(http_connection_list, http_connection);
+
+struct http_service {
+    struct http_server_options options;
+    struct event_base *base;
+    const struct timeval *header, *idle, *stall, *linger; /* queues of time-outs */
+    struct timeval times[4];                              /* what these point to without memory */
+    bool draining;
+    struct http_connection_list connections; /* those that are open */
+    unsigned n_connections;
+    void (*closed)(struct http_service *service); /* called after each that has ended */
+    time_t complained;                            /* when a lack was last logged */
+    time_t date_of;
+    char date[HTTP_DATE_TEXT];
+};
+
+void http_service_init(struct http_service *service, struct event_base *base,
+                       const struct http_server_options *options);
+
+/* Now, for a Date field. */
+const char *http_service_date(struct http_service *service);
+
+/* Logs a lack of resources, at most once in ten seconds: it comes in swarms. */
+void http_service_complain(struct http_service *service, const char *what, int error);
+
+#endif
