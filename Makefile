@@ -73,7 +73,8 @@ FUZZ   := $(FUZZ_C:tests/fuzz/%.c=build-fuzz/%)
 build-fuzz/%: tests/fuzz/%.c $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard core/*.h)
 	@mkdir -p $(@D)
 	clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    -o $@ $< $(filter core/%.c,$(shell sed -n 's/^\/\/ link: //p' $<)) $(shell sed -n 's/^\/\/ link: //p' $<)
+	    -o $@ $< $(filter core/%.c,$(shell sed -n 's/^\/\/ link: //p' $<)) \
+	    $(filter-out core/%.c,$(shell sed -n 's/^\/\/ link: //p' $<))
 
 .PHONY: fuzzers
 fuzzers: $(FUZZ)

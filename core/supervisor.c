@@ -491,8 +491,12 @@ int supervisor_run(const char *site)
     begin_load(s);
     loop(s);
     bool failed = s->failed;
+    if (s->candidate && s->candidate->nursery)
+        kill(s->candidate->nursery, SIGTERM); /* it may be busy loading */
     generation_close(s->candidate);
     generation_close(s->current);
+    while (waitpid(-1, NULL, 0) > 0)
+        continue;
     metrics_board_free(s->board);
     close(s->signals);
     close(s->notify[0]);

@@ -54,7 +54,7 @@ local function run(l, text, env)
         return void.value
     end })
     void.reset()
-    local ok, problem = pcall(chunk)
+    local ok, problem = host.guard_load(chunk)
     setmetatable(env, nil)
     if not ok then
         l.problems:add_message(type(problem) == "string" and problem

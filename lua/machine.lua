@@ -118,11 +118,15 @@ end
 -- By this key a view gives what is behind it; no policy can come by it.
 local behind = {}
 
+function machine.not_known(m, name)
+    return string.format("%s is not known yet at the %s stage", name, m.stage)
+end
+
 -- A policy reads what is not known yet: no decision can be made now. The field's name is
 -- left in the machine, where a policy's pcall cannot swallow it.
 local function unknown(m, name, level)
     m.needs = name
-    error(string.format("%s is not known yet at the %s stage", name, m.stage), level + 1)
+    error(machine.not_known(m, name), level + 1)
 end
 
 local read_only = "a machine cannot be changed"

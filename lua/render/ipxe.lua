@@ -96,6 +96,15 @@ function ipxe.ask(base)
         again("asked", "ask", ASK, "no answer from " .. base))
 end
 
+-- Under EFI the kernel finds the image's name at the start of its command line. iPXE takes
+-- it from the URL, which is fine unless it would be misread there.
+local function named(kernel)
+    if kernel:find("/[%w._+-]+$") then
+        return kernel
+    end
+    return "--name vmlinuz " .. kernel
+end
+
 -- Boots what the decision's profile names. Under EFI the kernel finds its initrds by
 -- the names in `initrd=`; a BIOS kernel is handed them, and its arguments stay as the
 -- policy wrote them.
@@ -121,7 +130,7 @@ local function boot(decision, base, machine)
     end
 
     local load = {
-        ("kernel --name vmlinuz %s %s || goto failed"):format(url.resolve(base, decision.kernel), tokens),
+        ("kernel %s %s || goto failed"):format(named(url.resolve(base, decision.kernel)), tokens),
     }
     for i, initrd in ipairs(decision.initrd) do
         load[#load + 1] = ("initrd --name initrd%d %s || goto failed"):format(i, url.resolve(base, initrd))

@@ -166,4 +166,6 @@ function host.guard(f, ...)
     return leave(pcall(f, ...))
 end
 
+host.guard_load = host.guard
+
 return host

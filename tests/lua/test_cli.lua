@@ -26,7 +26,7 @@ function tests.a_passing_test_sees_everything()
     local code, out = run_tests("test 'all' { " .. GIVEN .. [=[ expect = {
         rule = "rack", boot = "compute", verdict = "boot", kernel = "vmlinuz", initrd = { "initrd.img" },
         args = { "ip=dhcp", "host=S1", "quiet" }, vars = { role = "db" }, error = false, why = false, url = false,
-        ipxe = contains { "kernel --name vmlinuz", "host=S1 quiet" },
+        ipxe = contains { "kernel http:", "host=S1 quiet" },
         dhcp = { file = contains "snponly", vendor_class = "PXEClient", options = { [43] = false } },
     } }
     test "disk" { given = { serial = "boom" }, expect = { boot = "disk", error = contains "p.lua:3: oops" } }
