@@ -245,7 +245,8 @@ static void negotiate(struct tftp_session *s, off_t size)
     const struct tftp_options *asked = &s->options.options;
     struct tftp_options *granted = &s->granted;
     granted->timeout = asked->timeout;
-    granted->has_tsize = asked->has_tsize && s->options.mode == TFTP_OCTET;
+    /* curl takes a tsize of 0 for a broken answer: for nothing, none is better. */
+    granted->has_tsize = asked->has_tsize && s->options.mode == TFTP_OCTET && size > 0;
     granted->tsize = (uint64_t)size;
     s->block_size = TFTP_BLKSIZE_DEFAULT;
     if (asked->blksize) {

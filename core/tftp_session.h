@@ -12,8 +12,11 @@
 #include "reply.h"
 #include "tftp.h"
 
-#define TFTP_SESSION_WINDOW_MAX       64 /* blocks; of 1468 bytes they just fit a receive buffer */
-#define TFTP_SESSION_WINDOW_BYTES_MAX 131072
+/* What a window holds at most, in blocks and bytes. A client that asks for more would
+ * lose what its socket has no room for: Linux's default receive buffer takes some 90
+ * datagrams of 1468 bytes, or 48 of 2048. */
+#define TFTP_SESSION_WINDOW_MAX       64
+#define TFTP_SESSION_WINDOW_BYTES_MAX 98304
 
 enum tftp_session_end {
     TFTP_SESSION_COMPLETED,
