@@ -45,6 +45,18 @@ function choice.read(reading, path, value, functions)
     return read
 end
 
+local function constant(plan)
+    local single = { plan.kernel or plan.url or plan.why } -- no verdict has two of these
+    for _, texts in ipairs { plan.args, plan.initrd, single } do
+        for _, text in ipairs(texts) do
+            if not text.constant then
+                return false
+            end
+        end
+    end
+    return true
+end
+
 local function append(into, texts)
     for _, text in ipairs(texts or {}) do
         into[#into + 1] = text
@@ -68,6 +80,7 @@ function choice.plan(rule, verdict, chosen, extra, own)
     end
     plan.vars = profile.merge(plan.vars, own and rule.vars)
     plan.vars = profile.merge(plan.vars, extra.vars)
+    plan.constant = constant(plan)
     return plan
 end
 
@@ -128,7 +141,8 @@ local function made_vars(vars)
     end
     for name, value in next, vars or {} do
         local kind = type(value)
-        if type(name) ~= "string" or kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+        local scalar = kind == "string" or kind == "number" or kind == "boolean"
+        if type(name) ~= "string" or not scalar then
             malformed("vars: found %s = %s, expected a name and text, a number or a boolean",
                       problems.show(name), reader.show(value))
         end

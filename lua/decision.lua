@@ -49,9 +49,7 @@ local lazy = { args = true, kernel = true, initrd = true, url = true, why = true
 
 local methods = {}
 
-local function fill(scope, m, plan, into)
-    scope:enter(m, plan.vars)
-    sandbox.reset()
+local function fill(scope, plan, into)
     for _, name in ipairs { "args", "initrd" } do
         local texts = {}
         for i, text in ipairs(plan[name]) do
@@ -63,6 +61,14 @@ local function fill(scope, m, plan, into)
         into[name] = plan[name] and scope:render(plan[name])
     end
     return into
+end
+
+-- A guard may be refused once the decision's time is over; texts without {{…}} need none.
+local function run(plan, f, ...)
+    if plan.constant then
+        return true, f(...)
+    end
+    return host.guard(f, ...)
 end
 
 local function take(d, plan)
@@ -79,20 +85,21 @@ function methods.render(d)
     d.rendered = true
     local policy, rule, m = d.policy, d.rule, d.machine
     local last = d.error and rule.ignore or rule.on_error
-    while d.plan do
-        local ok, texts = host.guard(fill, policy.scope, m, d.plan, {})
+    while true do
+        policy.scope:enter(m, d.plan.vars)
+        sandbox.reset()
+        local ok, texts = run(d.plan, fill, policy.scope, d.plan, {})
         if ok then
             for name, value in pairs(texts) do
                 d[name] = value
             end
-            break
+            return d
         end
         local line, message = policy.scope:problem(texts)
         d.error = d.error or decision.locate(policy, rule, message, line)
         take(d, last)
         last = rule.ignore -- has no texts that could fail
     end
-    return d
 end
 
 -- The arguments alone, or nil and why there are none (and the decision is another one).

@@ -200,7 +200,7 @@ end
 -- What the following calls of render are about.
 function Scope:enter(m, vars)
     self.machine, self.vars = m, vars
-    m.needs = nil
+    self.line, m.needs = nil, nil
 end
 
 -- The text, filled in. Runs the policy's expressions, and throws what goes wrong: call it

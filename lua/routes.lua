@@ -96,7 +96,7 @@ local function from_tftp(policy, request)
     local decision = engine.decide(policy, who)
     local alias = decision.files and decision.files[path]
     if decision.verdict == "deny" then
-        return { error = decision.why, reason = "denied" }, info(who, decision, "tftp")
+        return { error = outcome.why(decision), reason = "denied" }, info(who, decision, "tftp")
     elseif alias == false then
         return { error = "denied: " .. path, reason = "denied" }, info(who, decision, "tftp")
     end
@@ -133,7 +133,8 @@ local function http_ipxe(policy, request)
     fields.arch = fields.arch or arch_of(fields.buildarch, fields.platform)
     local who, problem = machine.new(fields, "ipxe")
     if not who then
-        return refuse(request, problem), { machine = fields.mac or fields.ip, verdict = "refused", stage = "ipxe", error = problem }
+        return refuse(request, problem),
+            { machine = fields.mac or fields.ip, verdict = "refused", stage = "ipxe", error = problem }
     end
     local script, decision = outcome.settle(engine.decide(policy, who), function(decision)
         return ipxe.render(decision, request.base, who)

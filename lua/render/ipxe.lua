@@ -181,6 +181,9 @@ function ipxe.render(decision, base, machine)
     elseif decision.verdict ~= "boot" then
         return ignore()
     end
+    if not decision.kernel then
+        return nil, ("profile \"%s\" names no kernel, which is what iPXE boots"):format(decision.profile.name)
+    end
     return boot(decision, base, machine)
 end
 

@@ -73,11 +73,10 @@ power_on() {
     return "$status"
 }
 
-# boots NAME FIRMWARE MAC UUID ARGS: the machine must come up with exactly ARGS. Under EFI, iPXE puts
-# the kernel's name first, as EFI programs have it, and moonboot names the initrd for it.
+# boots NAME FIRMWARE MAC UUID ARGS: the machine must come up with exactly ARGS.
 boots() {
-    local name=$1 firmware=$2 mac=$3 uuid=$4 args=$5 what got
-    [ "$firmware" = bios ] || args="vmlinuz initrd=initrd1 $args"
+    local name=$1 firmware=$2 mac=$3 uuid=$4 args what got
+    args=$(guest_expected "$firmware" "$5")
     what="$name: boots with the arguments that the policy chose"
     if ! power_on "$name" "$firmware" "$mac" "$uuid"; then
         not_ok "$what" "it did not power off within $LAB_TIMEOUT s: see $dir" "$(tail -n 1 "$dir/console")"

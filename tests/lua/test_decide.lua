@@ -249,6 +249,25 @@ rule "t" { boot = disk, args = { "{{serial}}" } }
     assert(d.error == "policy.lua:4: serial is not known yet at the dhcp stage")
 end
 
+-- When the policy has used up its time, no guard is let in any more.
+function tests.an_on_error_answer_after_the_deadline()
+    local policy = load [[
+profile "p" { kernel = "x", args = { "{{error 'late'}}" } }
+profile "q" { kernel = "y", args = { "z" } }
+rule "r" { boot = "p", on_error = "q" }
+]]
+    local guard = host.guard
+    local d = decide(policy, {})
+    host.guard = function()
+        return false, "no CPU time is left for this decision"
+    end
+    local ok, message = pcall(d.render, d)
+    host.guard = guard
+    assert(ok, message)
+    assert(d.profile.name == "q" and d.kernel == "y" and d.args[1] == "z")
+    assert(d.error == "policy.lua:3: no CPU time is left for this decision", d.error)
+end
+
 -- An empty rule costs a table; a rule without functions, no closure either.
 function tests.a_decision_is_little_work()
     local texts = {}

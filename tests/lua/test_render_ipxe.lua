@@ -93,6 +93,13 @@ function tests.what_cannot_be_written_is_refused()
     end
 end
 
+function tests.a_profile_without_a_kernel()
+    local d = decision {}
+    d.profile = { name = "by tftp" }
+    local script, problem = ipxe.render(d, BASE, {})
+    assert(script == nil and problem:find("by tftp", 1, true))
+end
+
 -- Hostile bytes in every order: what is rendered reads back as what went in.
 function tests.random_arguments_read_back()
     local alphabet = {

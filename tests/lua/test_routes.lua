@@ -17,6 +17,7 @@ rule "thief" { match = { mac = "52:54:00:00:00:01" }, boot = deny "reported stol
 rule "local" { match = { mac = "52:54:00:00:00:02" }, boot = disk }
 rule "unwritable" { match = { mac = "52:54:00:00:00:03" }, boot = "compute", args = { "x=${y}" }, on_error = disk }
 rule "broken" { match = { mac = "52:54:00:00:00:04" }, boot = function() error "oops" end }
+rule "named thief" { match = { mac = "52:54:00:00:00:06" }, boot = deny "stolen: {{serial}}" }
 rule "elsewhere" { match = { mac = "52:54:00:00:00:05" }, boot = chain "http://other/x.ipxe" }
 rule "compute" { match = { mac = prefix "52:54:00" }, boot = "compute" }
 rule "deny net" { match = { ip = subnet "10.66.0.0/16" }, boot = deny "quarantined" }
@@ -186,6 +187,42 @@ function tests.tftp_by_machine()
     same(info, { rule = "thief", stage = "tftp", machine = "52:54:00:00:00:01" })
     assert(fetch("52-54-00-12-34-56/grub.cfg").path == "compute/grub.cfg")
     assert(fetch("grub.cfg").path == "grub.cfg")
+end
+
+-- A reason that cannot be told yet is no reason to let it in.
+function tests.denied_without_its_reason()
+    local reply, info = discover("52:54:00:00:00:06")
+    assert(reply == nil and info.verdict == "deny: denied")
+    reply, info = fetch("52-54-00-00-00-06/x")
+    assert(reply.reason == "denied" and reply.error == "denied" and info.error == nil)
+    reply = get("/ipxe", "mac=52-54-00-00-00-06&serial=S1")
+    assert(reply.body:find("denied: stolen: S1", 1, true), reply.body)
+end
+
+-- Whatever is asked, something defined is answered.
+function tests.any_bytes_are_answered()
+    math.randomseed(7)
+    local pieces = { "mac=", "52-54-00-00-00-0", "&", "=", "%", "%00", "uuid=", "label.x=", "..", "/", "\\", "\0", "\n",
+                     "${", "}", "{{", "\255", "ip=", "10.0.0.1", "arch=", "7", "vlan=", "serial=", "boot.ipxe", "a" }
+    local function junk()
+        local text = {}
+        for i = 1, math.random(0, 8) do
+            text[i] = pieces[math.random(#pieces)]
+        end
+        return table.concat(text)
+    end
+    for _ = 1, 3000 do
+        local reply = get("/ipxe", junk(), { user_agent = junk() })
+        assert(type(reply.body) == "string")
+        reply = get("/" .. junk())
+        assert(reply.body or reply.path or reply.error)
+        reply = fetch(junk())
+        assert(reply.body or reply.path or reply.error)
+        discover("52:54:00:00:00:0" .. math.random(0, 9), {
+            vendor_class = "PXEClient" .. junk(), hostname = junk(), user_class = junk(), ipxe = junk(),
+            is_ipxe = math.random() < 0.5, arch_id = math.random(0, 50),
+        })
+    end
 end
 
 function tests.tftp_without_a_machine()
