@@ -343,16 +343,13 @@ void tftp_server_close(struct tftp_server *server)
 {
     if (!server)
         return;
-    server->draining = false; /* nobody is told that it is idle */
     for (size_t i = 0; i < BUCKETS; i++) {
-        while (server->buckets[i]) {
-            struct client *client = server->buckets[i];
-            if (client->session) {
-                client_free(client);
-                continue;
-            }
-            server->buckets[i] = client->next;
-            client->server = NULL; /* on_decided frees it */
+        struct client *next;
+        for (struct client *client = server->buckets[i]; client; client = next) {
+            next = client->next;
+            client->server = NULL;
+            if (client->session)
+                client_free(client); /* the others wait for on_decided */
         }
     }
     if (server->readable)

@@ -192,8 +192,8 @@ static void finish_by_client(struct tftp_session *s, const struct tftp_packet *e
 {
     char why[128];
     int len = error->message.len < 80 ? (int)error->message.len : 80;
-    snprintf(why, sizeof why, "error %u: %.*s", error->number, len,
-             len ? (const char *)error->message.data : "");
+    (void)snprintf(why, sizeof why, "error %u: %.*s", error->number, len,
+                   len ? (const char *)error->message.data : "");
     finish(s, TFTP_SESSION_ABORTED, why);
 }
 
@@ -277,7 +277,7 @@ static int start(struct tftp_session *s, struct event_base *base, const struct f
         return error;
     }
     int64_t now = milliseconds();
-    tftp_transfer_start(&s->transfer, window, s->granted.timeout * 1000,
+    tftp_transfer_start(&s->transfer, window, (int64_t)s->granted.timeout * 1000,
                         !tftp_options_empty(&s->granted), now);
     event_assign(&s->readable, base, s->fd, EV_READ | EV_PERSIST, on_readable, s);
     event_assign(&s->writable, base, s->fd, EV_WRITE, on_writable, s);
