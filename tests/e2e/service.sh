@@ -41,12 +41,12 @@ reload() { # reload WANTED: sends SIGHUP, waits for a log line
     kill -HUP "$service"
     wait_for "$1 (reload)" 10 sh -c "tail -n +$((before + 1)) '$log' | grep -q '$1'"
 }
-workers() { # the pids of serving workers
-    local pid
+workers() { # the pids of workers: children with an event loop, which the nursery has not
+    local pid fd
     for pid in $(pgrep -P "$service"); do
-        # The nursery has no event loop: it waits for commands in recv.
-        grep -q epoll "/proc/$pid/wchan" 2>/dev/null && echo "$pid"
-        ls -l "/proc/$pid/fd" 2>/dev/null | grep -q eventpoll && echo "$pid"
+        for fd in "/proc/$pid/fd"/*; do
+            [[ $(readlink "$fd" 2>/dev/null) == *eventpoll* ]] && echo "$pid"
+        done
     done | sort -u
 }
 
