@@ -60,7 +60,7 @@ struct request_http {
 
 struct request {
     enum request_protocol protocol;
-    struct in_addr client;       /* the sender's address; 0.0.0.0: it has none */
+    struct in_addr client;       /* the machine's address; 0.0.0.0: it has none */
     struct in_addr server;       /* the address of ours that it reached */
     char interface[IF_NAMESIZE]; /* where it came in; "": not known */
     union {

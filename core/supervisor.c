@@ -11,40 +11,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crew.h"
 #include "generation.h"
 #include "log.h"
 #include "notify.h"
 
-#define TICK_MS         250
-#define SWAP_MS         500   /* for old workers to stop reading, before new ones start anyway */
-#define DRAIN_MS        30000 /* for transfers to end at SIGTERM */
-#define STANDSTILL_MS   2000  /* an event loop that does not turn for so long hangs */
-#define QUICK_DEATH_MS  1000  /* a worker that lives shorter is in a crash loop */
-#define BACKOFF_MAX_MS  5000
-#define WORKERS_TRACKED 1024
-
-enum worker_state {
-    STARTING, /* forked, not ready */
-    READY,    /* waits for SIGUSR2 */
-    SERVING,
-    STOPPING, /* SIGTERM sent, may still read its sockets */
-    DRAINING  /* reads no more, transfers go on */
-};
-
-struct tracked {
-    pid_t pid; /* 0: the entry is free */
-    unsigned slot;
-    enum worker_state state;
-    uint64_t generation;
-    uint64_t since; /* when it was forked */
-};
-
-/* Each slot's next worker, when the last one died. */
-struct vacancy {
-    bool open;
-    uint64_t at;      /* not before */
-    unsigned backoff; /* ms */
-};
+#define TICK_MS       250
+#define SWAP_MS       500   /* for old workers to stop reading, before new ones start anyway */
+#define DRAIN_MS      30000 /* for transfers to end at SIGTERM */
+#define STANDSTILL_MS 2000  /* an event loop that does not turn for so long hangs */
 
 struct supervisor {
     const char *site;
@@ -59,38 +34,8 @@ struct supervisor {
     uint64_t next_number;
     int signals;   /* signalfd */
     int notify[2]; /* datagrams from nurseries and workers: [0] ours */
-    struct vacancy vacancies[METRICS_MAX_WORKERS];
-    struct tracked workers[WORKERS_TRACKED];
+    struct crew crew;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-#define EACH_WORKER(s, w)                                                                          \
-    for (struct tracked *w = (s)->workers; w < (s)->workers + WORKERS_TRACKED; w++)                \
-        if (w->pid)
-
-static struct tracked *find_worker(struct supervisor *s, pid_t pid)
-{
-    EACH_WORKER(s, w)
-    {
-        if (w->pid == pid)
-            return w;
-    }
-    return NULL;
-}
-
-static unsigned count(struct supervisor *s, uint64_t generation, enum worker_state state)
-{
-    unsigned n = 0;
-    EACH_WORKER(s, w)
-    n += w->generation == generation && w->state == state;
-    return n;
-}
 
 /* --- generations: loading, swapping ---------------------------------------------------- */
 
@@ -110,8 +55,7 @@ static void discard_candidate(struct supervisor *s)
     struct generation *candidate = s->candidate;
     s->candidate = NULL;
     s->swapping = false;
-    EACH_WORKER(s, w)
-    {
+    CREW_EACH(&s->crew, w) {
         if (w->generation == candidate->number)
             kill(w->pid, SIGTERM);
     }
@@ -160,13 +104,6 @@ static void begin_load(struct supervisor *s)
     }
 }
 
-static void serve(struct tracked *w)
-{
-    w->state = SERVING;
-    w->since = now_ms();
-    kill(w->pid, SIGUSR2);
-}
-
 static void finish_swap(struct supervisor *s)
 {
     struct generation *old = s->current;
@@ -177,12 +114,11 @@ static void finish_swap(struct supervisor *s)
     s->board->loaded_at = (uint64_t)time(NULL);
     s->board->reloads++;
     s->board->last_refused = 0;
-    EACH_WORKER(s, w)
-    {
-        if (w->generation == s->current->number && w->state == READY)
-            serve(w);
+    CREW_EACH(&s->crew, w) {
+        if (w->generation == s->current->number && w->state == CREW_READY)
+            crew_serve(w);
     }
-    memset(s->vacancies, 0, sizeof s->vacancies);
+    memset(s->crew.vacancies, 0, sizeof s->crew.vacancies);
     generation_close(old);
     log_setup(s->current->config->log.level, s->current->config->log.format);
     log_info("ready: generation %llu, %u workers", (unsigned long long)s->current->number,
@@ -192,13 +128,10 @@ static void finish_swap(struct supervisor *s)
 static void begin_swap(struct supervisor *s)
 {
     s->swapping = true;
-    s->deadline = now_ms() + SWAP_MS;
-    EACH_WORKER(s, w)
-    {
-        if (w->generation != s->candidate->number && w->state < STOPPING) {
-            w->state = STOPPING;
-            kill(w->pid, SIGTERM);
-        }
+    s->deadline = crew_now() + SWAP_MS;
+    CREW_EACH(&s->crew, w) {
+        if (w->generation != s->candidate->number && w->state < CREW_STOPPING)
+            crew_stop(w);
     }
 }
 
@@ -207,39 +140,25 @@ static void advance(struct supervisor *s)
 {
     if (s->stopping || !s->candidate)
         return;
-    if (!s->swapping && count(s, s->candidate->number, READY) == s->candidate->config->workers)
+    if (!s->swapping &&
+        crew_count(&s->crew, s->candidate->number, CREW_READY) == s->candidate->config->workers)
         begin_swap(s);
     if (!s->swapping)
         return;
     unsigned old = 0;
-    EACH_WORKER(s, w)
-    old += w->state == STOPPING;
-    if (old == 0 || now_ms() >= s->deadline)
+    CREW_EACH(&s->crew, w)
+        old += w->state == CREW_STOPPING;
+    if (old == 0 || crew_now() >= s->deadline)
         finish_swap(s);
 }
 
 /* --- messages ---------------------------------------------------------------------------- */
 
-static struct tracked *track(struct supervisor *s, const struct notify *message)
+static void on_ready(struct supervisor *s, struct crew_worker *w)
 {
-    struct tracked *w = find_worker(s, message->pid);
-    for (size_t i = 0; !w && i < WORKERS_TRACKED; i++) {
-        if (s->workers[i].pid == 0) {
-            w = &s->workers[i];
-            *w = (struct tracked){.pid = message->pid,
-                                  .slot = message->slot,
-                                  .generation = message->generation,
-                                  .since = now_ms()};
-        }
-    }
-    return w;
-}
-
-static void on_ready(struct supervisor *s, struct tracked *w)
-{
-    w->state = READY;
+    w->state = CREW_READY;
     if (s->current && w->generation == s->current->number && !s->stopping)
-        serve(w);
+        crew_serve(w);
     else if (!s->candidate || w->generation != s->candidate->number)
         kill(w->pid, SIGTERM); /* of a generation that is over */
 }
@@ -257,7 +176,7 @@ static void spawn_all(struct supervisor *s)
 static void on_message(struct supervisor *s, const struct notify *message)
 {
     bool of_candidate = s->candidate && message->generation == s->candidate->number;
-    struct tracked *w;
+    struct crew_worker *w;
     switch (message->kind) {
     case NOTIFY_LOADED:
         if (of_candidate)
@@ -269,18 +188,18 @@ static void on_message(struct supervisor *s, const struct notify *message)
         break;
     case NOTIFY_SPAWNED:
         /* It may have died, and been waited for, before its nursery said so. */
-        if (kill(message->pid, 0) == 0 && !track(s, message))
+        if (kill(message->pid, 0) == 0 && !crew_add(&s->crew, message))
             kill(message->pid, SIGKILL);
         break;
     case NOTIFY_READY:
-        w = track(s, message);
+        w = crew_add(&s->crew, message);
         if (w)
             on_ready(s, w);
         break;
     case NOTIFY_STOPPED:
-        w = find_worker(s, message->pid);
+        w = crew_find(&s->crew, message->pid);
         if (w)
-            w->state = DRAINING;
+            w->state = CREW_DRAINING;
         break;
     }
 }
@@ -295,18 +214,7 @@ static void read_messages(struct supervisor *s)
 
 /* --- deaths ------------------------------------------------------------------------------- */
 
-static void open_vacancy(struct supervisor *s, const struct tracked *w)
-{
-    struct vacancy *vacancy = &s->vacancies[w->slot];
-    bool quick = now_ms() - w->since < QUICK_DEATH_MS;
-    unsigned next = vacancy->backoff ? 2 * vacancy->backoff : TICK_MS;
-    vacancy->backoff = !quick ? 0 : next < BACKOFF_MAX_MS ? next : BACKOFF_MAX_MS;
-    vacancy->open = true;
-    vacancy->at = now_ms() + vacancy->backoff;
-    s->board->workers_restarted++;
-}
-
-static void describe_end(const struct tracked *w, int status)
+static void describe_end(const struct crew_worker *w, int status)
 {
     if (WIFSIGNALED(status))
         log_error("worker %u (pid %d) was ended by signal %d (%s)", w->slot, (int)w->pid,
@@ -316,15 +224,17 @@ static void describe_end(const struct tracked *w, int status)
                   WEXITSTATUS(status));
 }
 
-static void on_worker_end(struct supervisor *s, struct tracked *w, int status)
+static void on_worker_end(struct supervisor *s, struct crew_worker *w, int status)
 {
-    bool expected = w->state >= STOPPING || s->stopping;
+    bool expected = w->state >= CREW_STOPPING || s->stopping;
     bool ours = s->current && w->generation == s->current->number;
     bool of_candidate = s->candidate && w->generation == s->candidate->number;
     if (!expected || (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM))
         describe_end(w, status);
-    if (ours && !expected && !s->swapping)
-        open_vacancy(s, w);
+    if (ours && !expected && !s->swapping) {
+        crew_vacate(&s->crew, w);
+        s->board->workers_restarted++;
+    }
     w->pid = 0;
     if (of_candidate && !s->stopping)
         discard_candidate(s);
@@ -349,7 +259,7 @@ static void reap(struct supervisor *s)
     pid_t pid;
     read_messages(s);
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct tracked *w = find_worker(s, pid);
+        struct crew_worker *w = crew_find(&s->crew, pid);
         if (w)
             on_worker_end(s, w, status);
         else
@@ -363,36 +273,23 @@ static void reap(struct supervisor *s)
 static void fill_vacancies(struct supervisor *s)
 {
     for (unsigned slot = 0; s->current && slot < s->current->config->workers; slot++) {
-        struct vacancy *vacancy = &s->vacancies[slot];
-        if (!vacancy->open || now_ms() < vacancy->at || s->swapping)
-            continue;
-        vacancy->open = generation_spawn(s->current, slot) < 0;
+        if (crew_due(&s->crew, slot) && !s->swapping)
+            s->crew.vacancies[slot].open = generation_spawn(s->current, slot) < 0;
     }
 }
 
 static void kill_hung(struct supervisor *s)
 {
     uint64_t decision = s->current ? s->current->config->limits.decision_ms : 0;
-    uint64_t limit = 3 * decision > STANDSTILL_MS ? 3 * decision : STANDSTILL_MS;
-    EACH_WORKER(s, w)
-    {
-        uint64_t beat = s->board->slots[w->slot].heartbeat;
-        if (w->state != SERVING || now_ms() < w->since + limit || now_ms() < beat + limit)
-            continue;
-        log_error("worker %u (pid %d) has stood still for %llu ms: replaced", w->slot, (int)w->pid,
-                  (unsigned long long)(now_ms() - beat));
-        kill(w->pid, SIGKILL);
-        w->since = now_ms(); /* not again before it is gone */
-    }
+    uint64_t limit = 4 * decision > STANDSTILL_MS ? 4 * decision : STANDSTILL_MS;
+    crew_kill_hung(&s->crew, s->board, limit);
 }
 
 static void tick(struct supervisor *s)
 {
     if (s->stopping) {
-        if (now_ms() >= s->deadline) {
-            EACH_WORKER(s, w)
-            kill(w->pid, SIGKILL);
-        }
+        if (crew_now() >= s->deadline)
+            crew_signal_all(&s->crew, SIGKILL);
         return;
     }
     kill_hung(s);
@@ -400,19 +297,20 @@ static void tick(struct supervisor *s)
     advance(s);
     if (s->reload_again && !s->candidate)
         begin_load(s);
-    s->board->workers_ready = s->current ? count(s, s->current->number, SERVING) : 0;
+    s->board->workers_ready =
+        s->current ? crew_count(&s->crew, s->current->number, CREW_SERVING) : 0;
 }
 
 /* --- signals and the loop ------------------------------------------------------------------- */
 
 static void begin_stop(struct supervisor *s)
 {
-    s->deadline = s->stopping ? 0 : now_ms() + DRAIN_MS; /* the second time: at once */
+    s->deadline = s->stopping ? 0 : crew_now() + DRAIN_MS; /* the second time: at once */
     if (!s->stopping)
         log_info("stopping: transfers in flight have %d s", DRAIN_MS / 1000);
     s->stopping = true;
-    EACH_WORKER(s, w)
-    kill(w->pid, SIGTERM);
+    CREW_EACH(&s->crew, w)
+        kill(w->pid, SIGTERM);
 }
 
 static void read_signals(struct supervisor *s)
@@ -437,13 +335,6 @@ static void read_signals(struct supervisor *s)
     }
 }
 
-static bool any_worker(struct supervisor *s)
-{
-    EACH_WORKER(s, w)
-    return true;
-    return false;
-}
-
 static bool open_channels(struct supervisor *s)
 {
     sigset_t set;
@@ -464,7 +355,7 @@ static void loop(struct supervisor *s)
 {
     struct pollfd fds[] = {{.fd = s->signals, .events = POLLIN},
                            {.fd = s->notify[0], .events = POLLIN}};
-    while (!s->failed && !(s->stopping && !any_worker(s))) {
+    while (!s->failed && !(s->stopping && crew_empty(&s->crew))) {
         if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
             break;
         if (fds[1].revents)
@@ -491,8 +382,12 @@ int supervisor_run(const char *site)
     begin_load(s);
     loop(s);
     bool failed = s->failed;
+    if (s->candidate && s->candidate->nursery)
+        kill(s->candidate->nursery, SIGTERM); /* it may be busy loading */
     generation_close(s->candidate);
     generation_close(s->current);
+    while (waitpid(-1, NULL, 0) > 0)
+        continue;
     metrics_board_free(s->board);
     close(s->signals);
     close(s->notify[0]);

@@ -3,30 +3,59 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "vm.h"
 
 #define TICK_MS 5
-/* The engine's own code around the guards gets as much again before it is ended too. */
-#define WHOLE_FACTOR 2
+/* Of a guard's time: what a whole decision has. An on_error answer may use the second
+ * part, the engine's own code the third. */
+#define WHOLE_FACTOR 3
 #define LOAD_MS      10000
 
-/* What the signal handler sees; a handler can be given no argument. */
+/* What the signal handler sees; a handler can be given no argument. Times are CPU time
+ * of the process in milliseconds; those at which something began are taken at the first
+ * tick thereafter, as only slow decisions ever see one. */
 static struct {
     lua_State *volatile running; /* NULL: no Lua runs, or none that is timed */
     volatile sig_atomic_t guards;
-    volatile sig_atomic_t guard_ticks;
-    volatile sig_atomic_t ticks;
-    volatile sig_atomic_t limit; /* in ticks */
+    volatile sig_atomic_t limit_ms;
     volatile sig_atomic_t timed_out;
+    volatile int64_t began;       /* the decision; 0: no tick yet */
+    volatile int64_t guard_began; /* the outermost guard */
 } clock_state;
 
+/* The hook. Names the policy's own line, not that of the engine around it. */
 static void time_is_up(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
-    luaL_error(L, "stopped after %d ms of CPU time", clock_state.limit * TICK_MS);
+    lua_Debug at;
+    const char *place = "";
+    for (int level = 0; !*place && lua_getstack(L, level, &at) && lua_getinfo(L, "Sl", &at);
+         level++) {
+        if (at.currentline > 0 && *at.source == '@' && strncmp(at.source, "@lua/", 5) != 0)
+            place = lua_pushfstring(L, "%s:%d: ", at.source + 1, at.currentline);
+    }
+    lua_pushfstring(L, "%sstopped after %d ms of CPU time", place, (int)clock_state.limit_ms);
+    lua_error(L);
+}
+
+static int64_t cpu_ms(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+/* Whether what began there has used up its time; notes the beginning on the first call. */
+static bool over(volatile int64_t *began, int64_t now, int64_t limit)
+{
+    if (!*began)
+        *began = now;
+    return now - *began >= limit;
 }
 
 static void tick(int signal_number)
@@ -35,11 +64,10 @@ static void tick(int signal_number)
     lua_State *L = clock_state.running;
     if (!L)
         return;
-    clock_state.ticks++;
-    if (clock_state.guards)
-        clock_state.guard_ticks++;
-    bool guard_over = clock_state.guards && clock_state.guard_ticks > clock_state.limit;
-    if (guard_over || clock_state.ticks > WHOLE_FACTOR * clock_state.limit) {
+    int64_t now = cpu_ms();
+    bool whole = over(&clock_state.began, now, (int64_t)WHOLE_FACTOR * clock_state.limit_ms);
+    bool guard = clock_state.guards && over(&clock_state.guard_began, now, clock_state.limit_ms);
+    if (whole || guard) {
         clock_state.timed_out = 1;
         lua_sethook(L, time_is_up, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
     }
@@ -56,10 +84,15 @@ bool task_clock_start(void)
 
 static void clock_reset(unsigned limit_ms)
 {
-    clock_state.limit = (sig_atomic_t)(limit_ms / TICK_MS);
-    clock_state.ticks = 0;
-    clock_state.guard_ticks = 0;
+    clock_state.limit_ms = (sig_atomic_t)limit_ms;
+    clock_state.began = 0;
     clock_state.timed_out = 0;
+}
+
+static bool whole_is_over(void)
+{
+    return clock_state.began &&
+           cpu_ms() - clock_state.began >= (int64_t)WHOLE_FACTOR * clock_state.limit_ms;
 }
 
 /* pcall's error object as a string: policies may throw anything. */
@@ -115,19 +148,15 @@ static int guard(lua_State *L, unsigned limit_ms)
         clock_reset(limit_ms);
         clock_state.running = L;
     }
-    if (clock_state.guards == 0 && clock_state.guard_ticks > clock_state.limit) {
-        lua_pushboolean(L, 0);
-        lua_pushliteral(L, "no CPU time is left for this decision");
-        return 2;
-    }
+    if (clock_state.guards == 0)
+        clock_state.guard_began = 0;
     clock_state.guards++;
     int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
     clock_state.guards--;
     if (alone)
         clock_state.running = NULL;
-    /* The engine goes on to the rule's on_error: unless it was over its own time. */
-    if (clock_state.timed_out && clock_state.guards == 0 &&
-        (alone || clock_state.ticks <= WHOLE_FACTOR * clock_state.limit))
+    /* The engine goes on to the rule's on_error, unless there is no time for that either. */
+    if (clock_state.timed_out && clock_state.guards == 0 && (alone || !whole_is_over()))
         lua_sethook(L, NULL, 0, 0);
     if (status == LUA_ERRMEM)
         lua_gc(L, LUA_GCCOLLECT, 0);

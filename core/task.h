@@ -25,8 +25,8 @@ bool task_load(lua_State *L, int n_args, int n_results);
 bool task_timed_out(void);
 
 /* Lua: host.guard(f, …) -> true, results… | false, message. Policy code runs inside
- * guards. What all guards of one decision use is summed; once it is over
- * limits.decision_ms the running guard fails, and so do later ones. */
+ * guards. One that is over limits.decision_ms fails; a whole decision, guards and engine
+ * together, has three times that. */
 int task_guard(lua_State *L);
 
 /* Lua: host.guard_load(f, …): the same for code that runs while a policy loads, which has

@@ -1,7 +1,7 @@
 -- The words of the policy language. While the policy loads, a word that is used wrongly
 -- records the problem and goes on; in a function of the policy, later, it throws.
 
-local decision = require "decision"
+local choice = require "choice"
 local dhcp_words = require "dhcp_words"
 local problems = require "problems"
 local profile = require "profile"
@@ -94,7 +94,7 @@ local function verdict(loader, word, key)
     return with_text(loader, word, function(text, line)
         local problem = text == "" and "found no text" or nil
         if not loader.loading then
-            problem = problem or decision.check_made(text)
+            problem = problem or choice.check_made(text)
         end
         if problem then
             return nil, problem

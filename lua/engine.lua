@@ -11,9 +11,11 @@ local engine = {}
 -- engine.load { dir = handle, file = "policy.lua", display = "sites/a/policy.lua" } -> policy
 -- | nil, list of problems. With `text`, that is the policy, and nothing is read.
 function engine.load(options)
+    require "routes" -- for engine.handle, while all that is loaded can still be shared
     local display = options.display or options.file
-    local text, message = options.text, nil
+    local text = options.text
     if not text then
+        local message
         text, message = host.read(options.dir, options.file)
         if not text then
             return nil, { string.format("%s:1: cannot be read: %s", display, message) }
@@ -56,6 +58,11 @@ function engine.decide(policy, m, trace)
         end
     end
     return decision.unmatched()
+end
+
+-- request -> reply, info (core/README.md).
+function engine.handle(policy, request)
+    return require("routes").handle(policy, request)
 end
 
 return engine

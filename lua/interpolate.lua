@@ -180,41 +180,31 @@ function Scope:compile(report, open_vars)
     self.pending = {}
 end
 
-local function failure(scope, expression, text)
-    error(string.format("%s:%d: %s", scope.display, expression.line, text), 0)
-end
-
 local function evaluate(scope, expression)
-    local ok, value = pcall(expression.call)
-    if not ok then
-        if value == machine.unknown then
-            failure(scope, expression, string.format("%s is not known yet at the %s stage",
-                                                     scope.machine.needs, scope.machine.stage))
-        end
-        error(value, 0)
-    end
+    local code = expression.code
+    scope.line = expression.line
+    local value = expression.call()
     local kind = type(value)
     if kind == "string" then
         return value
     elseif kind == "number" or kind == "boolean" then
         return tostring(value)
     elseif kind ~= "nil" then
-        failure(scope, expression, string.format("{{%s}} is a %s, expected text",
-                                                 expression.code, kind))
-    elseif expression.code:find("^[%a_][%w_.]*$") then
-        failure(scope, expression, string.format('%s is absent: write {{%s or "…"}}',
-                                                 expression.code, expression.code))
+        error(string.format("{{%s}} is a %s, expected text", code, kind), 0)
+    elseif code:find("^[%a_][%w_.]*$") then
+        error(string.format('%s is absent: write {{%s or "…"}}', code, code), 0)
     end
-    failure(scope, expression, string.format("{{%s}} gave nothing", expression.code))
+    error(string.format("{{%s}} gave nothing", code), 0)
 end
 
 -- What the following calls of render are about.
 function Scope:enter(m, vars)
     self.machine, self.vars = m, vars
+    self.line, m.needs = nil, nil
 end
 
 -- The text, filled in. Runs the policy's expressions, and throws what goes wrong: call it
--- in a guard.
+-- in a guard, whose message `problem` completes.
 function Scope:render(text)
     if text.constant then
         return text.constant
@@ -224,6 +214,14 @@ function Scope:render(text)
         result[i] = type(part) == "string" and part or evaluate(self, part)
     end
     return table.concat(result)
+end
+
+-- What render threw -> line, message.
+function Scope:problem(message)
+    if self.machine.needs then
+        message = machine.not_known(self.machine, self.machine.needs)
+    end
+    return self.line, message
 end
 
 return interpolate

@@ -1,6 +1,7 @@
 -- Reads one policy file and runs it in its sandbox, collecting what its words define and
 -- all that is wrong with it.
 
+local carry = require "carry"
 local dsl = require "dsl"
 local interpolate = require "interpolate"
 local problems = require "problems"
@@ -54,7 +55,7 @@ local function run(l, text, env)
         return void.value
     end })
     void.reset()
-    local ok, problem = pcall(chunk)
+    local ok, problem = host.guard_load(chunk)
     setmetatable(env, nil)
     if not ok then
         l.problems:add_message(type(problem) == "string" and problem
@@ -96,6 +97,7 @@ function loader.load(display, text)
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
         scope = l.scope, files = { { name = display, text = text } },
+        carried = carry.used(text),
     }
 end
 

@@ -38,7 +38,7 @@ machine.fields = {
     { name = "vendor_class", type = "text", early = "dhcp", doc = "option 60" },
     { name = "firmware", type = "lower", early = "dhcp", doc = "who asks: pxe, http, ipxe, uboot" },
     { name = "features", type = "set", early = "dhcp", doc = "what iPXE can do: http, bzimage, …" },
-    { name = "stage", type = "lower", early = "dhcp tftp", doc = "how it asks: dhcp, tftp, http" },
+    { name = "stage", type = "stage", early = "dhcp tftp", doc = "how it asks: dhcp, tftp, ipxe" },
     { name = "label", type = "labels", doc = "label.NAME: any other query parameter" },
 }
 
@@ -93,7 +93,7 @@ local function set(m, name, value)
 end
 
 -- A machine from field values in any notation -> machine | nil, problem. `stage`: how it
--- asks now ("dhcp", "tftp", "http", …), or the field of that name, or "http".
+-- asks now ("dhcp", "tftp", "ipxe", …), or the field of that name, or "http".
 -- Labels are in `label`, a table, and in fields "label.NAME"; the result has both.
 function machine.new(fields, stage)
     local m = { stage = stage or fields.stage or "http", label = {} }
@@ -115,9 +115,19 @@ function machine.new(fields, stage)
     return m
 end
 
--- Thrown by a machine's view when a policy reads what is not known yet. The name of the
--- field is left in the machine, where a policy's pcall cannot swallow it.
-machine.unknown = {}
+-- By this key a view gives what is behind it; no policy can come by it.
+local behind = {}
+
+function machine.not_known(m, name)
+    return string.format("%s is not known yet at the %s stage", name, m.stage)
+end
+
+-- A policy reads what is not known yet: no decision can be made now. The field's name is
+-- left in the machine, where a policy's pcall cannot swallow it.
+local function unknown(m, name, level)
+    m.needs = name
+    error(machine.not_known(m, name), level + 1)
+end
 
 local read_only = "a machine cannot be changed"
 
@@ -130,8 +140,7 @@ local function labels_view(m)
         __index = function(_, name)
             local value = m.label[name]
             if value == nil and by_name.label.late[m.stage] then
-                m.needs = "label." .. tostring(name)
-                error(machine.unknown, 0)
+                unknown(m, "label." .. tostring(name), 2)
             end
             return value
         end,
@@ -140,8 +149,8 @@ end
 
 local function read(m, name)
     local field = by_name[name]
-    if name == machine.unknown then
-        return m -- only engine code has this key
+    if name == behind then
+        return m
     end
     if not field then
         error(machine.unknown_field(name), 3)
@@ -150,8 +159,7 @@ local function read(m, name)
     end
     local value = m[name]
     if value == nil and field.late[m.stage] then
-        m.needs = name
-        error(machine.unknown, 0)
+        unknown(m, name, 3)
     elseif field.type == "set" and value then
         local copy = {}
         for member in pairs(value) do
@@ -184,13 +192,12 @@ end
 
 -- pairs over a view: the fields that are known, in order.
 function machine.each(view)
-    local i = 0
+    local m, i = view[behind], 0
     return function()
-        local m = view[machine.unknown]
-        while m and machine.fields[i + 1] do
+        while machine.fields[i + 1] do
             i = i + 1
             local name = machine.fields[i].name
-            if m[name] then
+            if m and m[name] then
                 return name, view[name]
             end
         end

@@ -81,10 +81,21 @@ local function plain(field, value)
     end)
 end
 
-local function called(value)
+-- A policy's function as a test: `nil, problem` throws, as it may stand inside an except.
+function match.test_of(f)
+    return function(...)
+        local matched, problem = f(...)
+        if matched == nil and problem ~= nil then
+            error(type(problem) == "string" and problem or show(problem), 0)
+        end
+        return matched and true or false
+    end
+end
+
+local function called(f)
     return {
         kind = "function", describe = "what its function wants", absent = false, calls = true,
-        test = value,
+        test = match.test_of(f),
     }
 end
 

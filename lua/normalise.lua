@@ -90,6 +90,16 @@ function normalise.arch(value)
     return name
 end
 
+local stages = { dhcp = true, tftp = true, http = true, ipxe = true }
+
+function normalise.stage(value)
+    local text = normalise.lower(value)
+    if not stages[text] then
+        return nil, "dhcp, tftp, ipxe or http" .. problems.hint(text, stages)
+    end
+    return text
+end
+
 -- A list, a set, or words in one text.
 function normalise.set(value)
     local members = {}

@@ -49,14 +49,26 @@ function outcome.facts(d)
     return facts
 end
 
+-- A text of the decision, at a stage where it may not be possible to fill it in yet: then
+-- nil, and the decision stands as it is.
+local function peek(d, name)
+    local copy = decision.new(d.policy, d.rule, d.machine, d.plan)
+    return copy:render().verdict == d.verdict and copy[name] or nil
+end
+
+-- Why a machine is denied.
+function outcome.why(d)
+    return peek(d, "why") or "denied"
+end
+
 -- What was decided, in a few words.
 function outcome.verdict(d)
     if d.verdict == "boot" then
         return "boot " .. d.profile.name
     elseif d.verdict == "deny" then
-        return "deny: " .. d.why
+        return "deny: " .. outcome.why(d)
     elseif d.verdict == "chain" then
-        return "chain " .. d.url
+        return "chain " .. (peek(d, "url") or "a URL that is not known yet")
     elseif d.verdict == "undetermined" then
         return "undetermined: needs " .. d.needs
     end

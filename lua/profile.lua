@@ -28,8 +28,12 @@ function profile.read_vars(reading, value, path)
     return reading:map(path or { "vars" }, value, read_var, "a table of names and values")
 end
 
+-- false: this machine may not have it.
 local function read_file(reading, path, value)
-    return reading:literal(path, value, "the name of a file")
+    if value == false then
+        return false
+    end
+    return reading:literal(path, value, "the name of a file, or false")
 end
 
 local function read_initrd(reading, value)
@@ -57,7 +61,12 @@ function profile.read(reading, body)
     local result = { name = reading.name, line = reading.line }
     result.kernel = reading:template({ "kernel" }, body.kernel, "the name of a file")
     result.initrd = read_initrd(reading, body.initrd)
-    return profile.read_shared(reading, body, result)
+    profile.read_shared(reading, body, result)
+    if body.kernel == nil and not (result.dhcp and result.dhcp.file) then
+        reading:problem({}, "%s has neither kernel nor dhcp.file: there is nothing to boot",
+                        reading.title)
+    end
+    return result
 end
 
 -- The profile of a name -> profile | nil, what is wrong.

@@ -1,6 +1,6 @@
 -- Rules: who boots what. Reads a rule's table, and tells whether a machine is meant.
 
-local decision = require "decision"
+local choice = require "choice"
 local machine = require "machine"
 local match = require "match"
 local problems = require "problems"
@@ -60,7 +60,7 @@ end
 local function read_match(reading, value)
     local predicates = {}
     if type(value) == "function" then
-        return predicates, value
+        return predicates, match.test_of(value)
     elseif not reading:is({ "match" }, value, "table", "a table of fields, or a function") then
         return predicates
     end
@@ -97,10 +97,10 @@ function rules.read(reading, body)
     elseif reading.loader.is_word[body.boot] then
         reading:problem({ "boot" }, "boot: found a word without its argument")
     else
-        rule.choice = decision.read(reading, { "boot" }, body.boot, true)
+        rule.choice = choice.read(reading, { "boot" }, body.boot, true)
     end
     if body.on_error ~= nil then
-        rule.error_choice = decision.read(reading, { "on_error" }, body.on_error, false)
+        rule.error_choice = choice.read(reading, { "on_error" }, body.on_error, false)
     end
     return rule
 end
@@ -108,33 +108,26 @@ end
 -- Makes the rule's plans, once all profiles are known.
 function rules.link(rule, profiles)
     local reading = rule.reading
-    rule.ignore = decision.plan(rule, "ignore", nil, {}, false)
+    rule.ignore = choice.plan(rule, "ignore", nil, {}, false)
     rule.on_error = rule.ignore
     if rule.error_choice then
-        rule.on_error = decision.link(reading, rule, rule.error_choice, profiles, false)
+        rule.on_error = choice.link(reading, rule, rule.error_choice, profiles, false)
     end
     if rule.choice and rule.choice.call then
         rule.call = rule.choice.call
     elseif rule.choice then
-        rule.plan = decision.link(reading, rule, rule.choice, profiles, true)
+        rule.plan = choice.link(reading, rule, rule.choice, profiles, true)
     end
     rule.choice, rule.error_choice, rule.reading = nil, nil, nil
 end
 
 --- Matching ------------------------------------------------------------------------------
 
--- A function of a policy, in a guard -> matched | nil, problem.
-local function call(f, ...)
+-- A test that runs functions of the policy -> matched; nil, problem; or nil, nil and the
+-- field it would have to know.
+local function guarded(m, test, ...)
     sandbox.reset()
-    local matched, problem = f(...)
-    if matched == nil and problem ~= nil then
-        error(type(problem) == "string" and problem or problems.show(problem), 0)
-    end
-    return matched and true or false
-end
-
-local function guarded(m, f, ...)
-    local ok, matched = host.guard(call, f, ...)
+    local ok, matched = host.guard(test, ...)
     if m.needs then
         return nil, nil, m.needs
     elseif not ok then

@@ -7,15 +7,18 @@ local host = host
 
 local sandbox = {}
 
--- gsub and sort call back from C and need C's stack; without a limit a recursion through
--- them overflows it.
+-- gsub, sort and format call back from C and need C's stack; without a limit a recursion
+-- through them overflows it.
 local DEPTH = 50
 local depth = 0
 
 local function leave(ok, ...)
     depth = depth - 1
     if not ok then
-        error((...), 0)
+        local message = ...
+        -- What C functions complain of has no place yet: that of the policy's call.
+        local placed = type(message) ~= "string" or message:find("^[^\n]-:%d+: ")
+        error(message, placed and 0 or 2)
     end
     return ...
 end
@@ -80,7 +83,7 @@ local function safe_pairs(t)
 end
 
 local allowed = {
-    string = { "byte", "char", "find", "format", "gmatch", "len", "lower", "match", "rep",
+    string = { "byte", "char", "find", "gmatch", "len", "lower", "match", "rep",
                "reverse", "sub", "upper" },
     table = { "concat", "insert", "maxn", "remove" },
     math = { "abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor",
@@ -103,6 +106,7 @@ end
 local function string_library()
     local result = copy "string"
     result.gsub = safe_gsub
+    result.format = nested(string.format) -- calls __tostring
     return result
 end
 

@@ -8,8 +8,8 @@
 local engine = require "engine"
 local expect = require "testing.expect"
 local machine = require "machine"
-local options = require "cli.options"
 local outcome = require "outcome"
+local path = require "path"
 local problems = require "problems"
 local sandbox = require "sandbox"
 
@@ -75,17 +75,17 @@ local function unknown_words(text, suite, env)
 end
 
 -- The suite of a test file | nil, list of problems.
-local function load(path)
-    local directory, file = options.split_path(path)
-    local suite = { display = path, directory = directory, tests = {} }
+local function load(name)
+    local directory, file = path.split(name)
+    local suite = { display = name, directory = directory, tests = {} }
     local dir, message = host.cli.opendir(directory)
     if not dir then
-        return nil, { ("%s: %s"):format(path, message) }
+        return nil, { ("%s: %s"):format(name, message) }
     end
     local text
     text, message = host.read(dir, file)
     if not text then
-        return nil, { ("%s: %s"):format(path, message) }
+        return nil, { ("%s: %s"):format(name, message) }
     end
     local env = words(suite)
     local unknown = unknown_words(text, suite, env)
@@ -93,7 +93,7 @@ local function load(path)
         return nil, unknown
     end
     local chunk
-    chunk, message = host.load(text, "@" .. path, env)
+    chunk, message = host.load(text, "@" .. name, env)
     if not chunk then
         return nil, { message }
     end
@@ -103,16 +103,17 @@ local function load(path)
         return nil, { tostring(message) }
     end
     suite.dir = dir
-    suite.policy_file = suite.policy_file or file:match("^(.+)_test%.lua$") and file:match("^(.+)_test%.lua$") .. ".lua"
+    local stem = file:match("^(.+)_test%.lua$")
+    suite.policy_file = suite.policy_file or stem and stem .. ".lua"
     if not suite.policy_file then
-        return nil, { path .. ": which policy does it test? Name it X_test.lua, or say policy \"X.lua\"" }
+        return nil, { name .. ": which policy does it test? Name it X_test.lua, or say policy \"X.lua\"" }
     end
     return suite
 end
 
 local function load_policy(suite)
-    local prefix = suite.directory == "." and "" or suite.directory == "/" and "/" or suite.directory .. "/"
-    return engine.load { dir = suite.dir, file = suite.policy_file, display = prefix .. suite.policy_file }
+    local display = path.join(suite.directory, suite.policy_file)
+    return engine.load { dir = suite.dir, file = suite.policy_file, display = display }
 end
 
 -- What is wrong with a test's table, or nil.
@@ -169,8 +170,8 @@ end
 
 -- Runs a test file, tells `report` of each result and adds to `count`. What keeps the
 -- whole file from running is one error.
-function testing.run(path, filter, report, count)
-    local suite, problem = load(path)
+function testing.run(name, filter, report, count)
+    local suite, problem = load(name)
     local policy
     if suite then
         policy, problem = load_policy(suite)
@@ -178,7 +179,7 @@ function testing.run(path, filter, report, count)
     local told = false
     local function tell(result)
         if not told then
-            report:file(path)
+            report:file(name)
             told = true
         end
         count[result.status] = count[result.status] + 1

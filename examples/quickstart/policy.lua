@@ -19,13 +19,13 @@ rule "the build server" {
 rule "virtual machines with UEFI" {
   match = { mac = prefix "52:54:00", arch = "efi-x64" },
   boot  = "linux",
-  args  = { "role=guest", "report=http://10.0.0.2/up?mac={{mac}}&uuid={{uuid}}" },
+  args  = { "role=guest", "report=http://10.0.0.2/up?mac={{mac}}&arch={{arch}}" },
 }
 
 rule "virtual machines with a BIOS" {
   match = { mac = prefix "52:54:00", arch = "bios" },
   boot  = "linux",
-  args  = { "role=old-guest", "ds=nocloud-net;s=http://10.0.0.2:8080/assets/{{uuid}}/" },
+  args  = { "role=old-guest", "ds=nocloud-net;s=http://10.0.0.2:8080/assets/{{mac}}/" },
 }
 
 -- Nobody else hears a word from moonboot: a machine that is not named above starts as if

@@ -10,14 +10,12 @@ test "it is known however its address is written" {
   expect = { rule = "the build server", boot = "linux" },
 }
 
-test "a virtual machine with UEFI reports who it is" {
-  given  = {
-    mac = "52:54:00:ab:cd:ef", arch = "efi-x64", uuid = "00112233-4455-6677-8899-AABBCCDDEEFF",
-  },
+test "a virtual machine with UEFI is told where to report, and as whom" {
+  given  = { mac = "52:54:00:ab:cd:ef", arch = "efi-x64" },
   expect = {
     rule = "virtual machines with UEFI",
     boot = "linux",
-    args = contains "mac=52:54:00:ab:cd:ef&uuid=00112233-4455-6677-8899-aabbccddeeff",
+    args = contains "report=http://10.0.0.2/up?mac=52:54:00:ab:cd:ef&arch=efi-x64",
   },
 }
 
@@ -27,13 +25,11 @@ test "UEFI that boots by HTTP is UEFI too" {
 }
 
 test "a virtual machine with a BIOS finds its own seed" {
-  given  = {
-    mac = "52:54:00:ab:cd:ef", arch = "bios", uuid = "00112233-4455-6677-8899-aabbccddeeff",
-  },
+  given  = { mac = "52:54:00:ab:cd:ef", arch = "bios" },
   expect = {
     rule = "virtual machines with a BIOS",
     boot = "linux",
-    args = contains "/assets/00112233-4455-6677-8899-aabbccddeeff/",
+    args = contains "ds=nocloud-net;s=http://10.0.0.2:8080/assets/52:54:00:ab:cd:ef/",
   },
 }
 

@@ -5,6 +5,7 @@ local json = require "cli.json"
 local machine = require "machine"
 local options = require "cli.options"
 local outcome = require "outcome"
+local path = require "path"
 local simulate = require "simulate"
 
 local HELP = [[
@@ -160,13 +161,13 @@ return function(args)
         return usage(problem)
     end
 
-    local path = operands[1]
-    local directory, file = options.split_path(path)
+    local name = operands[1]
+    local directory, file = path.split(name)
     local dir, message = host.cli.opendir(directory)
     if not dir then
-        return usage(("%s: %s"):format(path, message))
+        return usage(("%s: %s"):format(name, message))
     end
-    local policy, problems = engine.load { dir = dir, file = file, display = path }
+    local policy, problems = engine.load { dir = dir, file = file, display = name }
     if not policy then
         host.cli.warn(table.concat(problems, "\n") .. "\n")
         return 1

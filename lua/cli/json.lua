@@ -47,7 +47,7 @@ function json.encode(value, order, indent)
         local function add(key)
             if value[key] ~= nil and not seen[key] then
                 seen[key] = true
-                parts[#parts + 1] = ("%s%s: %s"):format(inner, quote(tostring(key)), json.encode(value[key], nil, inner))
+                parts[#parts + 1] = inner .. quote(tostring(key)) .. ": " .. json.encode(value[key], nil, inner)
             end
         end
         for _, key in ipairs(order or {}) do

@@ -65,13 +65,4 @@ function options.parse(args, known, other)
     return values, operands
 end
 
--- A path as directory and file: what a policy reads is beneath the directory.
-function options.split_path(path)
-    local directory, file = path:match("^(.*)/([^/]+)$")
-    if not directory then
-        return ".", path
-    end
-    return directory == "" and "/" or directory, file
-end
-
 return options

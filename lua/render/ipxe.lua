@@ -77,8 +77,9 @@ local function again(counter, label, limit, problem)
 end
 
 -- The script of /boot.ipxe: gathers what the machine knows of itself and asks /ipxe.
+-- `carried` is a query of what DHCP told (carry.lua).
 -- `--replace`: when the answer ends, so does this script, and its retries with it.
-function ipxe.ask(base)
+function ipxe.ask(base, carried)
     local gather = {}
     for _, attribute in ipairs(ATTRIBUTES) do
         gather[#gather + 1] = ("isset %s && set what ${what}&%s=%s ||"):format(
@@ -86,7 +87,7 @@ function ipxe.ask(base)
     end
     return script(
         "# Tells moonboot what this machine is, and runs its answer.",
-        "set what buildarch=${buildarch}",
+        "set what buildarch=${buildarch}" .. (carried and carried ~= "" and "&" .. carried or ""),
         -- netX: the interface that was opened last, which is the one that boots.
         "isset ${netX/mac} && set what ${what}&mac=${netX/mac:hexhyp} || set what ${what}&mac=${mac:hexhyp}",
         gather,
@@ -94,6 +95,15 @@ function ipxe.ask(base)
         ":ask",
         ("chain --replace --autofree %s/ipxe?${what} ||"):format(base),
         again("asked", "ask", ASK, "no answer from " .. base))
+end
+
+-- Under EFI the kernel finds the image's name at the start of its command line. iPXE takes
+-- it from the URL, which is fine unless it would be misread there.
+local function named(kernel)
+    if kernel:find("/[%w._+-]+$") then
+        return kernel
+    end
+    return "--name vmlinuz " .. kernel
 end
 
 -- Boots what the decision's profile names. Under EFI the kernel finds its initrds by
@@ -121,7 +131,7 @@ local function boot(decision, base, machine)
     end
 
     local load = {
-        ("kernel --name vmlinuz %s %s || goto failed"):format(url.resolve(base, decision.kernel), tokens),
+        ("kernel %s %s || goto failed"):format(named(url.resolve(base, decision.kernel)), tokens),
     }
     for i, initrd in ipairs(decision.initrd) do
         load[#load + 1] = ("initrd --name initrd%d %s || goto failed"):format(i, url.resolve(base, initrd))
@@ -171,6 +181,9 @@ function ipxe.render(decision, base, machine)
         return chain(decision.url, base)
     elseif decision.verdict ~= "boot" then
         return ignore()
+    end
+    if not decision.kernel then
+        return nil, ("profile \"%s\" names no kernel, which is what iPXE boots"):format(decision.profile.name)
     end
     return boot(decision, base, machine)
 end

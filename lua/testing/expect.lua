@@ -7,19 +7,37 @@ local expect = {}
 
 local Contains = {}
 
--- `contains "x"`: a list has the element "x", a text has it somewhere in it. With a
--- table: all of them.
+-- `contains "x"`: a text has it somewhere in it, a list has it in one of its elements.
+-- With a table: all of them.
 function expect.contains(what)
     return setmetatable({ all = type(what) == "table" and what or { what } }, Contains)
 end
 
+-- Bytes that are no text: an option's.
+local function is_binary(text)
+    return text:find("[%z\1-\8\14-\31]") ~= nil
+end
+
+local function quote(text)
+    if is_binary(text) then
+        return '"' .. text:gsub('[%c"\\\127-\255]', function(c)
+            return ("\\%03d"):format(c:byte())
+        end) .. '"'
+    elseif text:find("\n", 1, true) then
+        return "\n" .. text
+    end
+    return '"' .. text .. '"'
+end
+
 local function show(value)
-    if type(value) == "string" and value:find("\n", 1, true) then
-        return "\n" .. value
+    if type(value) == "string" then
+        return quote(value)
     elseif getmetatable(value) == Contains then
         return "contains " .. show(#value.all == 1 and value.all[1] or value.all)
+    elseif value == nil or value == false then
+        return "nothing"
     elseif type(value) ~= "table" then
-        return problems.show(value)
+        return tostring(value)
     end
     local parts, keys = {}, {}
     for _, element in ipairs(value) do
@@ -41,11 +59,11 @@ local function show(value)
 end
 
 local function has(found, wanted)
-    if type(found) == "string" then
-        return type(wanted) == "string" and found:find(wanted, 1, true) ~= nil
+    if type(found) == "string" and type(wanted) == "string" then
+        return found:find(wanted, 1, true) ~= nil
     elseif type(found) == "table" then
         for _, element in ipairs(found) do
-            if element == wanted then
+            if element == wanted or has(element, wanted) then
                 return true
             end
         end

@@ -73,11 +73,10 @@ power_on() {
     return "$status"
 }
 
-# boots NAME FIRMWARE MAC UUID ARGS: the machine must come up with exactly ARGS. Under EFI, iPXE puts
-# the kernel's name first, as EFI programs have it, and moonboot names the initrd for it.
+# boots NAME FIRMWARE MAC UUID ARGS: the machine must come up with exactly ARGS.
 boots() {
-    local name=$1 firmware=$2 mac=$3 uuid=$4 args=$5 what got
-    [ "$firmware" = bios ] || args="vmlinuz initrd=initrd1 $args"
+    local name=$1 firmware=$2 mac=$3 uuid=$4 args what got
+    args=$(guest_expected "$firmware" "$5")
     what="$name: boots with the arguments that the policy chose"
     if ! power_on "$name" "$firmware" "$mac" "$uuid"; then
         not_ok "$what" "it did not power off within $LAB_TIMEOUT s: see $dir" "$(tail -n 1 "$dir/console")"
@@ -127,14 +126,14 @@ ok "moonboot starts"
 echo "# the DHCP server is dnsmasq"
 dhcp_start dnsmasq
 
-mac=$(random_mac) uuid=$(random_uuid)
-boots bios-ipxe-rom bios "$mac" "$uuid" \
-    "$base_args role=old-guest ds=nocloud-net;s=http://10.0.0.2:8080/assets/$uuid/"
+mac=$(random_mac)
+boots bios-ipxe-rom bios "$mac" "$(random_uuid)" \
+    "$base_args role=old-guest ds=nocloud-net;s=http://10.0.0.2:8080/assets/$mac/"
 decided "$mac" "virtual machines with a BIOS"
 
-mac=$(random_mac) uuid=$(random_uuid)
-boots uefi-pxe uefi-pxe "$mac" "$uuid" \
-    "$base_args role=guest report=http://10.0.0.2/up?mac=$mac&uuid=$uuid"
+mac=$(random_mac)
+boots uefi-pxe uefi-pxe "$mac" "$(random_uuid)" \
+    "$base_args role=guest report=http://10.0.0.2/up?mac=$mac&arch=efi-x64"
 decided "$mac" "virtual machines with UEFI"
 check "uefi-pxe: fetched iPXE by TFTP" \
     capture_shows "$dir/net.pcap" "udp dst port 69" 'RRQ "snponly.efi"'
@@ -143,6 +142,7 @@ mac=02:00:00:00:00:05
 check "nobody-firmware: the ROM finds nothing to boot" \
     power_on nobody-firmware bios $mac "$(random_uuid)" "Nothing to boot"
 silent nobody-firmware $mac
+decided $mac "everyone else"
 
 dhcp_stop
 echo "# the DHCP server is udhcpd"
@@ -155,9 +155,9 @@ decided "$mac" "the build server"
 check "bios-undionly: fetched iPXE by TFTP" \
     capture_shows "$dir/net.pcap" "udp dst port 69" 'RRQ "undionly.kpxe"'
 
-mac=$(random_mac) uuid=$(random_uuid)
-boots uefi-http uefi-http "$mac" "$uuid" \
-    "$base_args role=guest report=http://10.0.0.2/up?mac=$mac&uuid=$uuid"
+mac=$(random_mac)
+boots uefi-http uefi-http "$mac" "$(random_uuid)" \
+    "$base_args role=guest report=http://10.0.0.2/up?mac=$mac&arch=efi-x64"
 decided "$mac" "virtual machines with UEFI"
 check "uefi-http: the firmware fetched iPXE by HTTP" \
     capture_shows "$dir/net.pcap" "tcp dst port 8080" "UefiHttpBoot"
@@ -166,14 +166,15 @@ check_not "uefi-http: nothing came by TFTP" \
 
 echo "# the policy is edited: other arguments, and no rule for everyone else"
 nonce=$(random_uuid)
-added="role=edited nonce=$nonce ds=nocloud-net;s=http://10.0.0.2/s/ a=b&c"
+uuid=$(random_uuid)
+added="role=edited nonce=$nonce uuid=$uuid ds=nocloud-net;s=http://10.0.0.2/s/ a=b&c"
 {
     echo "rule \"edited\" { match = { mac = prefix \"52:54:00\" }, boot = \"linux\","
-    echo "args = { \"role=edited\", \"nonce=$nonce\", \"ds=nocloud-net;s=http://10.0.0.2/s/\", \"a=b&c\" } }"
+    echo "args = { \"role=edited\", \"nonce=$nonce\", \"uuid={{uuid}}\", \"ds=nocloud-net;s=http://10.0.0.2/s/\", \"a=b&c\" } }"
     grep -v '"everyone else"' "$LAB_ROOT/examples/quickstart/policy.lua"
 } > "$site/policy.lua"
 check "edited: SIGHUP brings the new policy into service" boot_server_reload " ready"
-boots edited bios "$(random_mac)" "$(random_uuid)" "$base_args $added"
+boots edited bios "$(random_mac)" "$uuid" "$base_args $added"
 
 mac=$(lab_in pc cat /sys/class/net/eth0/address)
 dir=$LAB_DIR/nobody-client
@@ -188,12 +189,12 @@ capture_stop
 silent nobody-client "$mac"
 
 echo "# the policy is broken"
-echo 'rule "half a rule" {' >> "$site/policy.lua"
+echo 'rule "half a rule" { boot = }' >> "$site/policy.lua"
 check "broken: SIGHUP refuses it, and the log says where" \
-    boot_server_reload "policy\.lua:$(($(wc -l < "$site/policy.lua")))"
+    boot_server_reload "policy\.lua:$(wc -l < "$site/policy.lua"):"
 check "broken: the log says that the old one goes on" \
     lab_wait_for 5 "refused.* goes on" boot_server_said
-boots broken bios "$(random_mac)" "$(random_uuid)" "$base_args $added"
+boots broken bios "$(random_mac)" "$uuid" "$base_args $added"
 
 boot_server_stop
 dhcp_stop

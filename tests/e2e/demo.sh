@@ -33,8 +33,7 @@ if [ -z "${LAB_INSIDE:-}" ]; then
     why=$(lab_missing)
     [ -z "$why" ] || { echo "the demo cannot run here: $why" >&2; exit 1; }
     [ -x "$MOONBOOT" ] || { echo "$MOONBOOT is not there: make it first" >&2; exit 1; }
-    [ -f "$LAB_CACHE/vmlinuz" ] || step "fetching a Debian kernel for the guest (27 MB, once)"
-    guest_build > "$LAB_CACHE/fetch.log" 2>&1 || { cat "$LAB_CACHE/fetch.log" >&2; exit 1; }
+    guest_build
     DEMO_COLUMNS=0
     if [ -t 1 ]; then
         DEMO_COLUMNS=$(stty size < /dev/tty 2> /dev/null | cut -d ' ' -f 2) || true
@@ -103,13 +102,38 @@ dhcp_start dnsmasq
 step "starting moonboot with examples/quickstart/policy.lua"
 boot_server_start "$dir/site" || { cat "$BOOT_LOG" >&2; exit 1; }
 boot_server_mark
+capture_start tap0 "$dir/net.pcap"
 
 uuid=$(cat /proc/sys/kernel/random/uuid)
-step "switching on the machine: $firmware, $mac, UUID $uuid"
-[ "$firmware" = bios ] || step "(its firmware shows nothing for the first seconds)"
+arch=efi-x64
+if [ "$firmware" = bios ]; then arch=bios; fi
+step "switching on a machine: $firmware, $mac (firmware is silent for its first seconds)"
 guest_start "$dir" "$firmware" "$mac" "$uuid"
 {
     tail --pid="$GUEST_PID" -s 0.1 -n "+$((BOOT_MARK + 1))" -f "$BOOT_LOG" | plain_log | sed -u 's/^/M /' &
     tail --pid="$GUEST_PID" -s 0.1 -n +1 -f "$dir/console" | plain_console | sed -u 's/^/C /' &
     wait
 } | shown
+status=0
+wait "$GUEST_PID" || status=$?
+capture_stop
+boot_server_stop
+dhcp_stop
+
+chosen=$("$MOONBOOT" eval "$policy" --mac "$mac" --uuid "$uuid" --arch "$arch" |
+    awk '/^[a-z]/ { args = /^args / } args { print substr($0, 10) }' | paste -sd ' ')
+got=$(guest_cmdline "$dir/console")
+echo
+echo "the policy chose:        $chosen"
+echo "the guest was given:     ${got:-nothing}"
+[ "$status" != 124 ] || echo "It was switched off after $LAB_TIMEOUT s."
+if [ "$status" != 0 ] || [ "$got" != "$(guest_expected "$firmware" "$chosen")" ]; then
+    echo "They are NOT the same: see the logs in ${dir#"$LAB_ROOT/"}."
+    exit 1
+fi
+if [ "$firmware" = bios ]; then
+    echo "They are the same."
+else
+    echo "They are the same, after the names of kernel and initrd that UEFI wants in front."
+fi
+echo "Logs and a capture are in ${dir#"$LAB_ROOT/"}."

@@ -5,31 +5,39 @@
 GUEST_BEGIN="--- kernel command line ---"
 GUEST_END="--- end ---"
 
-# guest_unpack PACKAGE: fetches a Debian package and unpacks it under the cache.
-guest_unpack() {
-    local package=$1 work=$LAB_CACHE/$1
+# guest_fetch PACKAGE FILE NAME: FILE (a pattern) of a Debian package, as $LAB_CACHE/NAME.
+guest_fetch() {
+    local work=$LAB_CACHE/unpack
     rm -rf "$work"
     mkdir -p "$work/root"
-    # apt's own user may not be able to write here; root may.
-    (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$package") ||
-        { apt-get -q update && (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$package"); }
-    dpkg-deb -x "$work"/*.deb "$work/root"
+    # apt's own user may not be able to write here; root is.
+    # shellcheck disable=SC2086 # a pattern
+    (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$1") &&
+        dpkg-deb -x "$work"/*.deb "$work/root" &&
+        mv "$work"/root/$2 "$LAB_CACHE/$3" &&
+        rm -rf "$work"
 }
 
-# guest_build: makes $LAB_CACHE/{vmlinuz,initrd.img,busybox} when they are not there yet.
+# guest_kernel: the package that holds the newest cloud kernel; the package of that name is empty.
+guest_kernel() {
+    LC_ALL=C apt-cache depends linux-image-cloud-amd64 2> /dev/null |
+        sed -n 's/^ *Depends: *\(linux-image-[^ ]*\)$/\1/p' | head -n 1
+}
+
+# guest_build: makes $LAB_CACHE/{vmlinuz,initrd.img,busybox}, fetching what is not there yet. What
+# it did is in $LAB_CACHE/build.log, and on standard error when it failed.
 guest_build() {
-    local kernel work=$LAB_CACHE/initramfs
     mkdir -p "$LAB_CACHE"
-    if [ ! -x "$LAB_CACHE/busybox" ]; then
-        guest_unpack busybox-static
-        cp "$LAB_CACHE/busybox-static/root/bin/busybox" "$LAB_CACHE/busybox"
-    fi
-    if [ ! -f "$LAB_CACHE/vmlinuz" ]; then
-        kernel=$(LC_ALL=C apt-cache depends linux-image-cloud-amd64 |
-            sed -n 's/^ *Depends: *\(linux-image-[^ ]*\)$/\1/p' | head -n 1)
-        guest_unpack "$kernel"
-        cp "$LAB_CACHE/$kernel"/root/boot/vmlinuz-* "$LAB_CACHE/vmlinuz"
-        rm -rf "${LAB_CACHE:?}/$kernel"
+    [ -f "$LAB_CACHE/vmlinuz" ] || echo "fetching a Debian kernel for the guest (27 MB, once)"
+    guest_make > "$LAB_CACHE/build.log" 2>&1 || { cat "$LAB_CACHE/build.log" >&2; return 1; }
+}
+
+guest_make() {
+    local work=$LAB_CACHE/initramfs
+    if [ ! -f "$LAB_CACHE/vmlinuz" ] || [ ! -f "$LAB_CACHE/busybox" ]; then
+        apt-get -q update && # an old list names packages that are gone
+            guest_fetch busybox-static bin/busybox busybox &&
+            guest_fetch "$(guest_kernel)" 'boot/vmlinuz-*' vmlinuz || return 1
     fi
     rm -rf "$work"
     mkdir -p "$work/bin" "$work/proc"
@@ -44,12 +52,20 @@ echo "$GUEST_END"
 /bin/busybox poweroff -f
 END
     chmod 755 "$work/init"
-    (cd "$work" && find . | "$LAB_CACHE/busybox" cpio -o -H newc -R 0:0 2> /dev/null | gzip -9n) > "$LAB_CACHE/initrd.img"
+    (cd "$work" && find . | ../busybox cpio -o -H newc -R 0:0 2> /dev/null | gzip -9n) \
+        > "$LAB_CACHE/initrd.img"
 }
 
 # guest_cmdline CONSOLE: what the guest printed of /proc/cmdline; nothing if it did not come so far.
 guest_cmdline() {
     tr -d '\r' < "$1" | sed -n "/^$GUEST_BEGIN\$/,/^$GUEST_END\$/{//d;p}"
+}
+
+# guest_expected FIRMWARE ARGS: the command line of a guest that was given ARGS. Under EFI, iPXE puts
+# the kernel's name first, as EFI programs have it, and moonboot names the initrd for it.
+guest_expected() {
+    [ "$1" = bios ] || printf 'vmlinuz initrd=initrd1 '
+    echo "$2"
 }
 
 # guest_start DIR FIRMWARE MAC UUID: a virtual machine with FIRMWARE

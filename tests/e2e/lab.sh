@@ -13,13 +13,13 @@ LAB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB_DIR=${LAB_DIR:-$LAB_ROOT/build/lab}
 LAB_CACHE=$LAB_ROOT/build/lab/cache
 LAB_TIMEOUT=${LAB_TIMEOUT:-120} # seconds a boot may take
-MOONBOOT=${MOONBOOT:-$LAB_ROOT/build/moonboot}
+MOONBOOT=${MOONBOOT:-$LAB_ROOT/${BUILD:-build}/moonboot}
 
 # lab_missing: why the lab cannot run here, or nothing.
 lab_missing() {
     local tool file
     [ "$(id -u)" = 0 ] || { echo "needs root (network namespaces)"; return; }
-    for tool in qemu-system-x86_64 dnsmasq tcpdump ip ethtool unshare; do
+    for tool in qemu-system-x86_64 dnsmasq tcpdump ip ethtool unshare setpriv; do
         command -v "$tool" > /dev/null || { echo "$tool is not installed (make deps)"; return; }
     done
     [ -c /dev/net/tun ] || { echo "/dev/net/tun is missing"; return; }
@@ -31,14 +31,14 @@ lab_missing() {
 }
 
 # lab_enter SCRIPT [ARG...]: runs SCRIPT again inside the lab's namespaces, and returns its status.
-# The inner run knows itself by LAB_INSIDE. unshare is killed when this shell is told to end, and the
-# kernel then ends every process of its process namespace.
+# The inner run knows itself by LAB_INSIDE. When this shell ends, however it ends, the kernel kills
+# unshare, with it the first process of the new process namespace, and so every process in it.
 lab_enter() {
     local status=0 pid
-    LAB_INSIDE=1 unshare --net --mount --pid --fork --kill-child --mount-proc bash "$@" &
+    LAB_INSIDE=1 setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc bash "$@" &
     pid=$!
     # shellcheck disable=SC2064 # this pid, now
-    trap "kill -KILL $pid 2> /dev/null; exit 130" INT TERM HUP
+    trap "kill -KILL $pid; wait $pid 2> /dev/null || true; exit 130" INT TERM HUP
     wait "$pid" || status=$?
     trap - INT TERM HUP
     return "$status"

@@ -145,7 +145,7 @@ function host.clock()
 end
 
 -- Each guard has a deadline of its own here, in instructions.
-local LIMIT = 5e6
+local DECIDING, LOADING = 5e6, 2e9
 
 local function leave(...)
     debug.sethook()
@@ -154,15 +154,20 @@ end
 
 -- Throws at every instruction until the guard is left: a policy's pcall cannot outlive it.
 local function stop()
-    local running = debug.getinfo(2, "f")
-    if running and running.func ~= leave and running.func ~= host.guard then
+    local running = debug.getinfo(2, "f").func
+    if running ~= leave and running ~= host.guard and running ~= host.guard_load then
         debug.sethook(stop, "", 1)
         error("stopped: it ran for too long", 2)
     end
 end
 
 function host.guard(f, ...)
-    debug.sethook(stop, "", LIMIT)
+    debug.sethook(stop, "", DECIDING)
+    return leave(pcall(f, ...))
+end
+
+function host.guard_load(f, ...)
+    debug.sethook(stop, "", LOADING)
     return leave(pcall(f, ...))
 end
 

@@ -1,5 +1,6 @@
 local json = require "cli.json"
 local options = require "cli.options"
+local path = require "path"
 
 local tests = {}
 
@@ -26,9 +27,9 @@ function tests.bad_usage_is_said()
 end
 
 function tests.paths()
-    local function split(path, d, f)
-        local directory, file = options.split_path(path)
-        assert(directory == d and file == f, path)
+    local function split(name, d, f)
+        local directory, file = path.split(name)
+        assert(directory == d and file == f and path.join(d, f) == name, name)
     end
     split("a.lua", ".", "a.lua")
     split("x/y/a.lua", "x/y", "a.lua")

@@ -22,8 +22,8 @@ end
 -- What the kernel gets as its command line: iPXE joins the arguments behind the URL.
 local function command_line(script)
     local argv = kernel_of(model.run(script))
-    assert(argv[2] == "--name" and argv[3] == "vmlinuz")
-    return table.concat(argv, " ", 5), argv[4]
+    local at = argv[2] == "--name" and 4 or 2
+    return table.concat(argv, " ", at + 1), argv[at]
 end
 
 local function rendered_line(args, machine)
@@ -93,6 +93,13 @@ function tests.what_cannot_be_written_is_refused()
     end
 end
 
+function tests.a_profile_without_a_kernel()
+    local d = decision {}
+    d.profile = { name = "by tftp" }
+    local script, problem = ipxe.render(d, BASE, {})
+    assert(script == nil and problem:find("by tftp", 1, true))
+end
+
 -- Hostile bytes in every order: what is rendered reads back as what went in.
 function tests.random_arguments_read_back()
     local alphabet = {
@@ -118,7 +125,7 @@ function tests.random_arguments_read_back()
         end
         if tokens then
             written = written + 1
-            local script = "#!ipxe\n" .. table.concat(text.settings(used), "\n") .. "\nkernel --name vmlinuz url "
+            local script = "#!ipxe\n" .. table.concat(text.settings(used), "\n") .. "\nkernel url "
                 .. tokens .. "\n"
             local got = command_line(script)
             assert(got == line, ("%q became %q"):format(line, got))

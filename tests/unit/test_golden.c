@@ -99,7 +99,7 @@ static void print_reply(struct reply *reply, void *arg)
                 reply->file.root == REPLY_ROOT_TFTP ? "tftp" : "assets");
         break;
     case REPLY_BODY:
-        fprintf(a->out, "  %d %s\n", reply->body.status, reply->body.content_type);
+        fprintf(a->out, "  %d\n", reply->body.status);
         for (char *line = strtok((char *)reply->body.data, "\n"); line; line = strtok(NULL, "\n"))
             fprintf(a->out, "    %s\n", line);
         break;

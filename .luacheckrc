@@ -1,0 +1,16 @@
+std = "luajit"
+max_line_length = 120
+-- `host` is the C half, a global of the engine's own state; `util` that of lua/names.lua.
+read_globals = { "host" }
+files["tests/lua"] = { globals = { "host" }, max_line_length = false }
+files["lua/names.lua"] = { read_globals = { "util" } }
+
+-- The words of policies and of their tests.
+local words = {
+  "profile", "rule", "prefix", "glob", "subnet", "except", "disk", "ignore", "deny", "chain", "dhcp", "log",
+}
+local test_words = { "test", "contains", "policy", "skip" }
+for _, where in ipairs { "policies", "examples", "tests/wire", "tests/e2e" } do
+  files[where] = { read_globals = words }
+end
+files["**/*_test.lua"] = { read_globals = test_words }

@@ -1,0 +1,104 @@
+#include "crew.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include "log.h"
+
+#define YOUNG_MS       1000 /* a worker that ends at that age is in a crash loop */
+#define BACKOFF_MIN_MS 250
+#define BACKOFF_MAX_MS 5000
+
+uint64_t crew_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+struct crew_worker *crew_find(struct crew *crew, pid_t pid)
+{
+    CREW_EACH(crew, w) {
+        if (w->pid == pid)
+            return w;
+    }
+    return NULL;
+}
+
+struct crew_worker *crew_add(struct crew *crew, const struct notify *message)
+{
+    struct crew_worker *w = crew_find(crew, message->pid);
+    for (size_t i = 0; !w && i < CREW_MAX; i++) {
+        if (crew->workers[i].pid == 0) {
+            w = &crew->workers[i];
+            *w = (struct crew_worker){.pid = message->pid,
+                                      .slot = message->slot,
+                                      .generation = message->generation,
+                                      .since = crew_now()};
+        }
+    }
+    return w;
+}
+
+unsigned crew_count(struct crew *crew, uint64_t generation, enum crew_state state)
+{
+    unsigned n = 0;
+    CREW_EACH(crew, w)
+        n += w->generation == generation && w->state == state;
+    return n;
+}
+
+bool crew_empty(struct crew *crew)
+{
+    CREW_EACH(crew, w)
+        return false;
+    return true;
+}
+
+void crew_signal_all(struct crew *crew, int signal_number)
+{
+    CREW_EACH(crew, w)
+        kill(w->pid, signal_number);
+}
+
+void crew_serve(struct crew_worker *w)
+{
+    w->state = CREW_SERVING;
+    w->since = crew_now();
+    kill(w->pid, SIGUSR2);
+}
+
+void crew_stop(struct crew_worker *w)
+{
+    w->state = CREW_STOPPING;
+    kill(w->pid, SIGTERM);
+}
+
+void crew_kill_hung(struct crew *crew, const struct metrics_board *board, uint64_t limit_ms)
+{
+    CREW_EACH(crew, w) {
+        uint64_t now = crew_now(), beat = board->slots[w->slot].heartbeat;
+        if (w->state != CREW_SERVING || now < w->since + limit_ms || now < beat + limit_ms)
+            continue;
+        log_error("worker %u (pid %d) has stood still for %llu ms: replaced", w->slot, (int)w->pid,
+                  (unsigned long long)(now - beat));
+        kill(w->pid, SIGKILL);
+        w->since = now; /* not again before it is gone */
+    }
+}
+
+void crew_vacate(struct crew *crew, const struct crew_worker *dead)
+{
+    struct crew_vacancy *vacancy = &crew->vacancies[dead->slot];
+    bool young = crew_now() - dead->since < YOUNG_MS;
+    unsigned next = vacancy->backoff_ms ? 2 * vacancy->backoff_ms : BACKOFF_MIN_MS;
+    vacancy->backoff_ms = !young ? 0 : next < BACKOFF_MAX_MS ? next : BACKOFF_MAX_MS;
+    vacancy->open = true;
+    vacancy->at = crew_now() + vacancy->backoff_ms;
+}
+
+bool crew_due(const struct crew *crew, unsigned slot)
+{
+    const struct crew_vacancy *vacancy = &crew->vacancies[slot];
+    return vacancy->open && crew_now() >= vacancy->at;
+}

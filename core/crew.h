@@ -1,0 +1,77 @@
+/* The workers that the supervisor knows of, and the slots that want a new one. */
+#ifndef MOONBOOT_CREW_H
+#define MOONBOOT_CREW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "metrics.h"
+#include "notify.h"
+
+#define CREW_MAX 1024 /* workers at once, those that only end their transfers included */
+
+enum crew_state {
+    CREW_STARTING, /* forked, not ready */
+    CREW_READY,    /* waits for SIGUSR2 */
+    CREW_SERVING,
+    CREW_STOPPING, /* SIGTERM sent, may still read its sockets */
+    CREW_DRAINING  /* reads no more, transfers go on */
+};
+
+struct crew_worker {
+    pid_t pid; /* 0: the entry is free */
+    unsigned slot;
+    enum crew_state state;
+    uint64_t generation;
+    uint64_t since; /* when it was forked, or began to serve */
+};
+
+/* A slot whose worker died. */
+struct crew_vacancy {
+    bool open;
+    uint64_t at;         /* not to be filled before */
+    unsigned backoff_ms; /* grows while workers die young */
+};
+
+struct crew {
+    struct crew_worker workers[CREW_MAX];
+    struct crew_vacancy vacancies[METRICS_MAX_WORKERS];
+};
+
+#define CREW_EACH(crew, w)                                                                         \
+    for (struct crew_worker *w = (crew)->workers; w < (crew)->workers + CREW_MAX; w++)             \
+        if (w->pid)
+
+/* Milliseconds of CLOCK_MONOTONIC, as all times here are. */
+uint64_t crew_now(void);
+
+/* NULL: no such worker. */
+struct crew_worker *crew_find(struct crew *crew, pid_t pid);
+
+/* The worker that a message is about, added if it is new; NULL: the crew is full. */
+struct crew_worker *crew_add(struct crew *crew, const struct notify *message);
+
+unsigned crew_count(struct crew *crew, uint64_t generation, enum crew_state state);
+bool crew_empty(struct crew *crew);
+
+void crew_signal_all(struct crew *crew, int signal_number);
+
+/* Lets a ready worker serve. */
+void crew_serve(struct crew_worker *w);
+
+/* Tells a worker to stop; it ends when its transfers have. */
+void crew_stop(struct crew_worker *w);
+
+/* Kills workers that serve and whose event loop has not turned for `limit_ms`. */
+void crew_kill_hung(struct crew *crew, const struct metrics_board *board, uint64_t limit_ms);
+
+/* Notes that the slot of a dead worker wants another: at once, or after a pause that
+ * doubles when it died young. */
+void crew_vacate(struct crew *crew, const struct crew_worker *dead);
+
+/* Whether the slot wants a worker now. */
+bool crew_due(const struct crew *crew, unsigned slot);
+
+#endif

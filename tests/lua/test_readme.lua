@@ -1,0 +1,51 @@
+-- The language reference is true: its policies load, and its table has every field.
+
+local machine = require "machine"
+local policies = require "policies"
+
+local tests = {}
+
+local function readme()
+    local file = assert(io.open "lua/README.md")
+    local text = file:read "*a"
+    file:close()
+    return text
+end
+
+function tests.every_example_loads()
+    local count = 0
+    for example in readme():gmatch "```lua\n(.-)```" do
+        policies.load(example)
+        count = count + 1
+    end
+    assert(count >= 5)
+end
+
+function tests.every_field_is_described()
+    local text = readme()
+    for _, field in ipairs(machine.fields) do
+        local early = (field.early or ""):upper():gsub(" ", ", ")
+        local row = string.format("| `%s` | %s | %s |", field.name, early, field.doc)
+        assert(text:find(row, 1, true), row)
+    end
+    for id = 0, 41 do
+        assert(text:find("`" .. machine.arch_name(id) .. "`", 1, true), machine.arch_name(id))
+    end
+end
+
+-- The computed rule of the reference does what it says there.
+function tests.the_computed_rule()
+    for example in readme():gmatch "```lua\n(.-)```" do
+        if example:find('rule "computed"', 1, true) then
+            local policy = policies.load(example)
+            local d = policies.decide(policy, { mac = "525400000001", vlan = 12 })
+            assert(d.profile.name == "rescue" and d.args[1] == "mac=52:54:00:00:00:01")
+            d = policies.decide(policy, { vlan = 13 })
+            assert(d.verdict == "deny" and d.why == "try again later" and d.error)
+            return
+        end
+    end
+    error "no such example"
+end
+
+return tests
