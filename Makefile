@@ -105,14 +105,14 @@ lint:
 	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c)
 	clang-tidy --quiet core/*.c -- -std=c11 $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 	luacheck --quiet lua policies examples tests/lua
-	shellcheck tests/*.sh tests/e2e/*.sh .ci/run
+	shellcheck -x -S warning tests/*.sh tests/e2e/*.sh tests/fuzz/*.sh .ci/run
 
 .PHONY: install
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/moonboot
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/moonboot/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/moonboot/LICENSE
-	for f in examples/quickstart/*; do \
+	for f in $$(find examples/quickstart -type f); do \
 	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/moonboot/$$f; done
 
 .PHONY: uninstall

@@ -1,6 +1,7 @@
 -- Reads one policy file and runs it in its sandbox, collecting what its words define and
 -- all that is wrong with it.
 
+local carry = require "carry"
 local dsl = require "dsl"
 local interpolate = require "interpolate"
 local problems = require "problems"
@@ -96,6 +97,7 @@ function loader.load(display, text)
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
         scope = l.scope, files = { { name = display, text = text } },
+        carried = carry.used(text),
     }
 end
 

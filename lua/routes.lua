@@ -1,6 +1,7 @@
 -- From a request to a reply: who asks, what the policy says, how that looks on this
 -- protocol. core/README.md has the two tables.
 
+local carry = require "carry"
 local engine = require "engine"
 local machine = require "machine"
 local outcome = require "outcome"
@@ -66,7 +67,8 @@ local function from_dhcp(policy, request)
     local decision = engine.decide(policy, who)
     local log = info(who, decision, stage)
     if decision.verdict == "boot" or decision.verdict == "chain" or decision.verdict == "undetermined" then
-        local answer = dhcp.render(decision, request, kind, who.arch, settings)
+        local answer = dhcp.render(decision, request, kind, who.arch, settings,
+                                   carry.query(policy.carried, who))
         return answer and { dhcp = answer }, log
     end
     return nil, log -- at once, so that firmware goes on to its next boot device
@@ -118,17 +120,22 @@ local function refuse(request, message)
 end
 
 local function http_ask(_, request)
-    return { body = ipxe.ask(request.base), status = 200 }
+    local carried = carry.read(query.parse(request.query))
+    return { body = ipxe.ask(request.base, carry.query(carry.names, carried)), status = 200 }
 end
 
 local function http_ipxe(policy, request)
     local fields = { ip = request.client, interface = request.interface, firmware = "ipxe", label = {} }
-    for name, value in pairs(query.parse(request.query)) do
+    local told = query.parse(request.query)
+    for name, value in pairs(told) do
         if routes.told[name] then
             fields[name] = value
-        else
+        elseif not carry.is(name) then
             fields.label[name] = value
         end
+    end
+    for name, value in pairs(carry.read(told)) do
+        fields[name] = value
     end
     fields.arch = fields.arch or arch_of(fields.buildarch, fields.platform)
     local who, problem = machine.new(fields, "ipxe")

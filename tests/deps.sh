@@ -4,12 +4,20 @@
 # when something that a build needs is missing.
 set -eu
 
-build='gcc make pkg-config libc6-dev libluajit-5.1-dev libevent-dev libssl-dev libyaml-dev
-       libsodium-dev lua-cjson lua-cjson-dev'
-test='clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit lua-check
-      shellcheck curl wrk tftp-hpa atftp busybox-static iproute2 python3 valgrind ca-certificates'
-lab='qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base udhcpd udhcpc busybox-static cpio iproute2
-     ethtool tcpdump xz-utils'
+packages() { # packages SET: what it needs
+    case $1 in
+    build) echo gcc make pkg-config libc6-dev libluajit-5.1-dev libevent-dev libssl-dev \
+        libyaml-dev libsodium-dev lua-cjson lua-cjson-dev ;;
+    test) echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit \
+        lua-check shellcheck curl wrk tftp-hpa atftp busybox-static iproute2 procps python3 \
+        ca-certificates ;;
+    lab) echo qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base iproute2 ethtool tcpdump util-linux ;;
+    *)
+        echo "usage: deps.sh build|test|lab…" >&2
+        exit 2
+        ;;
+    esac
+}
 
 installed() {
     case $1 in
@@ -32,8 +40,7 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 missing=
 for set in "$@"; do
-    eval "packages=\$$set"
-    for package in $packages; do
+    for package in $(packages "$set"); do
         installed "$package" || missing="$missing $package"
     done
 done
@@ -43,7 +50,7 @@ if [ "$(id -u)" != 0 ]; then
     echo "deps: not installed:$missing" >&2
     echo "deps: as root: apt-get install$missing" >&2
     for package in $missing; do
-        case " $(echo $build) " in *" $package "*) exit 1 ;; esac
+        case " $(packages build) " in *" $package "*) exit 1 ;; esac
     done
     exit 0
 fi

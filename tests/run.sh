@@ -3,7 +3,7 @@
 # A suite prints `ok …`, `not ok …` and `skipped …` lines; what it printed stays in
 # build/test/NAME.log. The last line counts them all; the exit code is 0 when none failed.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 
 pattern=${1:-.}
 logs=build/test
@@ -25,6 +25,10 @@ suite() {
     ok=$(grep -cE '^ok' "$log")
     ok=$((ok - $(grep -cE '^ok .*# SKIP' "$log")))
     [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    # CI has everything: what is skipped there is broken.
+    if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && [ "$skip" -gt 0 ]; then
+        bad=$((bad + skip)) skip=0
+    fi
     [ "$status" -eq 0 ] && [ $((ok + skip + bad)) -eq 0 ] && ok=1
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
     if [ "$bad" -eq 0 ]; then

@@ -120,13 +120,18 @@ local function program_url(base, file)
     return file:find("^%a[%w+.-]*:") and file or base .. "/assets/" .. file
 end
 
+-- The script that asks; `carried` are facts that it must pass on (carry.lua).
+local function script_url(base, carried)
+    return base .. "/boot.ipxe" .. (carried and carried ~= "" and "?" .. carried or "")
+end
+
 -- The answer that needs no policy, or nil when there is none for this client.
-local function default(request, kind, arch, settings)
+local function default(request, kind, arch, settings, carried)
     local answer = { options = {} }
     if kind == "ipxe" then
         answer.vendor_class = "PXEClient"
         answer.options[175] = IPXE_OPTIONS
-        answer.file = runs_script(request, arch) and request.base .. "/boot.ipxe"
+        answer.file = runs_script(request, arch) and script_url(request.base, carried)
             or program(settings, arch)
     elseif kind == "http" then
         answer.vendor_class = "HTTPClient"
@@ -166,8 +171,8 @@ local function override(answer, own, request, kind)
 end
 
 -- The `dhcp` part of a reply for a decision that answers, or nil: silence.
-function dhcp.render(decision, request, kind, arch, settings)
-    local answer = default(request, kind, arch, settings)
+function dhcp.render(decision, request, kind, arch, settings, carried)
+    local answer = default(request, kind, arch, settings, carried)
     override(answer, decision.dhcp, request, kind)
     return (answer.file or answer.options[43]) and answer or nil
 end

@@ -77,8 +77,9 @@ local function again(counter, label, limit, problem)
 end
 
 -- The script of /boot.ipxe: gathers what the machine knows of itself and asks /ipxe.
+-- `carried` is a query of what DHCP told (carry.lua).
 -- `--replace`: when the answer ends, so does this script, and its retries with it.
-function ipxe.ask(base)
+function ipxe.ask(base, carried)
     local gather = {}
     for _, attribute in ipairs(ATTRIBUTES) do
         gather[#gather + 1] = ("isset %s && set what ${what}&%s=%s ||"):format(
@@ -86,7 +87,7 @@ function ipxe.ask(base)
     end
     return script(
         "# Tells moonboot what this machine is, and runs its answer.",
-        "set what buildarch=${buildarch}",
+        "set what buildarch=${buildarch}" .. (carried and carried ~= "" and "&" .. carried or ""),
         -- netX: the interface that was opened last, which is the one that boots.
         "isset ${netX/mac} && set what ${what}&mac=${netX/mac:hexhyp} || set what ${what}&mac=${mac:hexhyp}",
         gather,

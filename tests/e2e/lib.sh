@@ -5,7 +5,7 @@ BUILD=${BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build}
 BUILD=$(cd "$BUILD" && pwd)
 http_port=18080 tftp_port=16969 dhcp_port=16767 boot_port=16711
 base=http://127.0.0.1:$http_port
-service= site= log=
+service='' site='' log=''
 n_ok=0 n_bad=0 n_skipped=0
 
 check() { # check WHAT COMMAND…
