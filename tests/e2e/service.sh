@@ -174,14 +174,9 @@ policy six
 sed -i 's,assets: assets,assets: /nonexistent,' "$site/site.yaml"
 refuses "a directory that is not there" 'assets: /nonexistent`: No such file'
 write_site
-python3 - "$http_port" <<'PY' &
-import socket, sys, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); time.sleep(8)
-PY
-holder=$!
-sleep 0.5
-refuses "a port in use" "HTTP (TCP) port $http_port: Address already in use"
-kill "$holder"
-wait "$holder" 2>/dev/null
+start_service
+refuses "ports in use" "HTTP (TCP) port $http_port: Address already in use"
+check "ports in use: all are named" grep -q "TFTP (UDP) port $tftp_port: Address" "$site/refused.log"
+stop_service
 
 finish
