@@ -377,6 +377,7 @@ int supervisor_run(const char *site)
     }
     if (!s || !s->board || !open_channels(s)) {
         log_error("cannot start: %s", strerror(errno));
+        free(s);
         return 1;
     }
     begin_load(s);
