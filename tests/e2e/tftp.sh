@@ -1,7 +1,7 @@
 #!/bin/bash
 # TFTP: the clients that people have against the real service, also over a network that loses,
 # doubles and reorders packets. Needs no root.
-# shellcheck disable=SC2317 # functions are called by way of check
+# shellcheck disable=SC2317,SC2119 # functions are called by way of check; no arguments needed
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/e2e/lib.sh
