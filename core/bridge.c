@@ -214,8 +214,10 @@ static void read_options(struct reading *r, struct reply_dhcp *dhcp)
         return;
     }
     dhcp->options = calloc(254, sizeof *dhcp->options);
-    if (!dhcp->options)
+    if (!dhcp->options) {
         fail(r, "no memory for the reply");
+        return;
+    }
     for (lua_pushnil(L); !r->failed && lua_next(L, -2); lua_pop(L, 1)) {
         if (read_option(r, &dhcp->options[dhcp->n_options]))
             dhcp->n_options++;

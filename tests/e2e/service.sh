@@ -41,12 +41,12 @@ reload() { # reload WANTED: sends SIGHUP, waits for a log line
     kill -HUP "$service"
     wait_for "$1 (reload)" 10 sh -c "tail -n +$((before + 1)) '$log' | grep -q '$1'"
 }
-workers() { # the pids of serving workers
-    local pid
+workers() { # the pids of workers: children with an event loop, which the nursery has not
+    local pid fd
     for pid in $(pgrep -P "$service"); do
-        # The nursery has no event loop: it waits for commands in recv.
-        grep -q epoll "/proc/$pid/wchan" 2>/dev/null && echo "$pid"
-        ls -l "/proc/$pid/fd" 2>/dev/null | grep -q eventpoll && echo "$pid"
+        for fd in "/proc/$pid/fd"/*; do
+            [[ $(readlink "$fd" 2>/dev/null) == *eventpoll* ]] && echo "$pid"
+        done
     done | sort -u
 }
 
@@ -174,14 +174,9 @@ policy six
 sed -i 's,assets: assets,assets: /nonexistent,' "$site/site.yaml"
 refuses "a directory that is not there" 'assets: /nonexistent`: No such file'
 write_site
-python3 - "$http_port" <<'PY' &
-import socket, sys, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); time.sleep(8)
-PY
-holder=$!
-sleep 0.5
-refuses "a port in use" "HTTP (TCP) port $http_port: Address already in use"
-kill "$holder"
-wait "$holder" 2>/dev/null
+start_service
+refuses "ports in use" "HTTP (TCP) port $http_port: Address already in use"
+check "ports in use: all are named" grep -q "TFTP (UDP) port $tftp_port: Address" "$site/refused.log"
+stop_service
 
 finish
