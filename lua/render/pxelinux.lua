@@ -82,7 +82,7 @@ local function boot(decision, request)
         return nil, problem
     elseif #line > LINE_MAX or #initrd > LINE_MAX then
         return nil, ("PXELINUX takes no line of more than %d bytes"):format(LINE_MAX)
-    elseif initrd == "" and line:find("initrd=", 1, true) then
+    elseif line:find("initrd=", 1, true) then
         return nil, "PXELINUX would load what stands behind \"initrd=\" in the arguments"
     end
     return {
