@@ -30,11 +30,23 @@ local function note(trace, rule, matched, why)
     end
 end
 
+-- The numbers of the rules to try: those that the index finds. A trace is of all.
+local function candidates(policy, m, trace)
+    if not trace then
+        return policy.index:candidates(m)
+    end
+    local i, n = 0, #policy.rules
+    return function()
+        i = i + 1
+        return i <= n and i or nil
+    end
+end
+
 -- What this machine boots: the first rule with an opinion decides. With `trace`, a list,
 -- each rule that was tried is added to it.
 function engine.decide(policy, m, trace)
     m.needs = nil
-    for i = 1, #policy.rules do
+    for i in candidates(policy, m, trace) do
         local rule = policy.rules[i]
         local matched, detail, needs = rules.match(rule, m)
         if matched then

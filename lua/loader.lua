@@ -3,6 +3,7 @@
 
 local carry = require "carry"
 local dsl = require "dsl"
+local index = require "index"
 local interpolate = require "interpolate"
 local problems = require "problems"
 local rules = require "rules"
@@ -97,7 +98,7 @@ function loader.load(display, text)
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
         scope = l.scope, files = { { name = display, text = text } },
-        carried = carry.used(text),
+        carried = carry.used(text), index = index.new(l.rules),
     }
 end
 

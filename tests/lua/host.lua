@@ -133,6 +133,33 @@ function host.subnet(text)
     return ip, 2 ^ 32 - 2 ^ (32 - bits)
 end
 
+-- An index that finds every rule: tests/unit/test_index.c tests the real one.
+local Index = {}
+Index.__index = Index
+
+function host.index()
+    return setmetatable({}, Index)
+end
+
+function Index.field()
+    return 0
+end
+
+function Index.add()
+end
+
+function Index:freeze(n)
+    self.n = n
+end
+
+function Index:candidates()
+    local i = 0
+    return function()
+        i = i + 1
+        return i <= self.n and i or nil
+    end
+end
+
 -- What the engine logged, for tests to look at.
 host.logged = {}
 
