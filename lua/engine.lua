@@ -30,16 +30,16 @@ local function note(trace, rule, matched, why)
     end
 end
 
--- The numbers of the rules to try: those that the index finds. A trace is of all.
+local function after(n, i)
+    return i < n and i + 1 or nil
+end
+
+-- An iterator over the rules to try: those that the index finds, for a trace all.
 local function candidates(policy, m, trace)
-    if not trace then
-        return policy.index:candidates(m)
+    if trace then
+        return after, #policy.rules, 0
     end
-    local i, n = 0, #policy.rules
-    return function()
-        i = i + 1
-        return i <= n and i or nil
-    end
+    return policy.index:candidates(m)
 end
 
 -- What this machine boots: the first rule with an opinion decides. With `trace`, a list,

@@ -152,12 +152,12 @@ function Index:freeze(n)
     self.n = n
 end
 
+local function after(n, i)
+    return i < n and i + 1 or nil
+end
+
 function Index:candidates()
-    local i = 0
-    return function()
-        i = i + 1
-        return i <= self.n and i or nil
-    end
+    return after, self.n, 0
 end
 
 -- What the engine logged, for tests to look at.
