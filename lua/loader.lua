@@ -8,6 +8,7 @@
 
 local carry = require "carry"
 local dsl = require "dsl"
+local index = require "index"
 local interpolate = require "interpolate"
 local problems = require "problems"
 local profile = require "profile"
@@ -181,7 +182,7 @@ function loader.load(display, text, dir)
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
         routes = l.routes, scope = l.scope, files = l.files,
-        carried = carry.used(table.concat(texts, "\n")),
+        carried = carry.used(table.concat(texts, "\n")), index = index.new(l.rules),
     }
 end
 
