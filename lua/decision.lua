@@ -1,5 +1,16 @@
 -- What becomes of a rule's plan (choice.lua) for one machine. The texts of a decision are
 -- filled in when somebody asks for them.
+--
+-- A decision has `verdict`: "boot", "disk", "ignore", "shell", "deny", "chain", "menu", or
+-- "undetermined", when `needs`, a field, is not known yet at this stage. Besides:
+--   boot   profile (its name is nil for one that the rule has of its own), kernel (nil when the
+--          profile has only dhcp.file), initrd and args (lists)
+--   deny   why
+--   chain  url
+--   menu   menu = { title =, timeout = seconds (nil: it waits), default = number of an entry,
+--          entries = list of { label =, decision = what that entry boots, never a menu } }
+--   all    rule (nil: none matched), vars, dhcp, files (the rule's and profile's as one), and error
+--          when the policy failed and this is what it has for that
 
 local choice = require "choice"
 local machine = require "machine"
@@ -10,15 +21,16 @@ local host = host
 
 local decision = {}
 
--- A message with its place, "file:line: message"; `line` is for messages without one.
-function decision.locate(policy, rule, message, line)
+-- A message with its place, "file:line: message"; `line` and `display`, or else the rule's,
+-- are for messages without one.
+function decision.locate(policy, rule, message, line, display)
     if type(message) ~= "string" then
         message = "an error that is no text was thrown (" .. problems.show(message) .. ")"
     end
-    local at, text = problems.split(message, policy.display)
+    local at, text, name = problems.split(message, policy.files)
     -- A deadline may strike in the engine, on the policy's behalf.
     text = text:gsub("^lua/[%w_/]+%.lua:%d+: ", "")
-    return string.format("%s:%d: %s", policy.display, at or line or rule.line, text)
+    return string.format("%s:%d: %s", name or display or rule.display, at or line or rule.line, text)
 end
 
 -- Runs in a guard, so that whatever the policy's values do is under the deadline.
@@ -45,7 +57,7 @@ function decision.consult(policy, rule, m)
 end
 
 -- These are filled in when first asked for.
-local lazy = { args = true, kernel = true, initrd = true, url = true, why = true }
+local lazy = { args = true, kernel = true, initrd = true, url = true, why = true, menu = true }
 
 local methods = {}
 
@@ -59,6 +71,13 @@ local function fill(scope, plan, into)
     end
     for _, name in ipairs { "kernel", "url", "why" } do
         into[name] = plan[name] and scope:render(plan[name])
+    end
+    if plan.menu then
+        into.menu = { title = scope:render(plan.menu.title), timeout = plan.menu.timeout,
+                      default = plan.menu.default, entries = {} }
+        for i, entry in ipairs(plan.menu.entries) do
+            into.menu.entries[i] = { label = scope:render(entry.label) }
+        end
     end
     return into
 end
@@ -93,10 +112,12 @@ function methods.render(d)
             for name, value in pairs(texts) do
                 d[name] = value
             end
+            for i, entry in ipairs(texts.menu and d.plan.menu.entries or {}) do
+                texts.menu.entries[i].decision = decision.new(policy, rule, m, entry.plan)
+            end
             return d
         end
-        local line, message = policy.scope:problem(texts)
-        d.error = d.error or decision.locate(policy, rule, message, line)
+        d.error = d.error or decision.locate(policy, rule, policy.scope:problem(texts))
         take(d, last)
         last = rule.ignore -- has no texts that could fail
     end
@@ -123,6 +144,11 @@ end
 
 -- The decision that `plan` is for this machine.
 function decision.new(policy, rule, m, plan)
+    local needs
+    plan, needs = choice.settle(plan, m)
+    if not plan then
+        return decision.undetermined(rule, needs)
+    end
     return setmetatable({
         verdict = plan.verdict, profile = plan.profile, rule = rule,
         vars = plan.vars, dhcp = plan.dhcp, files = plan.files,
