@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "generation.h"
 #include "log.h"
 #include "notify.h"
+#include "privileges.h"
 
 #define TICK_MS       250
 #define SWAP_MS       500   /* for old workers to stop reading, before new ones start anyway */
@@ -67,12 +67,13 @@ static void discard_candidate(struct supervisor *s)
 
 static bool user_exists(const struct config *config, struct problems *problems)
 {
-    if (geteuid() != 0 || getpwnam(config->user))
+    if (geteuid() != 0 || privileges_user(config->user))
         return true;
     problems_add(problems,
                  "%s: there is no user \"%s\" for workers to run as: make one (useradd --system "
                  "%s), or name another as `user`",
-                 config->path, config->user, config->user);
+                 config->path, config->user ? config->user : "nobody",
+                 config->user ? config->user : "moonboot");
     return false;
 }
 

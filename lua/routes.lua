@@ -16,6 +16,9 @@ local ipxe = require "render.ipxe"
 
 local routes = {}
 
+-- What a boot program is needed for: the rest is silence to a DHCP client.
+local ANSWERED = { boot = true, chain = true, menu = true, shell = true, undetermined = true }
+
 local function from_dhcp(policy, request)
     local settings = policy.settings.dhcp or {}
     local kind = dhcp.kind(request, settings)
@@ -37,7 +40,7 @@ local function from_dhcp(policy, request)
 
     local decision = engine.decide(policy, who)
     local log = outcome.info(who, decision, stage)
-    if decision.verdict == "boot" or decision.verdict == "chain" or decision.verdict == "undetermined" then
+    if ANSWERED[decision.verdict] then
         local answer = dhcp.render(decision, request, kind, who.arch, settings,
                                    carry.query(policy.carried, who))
         return answer and { dhcp = answer }, log

@@ -132,6 +132,20 @@ if [ "$(id -u)" = 0 ]; then
     check "workers are not root" sh -c "! grep -qE '^Uid:.*\b0\b' /proc/$worker/status"
     check "workers have no capability" grep -qE '^CapEff:\s0+$' "/proc/$worker/status"
     check "workers cannot gain any" grep -qE '^NoNewPrivs:\s1$' "/proc/$worker/status"
+    sed -i '/^user:/d' "$site/site.yaml"
+    chmod 600 "$site/policy.lua"
+    chmod 700 "$site/assets"
+    reload ready
+    check "a policy that only root may read is loaded" [ "$(args_now)" = marker=four ]
+    check "workers still are not root" sh -c "! grep -qE '^Uid:.*\b0\b' /proc/$(workers | head -n 1)/status"
+    check "workers still have no capability" grep -qE '^CapPrm:\s0+$' "/proc/$(workers | head -n 1)/status"
+    check "a directory that workers cannot enter is warned of" grep -q 'assets. names cannot be entered' "$log"
+    sed -i '$ a user: nonesuch' "$site/site.yaml"
+    reload refused
+    check "a user that does not exist is refused" grep -q 'there is no user "nonesuch"' "$log"
+    write_site
+    chmod 755 "$site/assets"
+    chmod 644 "$site/policy.lua"
 else
     skip "what workers may do" "not root"
 fi
