@@ -64,7 +64,7 @@ end
 -- What to boot, as the lines of a label.
 local function boot(decision, request)
     if not decision.kernel then
-        return nil, ("profile \"%s\" names no kernel, which is what PXELINUX boots"):format(decision.profile.name)
+        return nil, cmdline.no_kernel(decision, "PXELINUX")
     end
     local line, kernel, initrd, problem
     line, problem = cmdline.line(decision.args)
