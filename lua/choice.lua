@@ -6,6 +6,7 @@ local problems = require "problems"
 local profile = require "profile"
 local reader = require "reader"
 local sealed = require "sealed"
+local vars_of = require "vars"
 
 local choice = {}
 
@@ -64,12 +65,13 @@ local function append(into, texts)
 end
 
 -- The plan of a verdict and profile, with what `rule` adds; `extra`: args and vars after
--- the rule's. Without `own`, the rule's args and vars are left out.
+-- the rule's. Without `own`, the rule's args, vars and config are left out.
 function choice.plan(rule, verdict, chosen, extra, own)
     local plan = {
         verdict = verdict, profile = chosen, url = extra.url, why = extra.why,
         args = {}, initrd = chosen and chosen.initrd or {}, kernel = chosen and chosen.kernel,
         vars = chosen and chosen.vars, dhcp = rule.dhcp, files = rule.files,
+        config = profile.merge(chosen and chosen.config, own and rule.config),
     }
     if chosen then
         plan.dhcp = profile.merge_dhcp(chosen.dhcp, rule.dhcp)
@@ -140,13 +142,13 @@ local function made_vars(vars)
         malformed("vars is %s, expected a table", reader.show(vars))
     end
     for name, value in next, vars or {} do
-        local kind = type(value)
-        local scalar = kind == "string" or kind == "number" or kind == "boolean"
-        if type(name) ~= "string" or not scalar then
-            malformed("vars: found %s = %s, expected a name and text, a number or a boolean",
-                      problems.show(name), reader.show(value))
+        local copy, problem = vars_of.check(value)
+        if type(name) ~= "string" then
+            malformed("vars: found the key %s, expected a name", problems.show(name))
+        elseif problem then
+            malformed("vars.%s: %s", name, problem)
         end
-        result[name] = value
+        result[name] = copy
     end
     return result
 end

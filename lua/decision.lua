@@ -15,10 +15,16 @@ function decision.locate(policy, rule, message, line)
     if type(message) ~= "string" then
         message = "an error that is no text was thrown (" .. problems.show(message) .. ")"
     end
-    local at, text = problems.split(message, policy.display)
+    local name, at, text = policy.display, nil, message
+    for _, file in ipairs(policy.files) do
+        if not at then
+            name = file.name
+            at, text = problems.split(message, name)
+        end
+    end
     -- A deadline may strike in the engine, on the policy's behalf.
     text = text:gsub("^lua/[%w_/]+%.lua:%d+: ", "")
-    return string.format("%s:%d: %s", policy.display, at or line or rule.line, text)
+    return string.format("%s:%d: %s", at and name or policy.display, at or line or rule.line, text)
 end
 
 -- Runs in a guard, so that whatever the policy's values do is under the deadline.
@@ -73,7 +79,7 @@ end
 
 local function take(d, plan)
     d.plan, d.verdict, d.profile = plan, plan.verdict, plan.profile
-    d.dhcp, d.files, d.vars = plan.dhcp, plan.files, plan.vars
+    d.dhcp, d.files, d.vars, d.config = plan.dhcp, plan.files, plan.vars, plan.config
 end
 
 -- Fills in kernel, initrd, args, url and why, and returns the decision. When a text fails,
@@ -86,7 +92,7 @@ function methods.render(d)
     local policy, rule, m = d.policy, d.rule, d.machine
     local last = d.error and rule.ignore or rule.on_error
     while true do
-        policy.scope:enter(m, d.plan.vars)
+        policy.scope:enter(m, d.plan.vars, d.plan.config)
         sandbox.reset()
         local ok, texts = run(d.plan, fill, policy.scope, d.plan, {})
         if ok then
@@ -112,6 +118,24 @@ function methods.render_args(d)
     return d.args
 end
 
+-- A document of that name -> text, media type | nil, why not (nil: there is none of that
+-- name). Not what on_error says: what was asked for is this machine's document or none.
+function methods.document(d, name)
+    local found = d:render().config and d.config[name]
+    if not found then
+        return nil
+    end
+    local scope = d.policy.scope
+    scope:enter(d.machine, d.vars, d.config)
+    sandbox.reset()
+    local ok, text = host.guard(scope.render, scope, found.text)
+    if ok then
+        return text, found.type
+    end
+    local line, message = scope:problem(text)
+    return nil, decision.locate(d.policy, d.rule, message, line)
+end
+
 local Decision = {}
 
 function Decision.__index(d, name)
@@ -125,7 +149,7 @@ end
 function decision.new(policy, rule, m, plan)
     return setmetatable({
         verdict = plan.verdict, profile = plan.profile, rule = rule,
-        vars = plan.vars, dhcp = plan.dhcp, files = plan.files,
+        vars = plan.vars, dhcp = plan.dhcp, files = plan.files, config = plan.config,
         plan = plan, policy = policy, machine = m,
     }, Decision)
 end

@@ -8,6 +8,7 @@ local profile = require "profile"
 local reader = require "reader"
 local rules = require "rules"
 local sealed = require "sealed"
+local template = require "template"
 local void = require "void"
 
 local host = host
@@ -103,6 +104,17 @@ local function verdict(loader, word, key)
     end)
 end
 
+-- `template "file"`: a document, read and checked while the policy loads.
+local function template_word(loader)
+    return with_text(loader, "template", function(name)
+        if not loader.loading then
+            return nil, "only while the policy loads, not in a function"
+        end
+        local read, problem = template.read(loader, name)
+        return read and { template = read }, problem
+    end)
+end
+
 local function except(loader)
     return function(value)
         local line = caller_line()
@@ -161,6 +173,7 @@ function dsl.words(loader)
         glob = matcher(loader, "glob"),
         subnet = matcher(loader, "subnet"),
         except = except(loader),
+        template = template_word(loader),
         chain = verdict(loader, "chain", "url"),
         deny = verdict(loader, "deny", "why"),
         disk = sealed.new { verdict = "disk", text = "disk" },

@@ -21,7 +21,7 @@ function engine.load(options)
             return nil, { string.format("%s:1: cannot be read: %s", display, message) }
         end
     end
-    return loader.load(display, text)
+    return loader.load(display, text, options.dir)
 end
 
 local function note(trace, rule, matched, why)
@@ -33,7 +33,7 @@ end
 -- What this machine boots: the first rule with an opinion decides. With `trace`, a list,
 -- each rule that was tried is added to it.
 function engine.decide(policy, m, trace)
-    m.needs = nil
+    m.needs, m.base = nil, policy.base
     for i = 1, #policy.rules do
         local rule = policy.rules[i]
         local matched, detail, needs = rules.match(rule, m)

@@ -2,6 +2,7 @@
 -- all that is wrong with it.
 
 local carry = require "carry"
+local documents = require "documents"
 local dsl = require "dsl"
 local interpolate = require "interpolate"
 local problems = require "problems"
@@ -73,15 +74,27 @@ local function link(l)
         functions = functions or rule.call ~= nil
     end
     l.scope:compile(l.problems, functions)
+    documents.check(l)
 end
 
--- A policy from its text -> policy | nil, list of problems.
-function loader.load(display, text)
+-- What a policy speaks of, in any of its files.
+local function carried(files)
+    local texts = {}
+    for i, file in ipairs(files) do
+        texts[i] = file.text
+    end
+    return carry.used(table.concat(texts, "\n"))
+end
+
+-- A policy from its text -> policy | nil, list of problems. `dir`: where it reads files.
+function loader.load(display, text, dir)
     local l = {
-        display = display, problems = problems.new(display), source = source.new(text),
+        display = display, dir = dir, problems = problems.new(display), source = source.new(text),
         scope = interpolate.scope(display), loading = true,
         rules = {}, profiles = {}, settings = {},
         waiting = {}, -- set of names that have no body yet
+        files = { { name = display, text = text } }, -- all that were read
+        templates = {}, -- by name
     }
     local env = sandbox.basics()
     for name, word in pairs(dsl.words(l)) do
@@ -93,11 +106,11 @@ function loader.load(display, text)
     if l.problems:any() then
         return nil, l.problems:strings()
     end
-    l.source = nil
+    l.source, l.templates = nil, nil
+    l.scope.carried = carried(l.files)
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
-        scope = l.scope, files = { { name = display, text = text } },
-        carried = carry.used(text),
+        scope = l.scope, files = l.files, carried = l.scope.carried,
     }
 end
 

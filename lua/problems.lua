@@ -1,5 +1,5 @@
 -- What is wrong with a policy, collected so that all of it is reported at once:
--- "file:line: message" each, in the order of the lines.
+-- "file:line: message" each, in the order of the files and lines.
 
 local problems = {}
 
@@ -7,7 +7,19 @@ local Problems = {}
 Problems.__index = Problems
 
 function problems.new(display)
-    return setmetatable({ display = display, list = {}, seen = {} }, Problems)
+    return setmetatable({ display = display, list = {}, seen = {}, order = { [display] = 1, [0] = 1 } },
+                        Problems)
+end
+
+-- The same collection, for what is wrong with another file.
+function Problems:file(display)
+    local order = self.order
+    if not order[display] then
+        order[0] = order[0] + 1
+        order[display] = order[0]
+    end
+    return setmetatable({ display = display, list = self.list, seen = self.seen, order = order },
+                        Problems)
 end
 
 function Problems:add(line, text, ...)
@@ -19,10 +31,10 @@ end
 
 -- The same for a text that is not a format.
 function Problems:add_text(line, text)
-    local key = line .. ":" .. text
+    local key = self.display .. ":" .. line .. ":" .. text
     if not self.seen[key] then
         self.seen[key] = true
-        table.insert(self.list, { line = line, text = text })
+        table.insert(self.list, { display = self.display, line = line, text = text })
     end
 end
 
@@ -39,14 +51,16 @@ end
 
 function Problems:strings()
     table.sort(self.list, function(a, b)
-        if a.line ~= b.line then
+        if a.display ~= b.display then
+            return self.order[a.display] < self.order[b.display]
+        elseif a.line ~= b.line then
             return a.line < b.line
         end
         return a.text < b.text
     end)
     local strings = {}
     for i, problem in ipairs(self.list) do
-        strings[i] = string.format("%s:%d: %s", self.display, problem.line, problem.text)
+        strings[i] = string.format("%s:%d: %s", problem.display, problem.line, problem.text)
     end
     return strings
 end

@@ -1,11 +1,15 @@
 -- What a machine boots: a profile, and the parts that rules and profiles share.
 
 local dhcp_words = require "dhcp_words"
+local documents = require "documents"
 local problems = require "problems"
+local vars = require "vars"
+local void = require "void"
 
 local profile = {}
 
-local keys = { kernel = true, initrd = true, args = true, vars = true, dhcp = true, files = true }
+local keys = { kernel = true, initrd = true, args = true, vars = true, dhcp = true, files = true,
+               config = true }
 
 function profile.read_args(reading, value, path)
     return reading:list(path or { "args" }, value, reading.template,
@@ -13,13 +17,14 @@ function profile.read_args(reading, value, path)
 end
 
 local function read_var(reading, path, value, name)
-    local kind = type(value)
     if not name:find("^[%a_][%w_]*$") then
         reading:problem(path, "%s: a var's name is letters, digits and _", reading.where(path))
-    elseif kind == "string" or kind == "number" or kind == "boolean" then
-        return value
-    else
-        reading:is(path, value, "string", "text, a number or a boolean")
+    elseif value ~= void.value then
+        local copy, problem = vars.check(value)
+        if copy ~= nil then
+            return copy
+        end
+        reading:problem(path, "%s: %s", reading.where(path), problem)
     end
     return nil
 end
@@ -51,6 +56,7 @@ function profile.read_shared(reading, body, into)
     into.dhcp = dhcp_words.read_override(reading, { "dhcp" }, body.dhcp)
     into.files = reading:map({ "files" }, body.files, read_file,
                              "a table of names and the files they stand for")
+    into.config = documents.read(reading, body.config)
     reading.loader.scope:declare(into.vars)
     return into
 end
@@ -79,10 +85,10 @@ function profile.find(profiles, name)
                               problems.hint(name, profiles))
 end
 
--- Two tables as one, the second's values before the first's; nil when both are.
+-- Two tables as one, the second's values before the first's; nil when neither is there.
 function profile.merge(first, second)
     if not first or not second then
-        return first or second
+        return first or second or nil
     end
     local result = {}
     for key, value in pairs(first) do

@@ -3,6 +3,7 @@
 
 local carry = require "carry"
 local engine = require "engine"
+local identity = require "identity"
 local machine = require "machine"
 local outcome = require "outcome"
 local query = require "query"
@@ -12,11 +13,7 @@ local ipxe = require "render.ipxe"
 local routes = {}
 
 -- What a client may tell of itself in a query; any other parameter is a label.
-routes.told = {
-    mac = true, uuid = true, serial = true, asset = true, manufacturer = true, product = true,
-    hostname = true, domain = true, arch = true, platform = true, buildarch = true,
-    ip = true, gateway = true, vlan = true,
-}
+routes.told = identity.told
 
 local PROCESSORS = {
     i386 = "ia32", x86_64 = "x64", arm32 = "arm32", arm64 = "arm64",
@@ -124,7 +121,9 @@ local function http_ask(_, request)
     return { body = ipxe.ask(request.base, carry.query(carry.names, carried)), status = 200 }
 end
 
-local function http_ipxe(policy, request)
+-- The machine that a query tells of, and a URL's identity if there is one -> machine | nil,
+-- problem, what to call it.
+local function machine_of(request, known)
     local fields = { ip = request.client, interface = request.interface, firmware = "ipxe", label = {} }
     local told = query.parse(request.query)
     for name, value in pairs(told) do
@@ -137,16 +136,50 @@ local function http_ipxe(policy, request)
     for name, value in pairs(carry.read(told)) do
         fields[name] = value
     end
+    for name, value in pairs(known or {}) do
+        fields[name] = value
+    end
     fields.arch = fields.arch or arch_of(fields.buildarch, fields.platform)
-    local who, problem = machine.new(fields, "ipxe")
+    local who, problem = machine.new(fields, known and known.stage or "ipxe")
+    return who, problem, fields.mac or fields.ip
+end
+
+local function http_ipxe(policy, request)
+    local who, problem, name = machine_of(request)
     if not who then
         return refuse(request, problem),
-            { machine = fields.mac or fields.ip, verdict = "refused", stage = "ipxe", error = problem }
+            { machine = name, verdict = "refused", stage = "ipxe", error = problem }
     end
     local script, decision = outcome.settle(engine.decide(policy, who), function(decision)
         return ipxe.render(decision, request.base, who)
     end)
     return { body = script, status = 200 }, info(who, decision, "ipxe")
+end
+
+-- A document, for the machine of the query or of the identity before its name. What it boots
+-- is decided as at /ipxe, and says which documents it has.
+local function http_config(policy, request, path)
+    local segment, rest = path:match("^(~[^/]*)/(.*)$")
+    local who, problem, caller = machine_of(request, segment and identity.read(segment))
+    if not who then
+        return { body = problem .. "\n", status = 400 },
+            { machine = caller, verdict = "refused", stage = "config", error = problem }
+    end
+    local name = rest or path
+    local decision = engine.decide(policy, who)
+    if decision.verdict == "deny" then
+        return { error = outcome.why(decision), reason = "denied" }, info(who, decision, "config")
+    end
+    local text, detail = decision:document(name)
+    local log = info(who, decision, "config")
+    log.verdict = (text and "document " or "no document ") .. name
+    if text then
+        return { body = text, type = detail, status = 200 }, log
+    elseif detail then
+        log.error = detail
+        return { error = "the policy failed to write " .. name .. ": see the log", reason = "failed" }, log
+    end
+    return { error = "this machine has no document " .. name, reason = "not-found" }, log
 end
 
 local PATHS = {
@@ -160,6 +193,10 @@ local function from_http(policy, request)
     if route then
         return route(policy, request)
     end
+    local document = request.path:match("^/config/(.+)$")
+    if document then
+        return http_config(policy, request, document)
+    end
     local asset = request.path:match("^/assets/(.+)$")
     if asset then
         return { path = asset, root = "assets" }
@@ -171,6 +208,7 @@ local PROTOCOLS = { dhcp = from_dhcp, tftp = from_tftp, http = from_http }
 
 -- request -> reply, info; reply nil is silence, info nil means that nothing was decided.
 function routes.handle(policy, request)
+    policy.base = request.base
     return PROTOCOLS[request.protocol](policy, request)
 end
 
