@@ -100,8 +100,9 @@ function documents.problem(known, name)
                          problems.hint(name, directory and beneath or known))
 end
 
--- Where in a piece of Lua this word is given a literal: adds { name =, line = } to `into`.
-function documents.uses(word, code, line, into)
+-- Where in a piece of Lua this word is given a literal: adds { name =, line =, report = } to
+-- `into`.
+function documents.uses(word, code, line, into, report)
     if not code:find(word, 1, true) then
         return
     end
@@ -113,24 +114,24 @@ function documents.uses(word, code, line, into)
         end
         local own = not before or before.kind ~= "op" or before.text ~= "." and before.text ~= ":"
         if token.kind == "name" and token.text == word and own and after and after.kind == "string" then
-            into[#into + 1] = { name = after.text, line = token.line }
+            into[#into + 1] = { name = after.text, line = token.line, report = report }
         end
     end
 end
 
 --- Checking `config "name"` --------------------------------------------------------------
 
--- Calls `visit(use, display)` for each use in this text, and in what it includes.
-local function each_use(text, display, visit, seen)
+-- Calls `visit` for each use in this text, and in what it includes.
+local function each_use(text, visit, seen)
     if seen[text] then
         return
     end
     seen[text] = true
     for _, use in ipairs(text.uses or {}) do
-        visit(use, text.display or display)
+        visit(use)
     end
     for _, included in pairs(text.includes or {}) do
-        each_use(included, display, visit, seen)
+        each_use(included, visit, seen)
     end
 end
 
@@ -154,29 +155,29 @@ local function add_names(names, config)
 end
 
 -- Reports what names a document that the policy, or the plan that it is in, does not have.
-function documents.check(loader)
+function documents.check(l)
     local all, plans = {}, {}
-    for _, profile in pairs(loader.profiles) do
+    for _, profile in pairs(l.profiles) do
         add_names(all, profile.config)
         plans[#plans + 1] = { plan = profile }
     end
-    for _, rule in ipairs(loader.rules) do
+    for _, rule in ipairs(l.rules) do
         add_names(all, rule.config)
         plans[#plans + 1] = rule.plan and { plan = rule.plan, rule = rule }
         plans[#plans + 1] = rule.on_error and { plan = rule.on_error, rule = rule }
     end
     for _, each in ipairs(plans) do
+        local function check(use)
+            local problem = documents.problem(all, use.name)
+            local here = each.rule and documents.problem(each.plan.config or {}, use.name)
+            if problem then
+                use.report:add(use.line, "config: %s", problem)
+            elseif here then
+                use.report:add(use.line, "config: under rule %s %s", problems.show(each.rule.name), here)
+            end
+        end
         each_text(each.plan, function(text)
-            each_use(text, loader.display, function(use, display)
-                local report = loader.problems:file(display)
-                local problem = documents.problem(all, use.name)
-                local here = each.rule and documents.problem(each.plan.config or {}, use.name)
-                if problem then
-                    report:add(use.line, "config: %s", problem)
-                elseif here then
-                    report:add(use.line, "config: under rule %s %s", problems.show(each.rule.name), here)
-                end
-            end, {})
+            each_use(text, check, {})
         end)
     end
 end

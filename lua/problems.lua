@@ -1,5 +1,5 @@
 -- What is wrong with a policy, collected so that all of it is reported at once:
--- "file:line: message" each, in the order of the files and lines.
+-- "file:line: message" each, in the order of the lines.
 
 local problems = {}
 
@@ -7,19 +7,7 @@ local Problems = {}
 Problems.__index = Problems
 
 function problems.new(display)
-    return setmetatable({ display = display, list = {}, seen = {}, order = { [display] = 1, [0] = 1 } },
-                        Problems)
-end
-
--- The same collection, for what is wrong with another file.
-function Problems:file(display)
-    local order = self.order
-    if not order[display] then
-        order[0] = order[0] + 1
-        order[display] = order[0]
-    end
-    return setmetatable({ display = display, list = self.list, seen = self.seen, order = order },
-                        Problems)
+    return setmetatable({ display = display, list = {}, seen = {} }, Problems)
 end
 
 function Problems:add(line, text, ...)
@@ -31,10 +19,10 @@ end
 
 -- The same for a text that is not a format.
 function Problems:add_text(line, text)
-    local key = self.display .. ":" .. line .. ":" .. text
+    local key = line .. ":" .. text
     if not self.seen[key] then
         self.seen[key] = true
-        table.insert(self.list, { display = self.display, line = line, text = text })
+        table.insert(self.list, { line = line, text = text })
     end
 end
 
@@ -51,29 +39,37 @@ end
 
 function Problems:strings()
     table.sort(self.list, function(a, b)
-        if a.display ~= b.display then
-            return self.order[a.display] < self.order[b.display]
-        elseif a.line ~= b.line then
+        if a.line ~= b.line then
             return a.line < b.line
         end
         return a.text < b.text
     end)
     local strings = {}
     for i, problem in ipairs(self.list) do
-        strings[i] = string.format("%s:%d: %s", problem.display, problem.line, problem.text)
+        strings[i] = string.format("%s:%d: %s", self.display, problem.line, problem.text)
     end
     return strings
 end
 
--- "policy.lua:12: message" -> 12, "message"; nil, message when it names no line of
--- this file. Lua shortens long chunk names to "...end/of/policy.lua".
-function problems.split(message, display)
+local function names_it(name, display)
+    local tail = name:match("^%.%.%.(.+)$")
+    return name == display or tail ~= nil and display:sub(-#tail) == tail
+end
+
+-- "policy.lua:12: message" -> 12, "message", "policy.lua"; nil, message when it names no
+-- line of one of these files: a name, or a list of { name = }. Lua shortens long chunk
+-- names to "...end/of/policy.lua".
+function problems.split(message, files)
+    if type(files) == "string" then
+        files = { { name = files } }
+    end
     local from, to = message:find(":%d+: ")
     while from do
         local name = message:sub(1, from - 1)
-        local tail = name:match("^%.%.%.(.+)$")
-        if name == display or tail and display:sub(-#tail) == tail then
-            return tonumber(message:sub(from + 1, to - 2)), message:sub(to + 1)
+        for _, file in ipairs(files) do
+            if names_it(name, file.name) then
+                return tonumber(message:sub(from + 1, to - 2)), message:sub(to + 1), file.name
+            end
         end
         from, to = message:find(":%d+: ", to)
     end

@@ -7,6 +7,7 @@ local identity = require "identity"
 local machine = require "machine"
 local outcome = require "outcome"
 local query = require "query"
+local serve = require "serve"
 local dhcp = require "render.dhcp"
 local ipxe = require "render.ipxe"
 
@@ -121,11 +122,11 @@ local function http_ask(_, request)
     return { body = ipxe.ask(request.base, carry.query(carry.names, carried)), status = 200 }
 end
 
--- The machine that a query tells of, and a URL's identity if there is one -> machine | nil,
--- problem, what to call it.
-local function machine_of(request, known)
-    local fields = { ip = request.client, interface = request.interface, firmware = "ipxe", label = {} }
+-- The fields of a machine that an HTTP client told, malformed ones included.
+local function fields_of(request)
+    local fields = { ip = request.client, interface = request.interface, label = {} }
     local told = query.parse(request.query)
+    fields.firmware = is_ipxe(request) and "ipxe" or nil
     for name, value in pairs(told) do
         if routes.told[name] then
             fields[name] = value
@@ -136,19 +137,17 @@ local function machine_of(request, known)
     for name, value in pairs(carry.read(told)) do
         fields[name] = value
     end
-    for name, value in pairs(known or {}) do
-        fields[name] = value
-    end
     fields.arch = fields.arch or arch_of(fields.buildarch, fields.platform)
-    local who, problem = machine.new(fields, known and known.stage or "ipxe")
-    return who, problem, fields.mac or fields.ip
+    return fields, told
 end
 
 local function http_ipxe(policy, request)
-    local who, problem, name = machine_of(request)
+    local fields = fields_of(request)
+    fields.firmware = "ipxe"
+    local who, problem = machine.new(fields, "ipxe")
     if not who then
         return refuse(request, problem),
-            { machine = name, verdict = "refused", stage = "ipxe", error = problem }
+            { machine = fields.mac or fields.ip, verdict = "refused", stage = "ipxe", error = problem }
     end
     local script, decision = outcome.settle(engine.decide(policy, who), function(decision)
         return ipxe.render(decision, request.base, who)
@@ -160,10 +159,15 @@ end
 -- is decided as at /ipxe, and says which documents it has.
 local function http_config(policy, request, path)
     local segment, rest = path:match("^(~[^/]*)/(.*)$")
-    local who, problem, caller = machine_of(request, segment and identity.read(segment))
+    local fields = fields_of(request)
+    fields.firmware, fields.stage = "ipxe", "ipxe"
+    for key, value in pairs(segment and identity.read(segment) or {}) do
+        fields[key] = value
+    end
+    local who, problem = machine.new(fields, fields.stage)
     if not who then
         return { body = problem .. "\n", status = 400 },
-            { machine = caller, verdict = "refused", stage = "config", error = problem }
+            { machine = fields.mac or fields.ip, verdict = "refused", stage = "config", error = problem }
     end
     local name = rest or path
     local decision = engine.decide(policy, who)
@@ -188,7 +192,29 @@ local PATHS = {
     ["/ipxe"] = http_ipxe,
 }
 
+-- A path of the policy's own. What is malformed in the query is no field of the machine.
+local function http_serve(route, params, policy, request)
+    local fields, told = fields_of(request)
+    local who = machine.lenient(fields, fields.firmware or "http")
+    local reply, problem = serve.answer(policy, route, {
+        method = request.method, path = request.path, params = params, query = told,
+        host = request.host, user_agent = request.user_agent, body = request.body,
+        base = request.base, client = request.client, machine = machine.view(who),
+    })
+    local log = { machine = machine.name(who), rule = route.name, stage = "serve" }
+    if reply then
+        log.verdict = reply.path and "asset " .. reply.path or tostring(reply.status or 404)
+        return reply, log
+    end
+    log.verdict, log.error = "500", problem
+    return { error = "the policy failed: see the log", reason = "failed" }, log
+end
+
 local function from_http(policy, request)
+    local served, params = serve.find(policy.routes, request.path)
+    if served then
+        return http_serve(served, params, policy, request)
+    end
     local route = PATHS[request.path]
     if route then
         return route(policy, request)

@@ -108,7 +108,7 @@ function Writer:tag(tag, line, indent)
         end
         table.insert(self.code, " " .. tag.code .. " ")
     end
-    documents.uses("config", tag.code, line, self.template.uses)
+    documents.uses("config", tag.code, line, self.template.uses, self.template.report)
     local includes = {}
     documents.uses("include", tag.code, line, includes)
     for _, include in ipairs(includes) do
@@ -178,31 +178,29 @@ local function translate(t, text)
     end
 end
 
--- A template of the policy, each file read once -> template | nil, problem. `loader` has dir,
--- display, problems, files and templates.
-function template.read(loader, name)
-    local found = loader.templates[name]
+-- A template of the policy `l` (loader.lua), each file read once -> template | nil, problem.
+function template.read(l, name)
+    local found = l.templates[name]
     if found then
         return found
     end
-    local text, message = host.read(loader.dir, name)
+    local text, message = host.read(l.dir, name)
     if not text then
-        return nil, string.format("%s: cannot be read: %s", problems.show(name), message)
+        return nil, string.format("%s cannot be read: %s", problems.show(name), message)
     end
-    local display = path.join((path.split(loader.display)), name)
+    local display = path.join((path.split(l.display)), name)
     local t = setmetatable({
-        loader = loader, name = name, display = display, report = loader.problems:file(display),
+        policy = l, name = name, display = display, report = l:open(display, text).problems,
         texts = {}, expressions = {}, uses = {}, includes = {}, include_lines = {},
     }, Template)
-    loader.templates[name] = t
-    table.insert(loader.files, { name = display, text = text })
+    l.templates[name] = t
     t.code = translate(t, text)
-    loader.scope:add(t)
+    l.scope:add(t)
     return t
 end
 
 function Template:include(name, line)
-    local included, problem = template.read(self.loader, name)
+    local included, problem = template.read(self.policy, name)
     if included then
         self.includes[name], self.include_lines[name] = included, line
     else
@@ -241,7 +239,7 @@ end
 
 -- Makes the function. Called once, when all vars are known.
 function Template:compile()
-    local scope, round = self.loader.scope, way(self, self, {})
+    local scope, round = self.policy.scope, way(self, self, {})
     if round then
         self.report:add(self.include_lines[round[1]], "includes go round: %s, %s", self.name,
                         table.concat(round, ", "))
@@ -253,7 +251,7 @@ function Template:compile()
     else
         self.report:add_message(message, 1)
     end
-    self.code, self.loader, self.report = nil, nil, nil
+    self.code, self.policy, self.report = nil, nil, nil
 end
 
 -- The text, filled in for what the scope is about. Runs the policy's code, and throws what
