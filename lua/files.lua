@@ -29,6 +29,15 @@ local function from_disk(l, read, name)
     return read(l.dir, name)
 end
 
+-- A file beside the policy -> text, its name in messages | nil, why it cannot be read.
+function files.text(l, name)
+    local text, message = from_disk(l, host.read, name)
+    if not text then
+        return nil, string.format("%s cannot be read: %s", show(display(l, name)), message)
+    end
+    return text, display(l, name)
+end
+
 -- A file that comes with the program; nil when `module`, as `require` takes it, is none.
 local function shipped(l, module)
     local name = module:match "^moonboot%.(.+)$"

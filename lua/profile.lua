@@ -21,10 +21,10 @@ local function read_var(reading, path, value, name)
         reading:problem(path, "%s: a var's name is letters, digits and _", reading.where(path))
     elseif value ~= void.value then
         local copy, problem = vars.check(value)
-        if copy ~= nil then
-            return copy
+        if problem then
+            reading:problem(path, "%s: %s", reading.where(path), problem)
         end
-        reading:problem(path, "%s: %s", reading.where(path), problem)
+        return copy
     end
     return nil
 end

@@ -3,8 +3,8 @@
 -- the template's own file and line. Names are those of interpolate.lua's scope.
 
 local documents = require "documents"
+local files = require "files"
 local interpolate = require "interpolate"
-local path = require "path"
 local problems = require "problems"
 local source = require "source"
 
@@ -184,11 +184,10 @@ function template.read(l, name)
     if found then
         return found
     end
-    local text, message = host.read(l.dir, name)
+    local text, display = files.text(l, name)
     if not text then
-        return nil, string.format("%s cannot be read: %s", problems.show(name), message)
+        return nil, display
     end
-    local display = path.join((path.split(l.display)), name)
     local t = setmetatable({
         policy = l, name = name, display = display, report = l:open(display, text).problems,
         texts = {}, expressions = {}, uses = {}, includes = {}, include_lines = {},
@@ -204,7 +203,7 @@ function Template:include(name, line)
     if included then
         self.includes[name], self.include_lines[name] = included, line
     else
-        self.report:add(line, "include %s", problem)
+        self.report:add(line, "include: %s", problem)
     end
 end
 

@@ -1,6 +1,7 @@
 -- Vars: what profiles, rules and hosts give to {{…}} and templates. Text, numbers and
 -- booleans, and lists and tables of them.
 
+local json = require "json"
 local problems = require "problems"
 
 local vars = {}
@@ -10,12 +11,16 @@ local DEPTH = 20
 
 local scalar = { string = true, number = true, boolean = true }
 
--- A copy of a var's value | nil, what is wrong with it.
+-- A copy of a var's value | nil, what is wrong with it. null, from data that was decoded, is
+-- as good as absent: nil, nil.
 function vars.check(value, depth)
     depth = depth or 1
+    local meta = getmetatable(value)
     if scalar[type(value)] then
         return value
-    elseif type(value) ~= "table" or getmetatable(value) ~= nil then
+    elseif value == json.null then
+        return nil
+    elseif type(value) ~= "table" or meta ~= nil and meta ~= "array" then
         return nil, string.format("found %s, expected text, a number, a boolean, or a table of them",
                                   problems.show(value))
     elseif depth > DEPTH then
@@ -30,6 +35,8 @@ function vars.check(value, depth)
         copy[key], problem = vars.check(member, depth + 1)
         if problem then
             return nil, problem
+        elseif copy[key] == nil and type(key) == "number" then
+            return nil, "found null in a list"
         end
     end
     return copy
