@@ -1,5 +1,17 @@
 -- What becomes of a rule's plan (choice.lua) for one machine. The texts of a decision are
 -- filled in when somebody asks for them.
+--
+-- A decision has `verdict`: "boot", "disk", "ignore", "shell", "deny", "chain", "menu", or
+-- "undetermined", when `needs`, a field, is not known yet at this stage. Besides:
+--   boot   profile (its name is nil for one that the rule has of its own), kernel (nil when the
+--          profile has only dhcp.file), initrd and args (lists)
+--   deny   why
+--   chain  url
+--   menu   menu = { title =, timeout = seconds (nil: it waits), default = number of an entry,
+--          entries = list of { label =, decision = what that entry boots, never a menu } }
+--   all    rule (nil: none matched), vars, dhcp, files and config (the rule's and profile's as one),
+--          entry (its number, behind an entry of a menu), and error
+--          when the policy failed and this is what it has for that
 
 local choice = require "choice"
 local machine = require "machine"
@@ -46,7 +58,7 @@ function decision.consult(policy, rule, m)
 end
 
 -- These are filled in when first asked for.
-local lazy = { args = true, kernel = true, initrd = true, url = true, why = true }
+local lazy = { args = true, kernel = true, initrd = true, url = true, why = true, menu = true }
 
 local methods = {}
 
@@ -60,6 +72,13 @@ local function fill(scope, plan, into)
     end
     for _, name in ipairs { "kernel", "url", "why" } do
         into[name] = plan[name] and scope:render(plan[name])
+    end
+    if plan.menu then
+        into.menu = { title = scope:render(plan.menu.title), timeout = plan.menu.timeout,
+                      default = plan.menu.default, entries = {} }
+        for i, entry in ipairs(plan.menu.entries) do
+            into.menu.entries[i] = { label = scope:render(entry.label) }
+        end
     end
     return into
 end
@@ -87,12 +106,17 @@ function methods.render(d)
     local policy, rule, m = d.policy, d.rule, d.machine
     local last = d.error and rule.ignore or rule.on_error
     while true do
-        policy.scope:enter(m, d.plan.vars, d.plan.config)
+        policy.scope:enter(m, d.plan.vars, d.plan.config, d.entry)
         sandbox.reset()
         local ok, texts = run(d.plan, fill, policy.scope, d.plan, {})
         if ok then
             for name, value in pairs(texts) do
                 d[name] = value
+            end
+            for i, entry in ipairs(texts.menu and d.plan.menu.entries or {}) do
+                local chosen = decision.new(policy, rule, m, entry.plan)
+                chosen.entry = i
+                texts.menu.entries[i].decision = chosen
             end
             return d
         end
@@ -112,15 +136,33 @@ function methods.render_args(d)
     return d.args
 end
 
+-- Of a menu, the decision behind that entry; with no number, behind the first that has a
+-- document of that name. Of anything else, the decision itself.
+local function chosen_of(d, name, entry)
+    if not d:render().menu then
+        return d
+    end
+    for i, each in ipairs(d.menu.entries) do
+        local config = each.decision:render().config
+        if i == entry or not entry and config and config[name] then
+            return each.decision
+        end
+    end
+    return d
+end
+
 -- A document of that name -> text, media type | nil, why not (nil: there is none of that
 -- name). Not what on_error says: what was asked for is this machine's document or none.
-function methods.document(d, name)
-    local found = d:render().config and d.config[name]
-    if not found then
+function methods.document(d, name, entry)
+    d = chosen_of(d, name, entry)
+    local found = d.config and d.config[name]
+    if not found or d.verdict == "undetermined" then
         return nil
+    elseif found.text.constant then
+        return found.text.constant, found.type
     end
     local scope = d.policy.scope
-    scope:enter(d.machine, d.vars, d.config)
+    scope:enter(d.machine, d.vars, d.config, d.entry)
     sandbox.reset()
     local ok, text = host.guard(scope.render, scope, found.text)
     if ok then
@@ -140,6 +182,11 @@ end
 
 -- The decision that `plan` is for this machine.
 function decision.new(policy, rule, m, plan)
+    local needs
+    plan, needs = choice.settle(plan, m)
+    if not plan then
+        return decision.undetermined(rule, needs)
+    end
     return setmetatable({
         verdict = plan.verdict, profile = plan.profile, rule = rule,
         vars = plan.vars, dhcp = plan.dhcp, files = plan.files, config = plan.config,

@@ -31,7 +31,7 @@ local function read_text(reading, path, value)
         return content.template
     elseif type(value) == "string" then
         return reading:template(path, value)
-    elseif reading.loader.is_word[value] then
+    elseif reading:is_word(value) then
         reading:problem(path, "%s: found a word without its argument", reading.where(path))
     elseif value == nil then
         reading:problem(path, "%s: found nothing, expected %s", reading.where(path), expected)
@@ -74,8 +74,8 @@ local function read_one(reading, path, value, name)
 end
 
 -- The table behind `config` -> documents by name, each { text =, type = }; nil for none.
-function documents.read(reading, value)
-    return reading:map({ "config" }, value, read_one, "a table of names and documents")
+function documents.read(reading, path, value)
+    return reading:map(path, value, read_one, "a table of names and documents")
 end
 
 -- Why `config "name"` names none of these documents, or nil when it does. "x/" names all
@@ -135,16 +135,27 @@ local function each_use(text, visit, seen)
     end
 end
 
+-- Calls `visit(text, plan)` for each text of a profile or plan, and of those behind a menu or
+-- a rollout.
 local function each_text(plan, visit)
-    for _, texts in ipairs { plan.args or {}, plan.initrd or {}, { plan.kernel }, { plan.url }, { plan.why } } do
+    local menu, rollout = plan.menu or { entries = {} }, plan.rollout
+    for _, texts in ipairs { plan.args or {}, plan.initrd or {}, { plan.kernel }, { plan.url },
+                             { plan.why }, menu.texts or {} } do
         for _, text in ipairs(texts) do
-            visit(text)
+            visit(text, plan)
         end
     end
     for _, document in pairs(plan.config or {}) do
         if document.text then
-            visit(document.text)
+            visit(document.text, plan)
         end
+    end
+    for _, entry in ipairs(menu.entries) do
+        each_text(entry.plan, visit)
+    end
+    if rollout then
+        each_text(rollout.use, visit)
+        each_text(rollout.otherwise, visit)
     end
 end
 
@@ -156,29 +167,34 @@ end
 
 -- Reports what names a document that the policy, or the plan that it is in, does not have.
 function documents.check(l)
-    local all, plans = {}, {}
+    local all = {}
     for _, profile in pairs(l.profiles) do
         add_names(all, profile.config)
-        plans[#plans + 1] = { plan = profile }
     end
     for _, rule in ipairs(l.rules) do
         add_names(all, rule.config)
-        plans[#plans + 1] = rule.plan and { plan = rule.plan, rule = rule }
-        plans[#plans + 1] = rule.on_error and { plan = rule.on_error, rule = rule }
     end
-    for _, each in ipairs(plans) do
-        local function check(use)
-            local problem = documents.problem(all, use.name)
-            local here = each.rule and documents.problem(each.plan.config or {}, use.name)
-            if problem then
-                use.report:add(use.line, "config: %s", problem)
-            elseif here then
-                use.report:add(use.line, "config: under rule %s %s", problems.show(each.rule.name), here)
-            end
-        end
-        each_text(each.plan, function(text)
-            each_use(text, check, {})
+    local function check(plan, rule)
+        each_text(plan, function(text, of)
+            add_names(all, of.config)
+            each_use(text, function(use)
+                local problem = documents.problem(all, use.name)
+                local here = rule and documents.problem(of.config or {}, use.name)
+                if problem then
+                    use.report:add(use.line, "config: %s", problem)
+                elseif here then
+                    use.report:add(use.line, "config: under rule %s %s", problems.show(rule.name), here)
+                end
+            end, {})
         end)
+    end
+    for _, profile in pairs(l.profiles) do
+        check(profile)
+    end
+    for _, rule in ipairs(l.rules) do
+        for _, plan in ipairs { rule.plan or {}, rule.on_error or {} } do
+            check(plan, rule)
+        end
     end
 end
 

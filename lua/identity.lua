@@ -48,8 +48,8 @@ local function piece(name, value)
 end
 
 -- The segment of this machine; `carried` are the names of what the policy wants to know of
--- what DHCP told (carry.lua).
-function identity.write(m, carried)
+-- what DHCP told (carry.lua), `entry` is what was chosen of a menu, a number.
+function identity.write(m, carried, entry)
     local pieces = { "" }
     local function add(name)
         if m[name] and m[name] ~= "" then
@@ -69,6 +69,9 @@ function identity.write(m, carried)
             add(name)
         end
     end
+    if entry then
+        pieces[#pieces + 1] = piece("entry", entry)
+    end
     local labels = {}
     for name, value in pairs(m.label) do
         local plain = name:find("^[%w%-.]+$") and tostring(value):find(PLAIN)
@@ -79,12 +82,13 @@ function identity.write(m, carried)
     return table.concat(pieces, "~") .. (labels[1] and "~" .. table.concat(labels, "~") or "")
 end
 
--- The fields that a segment tells, labels in `label`; nil when it is none.
+-- The fields that a segment tells, labels in `label`, and the entry of a menu; nil when it is
+-- none.
 function identity.read(segment)
     if segment:sub(1, 1) ~= "~" then
         return nil
     end
-    local fields = { label = {} }
+    local fields, entry = { label = {} }, nil
     for name, value in segment:gmatch("([^~=]+)=([^~]*)") do
         local label = name:match("^label%.(.+)$")
         local plain = name:match("^(.+)%-hex$")
@@ -96,6 +100,8 @@ function identity.read(segment)
             if from and to then
                 fields.label[from] = to
             end
+        elseif name == "entry" then
+            entry = tonumber(value)
         else
             value = plain and bytes(value) or not plain and value or nil
             name = plain or name
@@ -106,7 +112,7 @@ function identity.read(segment)
     end
     fields.stage = not early[fields.stage] and normalise.stage(fields.stage) or "ipxe"
     fields.firmware = fields.firmware or "ipxe"
-    return fields
+    return fields, entry
 end
 
 return identity

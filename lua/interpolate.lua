@@ -47,8 +47,8 @@ local function config(scope)
             error("config: " .. problem, 0)
         end
         local m = scope.machine
-        return string.format("%s/config/%s/%s", m.base or "", identity.write(m, scope.carried),
-                             name == "/" and "" or name)
+        return string.format("%s/config/%s/%s", m.base or "",
+                             identity.write(m, scope.carried, scope.entry), name == "/" and "" or name)
     end
 end
 
@@ -233,9 +233,9 @@ local function evaluate(scope, expression)
 end
 
 -- What the following calls of render are about: a machine, and the vars and documents of a
--- plan.
-function Scope:enter(m, known, named)
-    self.machine, self.vars, self.documents = m, known, named
+-- plan; the number of its entry in a menu.
+function Scope:enter(m, known, named, entry)
+    self.machine, self.vars, self.documents, self.entry = m, known, named, entry
     self.line, self.display, m.needs = nil, nil, nil
 end
 

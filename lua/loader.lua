@@ -11,6 +11,7 @@ local documents = require "documents"
 local dsl = require "dsl"
 local interpolate = require "interpolate"
 local problems = require "problems"
+local profile = require "profile"
 local rules = require "rules"
 local sandbox = require "sandbox"
 local sealed = require "sealed"
@@ -124,6 +125,12 @@ local function link(l)
     for waiting in pairs(l.waiting) do
         waiting.file.problems:add_text(waiting.line, waiting.text)
     end
+    for _, use in ipairs(l.uses) do
+        local _, problem = profile.find(l.profiles, use.name)
+        if problem then
+            use.reading:problem(use.path, "%s%s", use.reading.lead(use.path), problem)
+        end
+    end
     local functions = false
     for _, rule in ipairs(l.rules) do
         rules.link(rule, l.profiles)
@@ -151,6 +158,7 @@ function loader.load(display, text, dir)
         rules = {}, profiles = {}, settings = {}, routes = {},
         files = {}, opened = {}, by_name = {}, environments = {},
         templates = {}, -- by the names of their files
+        uses = {}, -- list of profiles' names, and where they stand
         running = {}, -- stack of files
         waiting = {}, -- set of names that have no body yet
     }, { __index = methods })

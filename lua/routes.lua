@@ -32,6 +32,9 @@ local function arch_of(buildarch, platform)
     end
 end
 
+-- What iPXE is needed for: the rest is silence to a DHCP client.
+local ANSWERED = { boot = true, chain = true, menu = true, shell = true, undetermined = true }
+
 -- What the decision log says.
 local function info(who, decision, stage)
     return {
@@ -64,7 +67,7 @@ local function from_dhcp(policy, request)
 
     local decision = engine.decide(policy, who)
     local log = info(who, decision, stage)
-    if decision.verdict == "boot" or decision.verdict == "chain" or decision.verdict == "undetermined" then
+    if ANSWERED[decision.verdict] then
         local answer = dhcp.render(decision, request, kind, who.arch, settings,
                                    carry.query(policy.carried, who))
         return answer and { dhcp = answer }, log
@@ -161,7 +164,11 @@ local function http_config(policy, request, path)
     local segment, rest = path:match("^(~[^/]*)/(.*)$")
     local fields = fields_of(request)
     fields.firmware, fields.stage = "ipxe", "ipxe"
-    for key, value in pairs(segment and identity.read(segment) or {}) do
+    local known, entry
+    if segment then
+        known, entry = identity.read(segment)
+    end
+    for key, value in pairs(known or {}) do
         fields[key] = value
     end
     local who, problem = machine.new(fields, fields.stage)
@@ -174,7 +181,7 @@ local function http_config(policy, request, path)
     if decision.verdict == "deny" then
         return { error = outcome.why(decision), reason = "denied" }, info(who, decision, "config")
     end
-    local text, detail = decision:document(name)
+    local text, detail = decision:document(name, entry)
     local log = info(who, decision, "config")
     log.verdict = (text and "document " or "no document ") .. name
     if text then
