@@ -45,6 +45,11 @@ local function shipped(l, module)
     return text and l:open("moonboot/" .. name:gsub("%.", "/") .. ".lua", text)
 end
 
+-- A name, the shortest way to write it.
+function files.shortest(name)
+    return (name:gsub("/+", "/"):gsub("^%./(.)", "%1"))
+end
+
 -- The word's argument, the shortest way to write it; when it is no name nil, and what the
 -- word is to return.
 local function name_of(file, line, word, name)
@@ -54,7 +59,7 @@ local function name_of(file, line, word, name)
         return nil, blame.wrong(file, line, "%s: found %s, expected a file's name: %s \"…\"", word,
                                 reader.show(name), word)
     end
-    return (name:gsub("/+", "/"):gsub("^%./(.)", "%1"))
+    return files.shortest(name)
 end
 
 -- The files that are running now, from `last` on: "a.lua > b.lua > a.lua".

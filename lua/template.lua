@@ -162,13 +162,14 @@ local function translate(t, text)
         at, trim = after or tag.close, tag.trim_right
         if tag.kind == "{%" and tag.code:find("^%s*raw%s*$") then
             local raw, close = raw_block(text, at)
+            if not raw then
+                t.report:add(line, "{% raw %} without {% endraw %}")
+            end
+            skip(tag.open, at)
             if raw then
-                skip(tag.open, at)
                 put(raw, false, false)
                 skip(at + #raw, close)
                 at = close
-            else
-                t.report:add(line, "{%% raw %%} without {%% endraw %%}")
             end
         else
             writer:tag(tag, line, indent)
@@ -180,6 +181,7 @@ end
 
 -- A template of the policy `l` (loader.lua), each file read once -> template | nil, problem.
 function template.read(l, name)
+    name = files.shortest(name)
     local found = l.templates[name]
     if found then
         return found
@@ -211,9 +213,9 @@ end
 
 -- A way by which includes lead from `t` to `target`, as a list of names; nil for none.
 local function way(t, target, seen)
+    seen[t] = true
     for name, included in pairs(t.includes) do
         local rest = included == target and {} or not seen[included] and way(included, target, seen)
-        seen[included] = true
         if rest then
             table.insert(rest, 1, name)
             return rest
