@@ -14,6 +14,7 @@ local rollout = require "rollout"
 local rules = require "rules"
 local sealed = require "sealed"
 local serve = require "serve"
+local template = require "template"
 local void = require "void"
 
 local dsl = {}
@@ -115,6 +116,17 @@ local function verdict(l, word, key)
     end)
 end
 
+-- `template "file"`: a document, read and checked while the policy loads.
+local function template_word(l)
+    return with_text(l, "template", function(name)
+        if not l.loading then
+            return nil, "only while the policy loads, not in a function"
+        end
+        local read, problem = template.read(l, name)
+        return read and { template = read }, problem
+    end)
+end
+
 -- `range(first, last)`: numbers, or texts that a field makes sense of.
 local function range(l)
     return function(...)
@@ -201,6 +213,7 @@ function dsl.words(l)
         except = except(l),
         present = sealed.new { word = "present", text = "present" },
         absent = sealed.new { word = "absent", text = "absent" },
+        template = template_word(l),
         chain = verdict(l, "chain", "url"),
         deny = verdict(l, "deny", "why"),
         disk = sealed.new { verdict = "disk", text = "disk" },

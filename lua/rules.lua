@@ -15,7 +15,7 @@ local host = host
 local rules = {}
 
 local keys = { match = true, boot = true, args = true, vars = true, on_error = true, dhcp = true,
-               files = true }
+               files = true, config = true }
 
 local field_order = {}
 for i, field in ipairs(machine.fields) do

@@ -33,7 +33,7 @@ end
 function tests.wrong_types()
     refuses([[
 profile "p" { kernel = 7, initrd = { "a", 8 }, args = "x",
-  vars = { a = {}, ["b-c"] = 1, 3 } }
+  vars = { a = { { print } }, ["b-c"] = 1, 3 } }
 rule "r" { boot = 12, args = { "a", nil, "b" }, match = 3,
   on_error = function() end, files = { "x" },
   vars = { ok = true, no = function() end },
@@ -48,7 +48,7 @@ rule "w" { match = { mac = "x" } }
         'policy.lua:1: args: found "x", expected a list of texts, such as { "ip=dhcp" }',
         'policy.lua:1: initrd[2]: found 8, expected text',
         'policy.lua:1: kernel: found 7, expected the name of a file',
-        'policy.lua:2: vars.a: found a table, expected text, a number or a boolean',
+        'policy.lua:2: vars.a: found a function, expected text, a number, a boolean, or a table of them',
         "policy.lua:2: vars.b-c: a var's name is letters, digits and _",
         'policy.lua:2: vars: found the key 1, expected a table of names and values',
         'policy.lua:3: args: found a list with holes, expected a list of texts, such as { "ip=dhcp" }',
@@ -56,7 +56,7 @@ rule "w" { match = { mac = "x" } }
         'policy.lua:3: match: found 3, expected a table of fields, or a function',
         'policy.lua:4: files: found the key 1, expected a table of names and the files they stand for',
         'policy.lua:4: on_error: found a function, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, or a table with use or kernel',
-        'policy.lua:5: vars.no: found a function, expected text, a number or a boolean',
+        'policy.lua:5: vars.no: found a function, expected text, a number, a boolean, or a table of them',
         'policy.lua:6: dhcp.file: found 1, expected the name of a file, or a URL',
         'policy.lua:6: dhcp.ipxe: found 1, expected true or false',
         'policy.lua:6: dhcp.server: found "x", expected an IPv4 address',
