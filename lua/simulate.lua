@@ -81,9 +81,9 @@ function simulate.pxelinux(policy, m)
     end
     local facts = carry.query(carry.names, m)
     known[#known + 1] = facts ~= "" and facts or nil
+    local name = m.mac and "01-" .. m.mac:gsub(":", "-") or m.uuid and asked.swapped(m.uuid) or "default"
     return routes.handle(policy, {
-        protocol = "http", method = "GET", query = table.concat(known, "&"),
-        path = "/pxelinux.cfg/" .. (m.mac and "01-" .. m.mac:gsub(":", "-") or m.uuid and asked.swapped(m.uuid) or "default"),
+        protocol = "http", method = "GET", path = "/pxelinux.cfg/" .. name, query = table.concat(known, "&"),
         client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
     })
 end
