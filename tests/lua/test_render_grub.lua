@@ -118,7 +118,7 @@ function tests.random_arguments_read_back()
             written = written + 1
             local n = 0
             for _, arg in ipairs(args) do
-                if arg ~= "" then
+                if arg ~= "" and arg ~= '""' then
                     n = n + 1
                     assert(parsed[n], line)
                     if not arg:find('"', 1, true) then
