@@ -3,8 +3,9 @@
 
 local arch = require "arch"
 local problems = require "problems"
+local reader = require "reader"
 
-local host = host
+local host, within = host, reader.within
 
 local dhcp_words = {}
 
@@ -36,7 +37,7 @@ local function read_options(reading, path, value)
     end
     local options = {}
     for code, bytes in pairs(value) do
-        local at = { path[1], path[2], code }
+        local at = within(path, code)
         if type(code) ~= "number" or code < 1 or code > 254 or code % 1 ~= 0 then
             reading:problem(at, "%s: found the key %s, expected an option's number, 1 to 254",
                             reading.where(path), problems.show(code))
@@ -52,14 +53,16 @@ function dhcp_words.read_override(reading, path, value)
         return nil
     end
     reading:keys(path, value, override_keys)
-    local name = path[1]
+    local function at(key)
+        return within(path, key)
+    end
     local result = {
-        file = reading:literal({ name, "file" }, value.file, "the name of a file, or a URL"),
-        server = read_server(reading, { name, "server" }, value.server),
-        vendor_class = read_vendor_class(reading, { name, "vendor_class" }, value.vendor_class),
-        options = read_options(reading, { name, "options" }, value.options),
+        file = reading:literal(at "file", value.file, "the name of a file, or a URL"),
+        server = read_server(reading, at "server", value.server),
+        vendor_class = read_vendor_class(reading, at "vendor_class", value.vendor_class),
+        options = read_options(reading, at "options", value.options),
     }
-    if reading:is({ name, "ipxe" }, value.ipxe, "boolean", "true or false") then
+    if reading:is(at "ipxe", value.ipxe, "boolean", "true or false") then
         result.ipxe = value.ipxe
     end
     return result
