@@ -1,5 +1,5 @@
 -- The functions of every template. Each has `least` and `most` (nil: any number) arguments and
--- takes them as { n =, … }; what it throws is text.
+-- takes them as { n =, … }; it throws { text = }.
 
 local format = require "moonboot.gotemplate.format"
 local quote = require "moonboot.gotemplate.quote"
@@ -10,7 +10,7 @@ local functions = {}
 local kind_of = values.kind
 
 local function fail(text, ...)
-  error(text:format(...), 0)
+  error({ text = text:format(...) }, 0)
 end
 
 --- Comparisons ---------------------------------------------------------------------------

@@ -92,7 +92,7 @@ end
 -- What must stand behind a name, so that "a%b" is no name followed by something.
 function Lexer:check_end_of(name)
   local next = self.text:sub(self.at, self.at)
-  if not (next == "" or next:find "[ \t\r\n.,|:()=]" or self.text:find("^}}", self.at)) then
+  if not (next == "" or next:find "[ \t\r\n.,|:()]" or self.text:find("^}}", self.at)) then
     self:fail("unexpected %q after %s", next, name)
   end
 end

@@ -185,11 +185,7 @@ function Parser:pipeline(where, closing)
     pipe.commands[#pipe.commands + 1] = self:command(where)
     local token = self:skip_space()
     if token.type == "|" then
-      self:next()
-      local after = self:skip_space().type
-      if after == closing or after == "|" then
-        self:fail("missing value for %s", where)
-      end
+      self:next() -- Go does not mind when nothing follows
     elseif token.type ~= closing then
       self:next()
       self:unexpected(token, where)
@@ -321,7 +317,11 @@ function Parser:add(name, list)
   for _, node in ipairs(list) do
     blank = blank and node.type == "text" and not node.text:find "%S"
   end
-  if not blank or not self.templates[name] then -- an empty one replaces nothing
+  local first = self.templates[name]
+  if first and not first.blank and not blank then
+    self:fail("multiple definition of template %q", name)
+  elseif not first or not blank then -- an empty one replaces nothing
+    list.blank = blank
     self.templates[name] = list
   end
 end

@@ -139,10 +139,12 @@ function Run:call(dot, f, operands, final)
   end
   self:check_first(f, arguments[1])
   local ok, result = pcall(f.call, arguments)
-  if not ok then
-    self:fail("error calling %s: %s", f.name, tostring(result))
+  if ok then
+    return result
+  elseif type(result) == "table" then
+    self:fail("error calling %s: %s", f.name, result.text)
   end
-  return result
+  error(result, 0) -- not the function's: a deadline
 end
 
 function Run:command(dot, command, final)

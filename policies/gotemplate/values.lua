@@ -36,7 +36,8 @@ function values.kind(value)
     if meta == Integer then
       return "int"
     end
-    return (meta == List or meta ~= Texts and value[1] ~= nil) and "list" or "map"
+    local marked = meta == List or meta == "array" -- json.array
+    return (marked or meta ~= Texts and value[1] ~= nil) and "list" or "map"
   elseif kind == "string" then
     return kind
   end
