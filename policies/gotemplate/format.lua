@@ -10,11 +10,11 @@ local kind_of = values.kind
 
 local print_value
 
-local function bad_verb(verb, value)
+local function bad_verb(verb, value, flags)
   if kind_of(value) == "nil" then
     return "%!" .. verb .. "(<nil>)"
   end
-  return "%!" .. verb .. "(" .. values.type(value) .. "=" .. print_value(value, "v", {}, 1) .. ")"
+  return "%!" .. verb .. "(" .. values.type(value) .. "=" .. print_value(value, "v", flags, 1) .. ")"
 end
 
 local function pad(text, flags)
@@ -57,8 +57,8 @@ end
 local printers = {}
 
 function printers.string(value, verb, flags)
-  if verb == "v" and flags.sharp then
-    return quote.go(value)
+  if flags.go then
+    return pad(quote.go(cut(value, flags.precision)), flags)
   elseif verb == "v" or verb == "s" then
     return pad(cut(value, flags.precision), flags)
   elseif verb == "q" then
@@ -83,13 +83,16 @@ function printers.int(value, verb, flags)
   elseif verb == "q" then
     return pad(quote.rune(n, flags.plus), flags)
   elseif verb == "U" then
-    return pad(("U+%04X"):format(n) .. (flags.sharp and " '" .. quote.utf8(n) .. "'" or ""), flags)
+    local digits = ("%04X"):format(n)
+    local shown = flags.sharp and n >= 0 and n <= 0x10ffff and quote.printable(n) and " '" .. quote.utf8(n) .. "'" or ""
+    return pad("U+" .. ("0"):rep((flags.precision or 0) - #digits) .. digits .. shown,
+               { width = flags.width, minus = flags.minus })
   end
-  if verb == "v" and flags.sharp and value.type == "uint8" then
+  if flags.go and value.type == "uint8" then
     return ("0x%x"):format(n)
   end
   local text = numbers.int(n, verb == "v" and "d" or verb, flags)
-  return text and pad(text, flags)
+  return text and pad(text, { width = flags.width, minus = flags.minus })
 end
 
 function printers.float(value, verb, flags)
@@ -103,7 +106,7 @@ function printers.list(value, verb, flags, depth)
   for i, item in ipairs(value) do
     parts[i] = print_value(item, verb, flags, depth + 1)
   end
-  if verb == "v" and flags.sharp then
+  if flags.go then
     return "[]interface {}{" .. table.concat(parts, ", ") .. "}"
   end
   return "[" .. table.concat(parts, " ") .. "]"
@@ -115,7 +118,7 @@ function printers.map(value, verb, flags, depth)
     parts[i] = print_value(key, verb, flags, depth + 1) .. ":"
       .. print_value(value[key], verb, flags, depth + 1)
   end
-  if verb == "v" and flags.sharp then
+  if flags.go then
     return values.type(value) .. "{" .. table.concat(parts, ", ") .. "}"
   end
   return "map[" .. table.concat(parts, " ") .. "]"
@@ -124,12 +127,12 @@ end
 function print_value(value, verb, flags, depth)
   local kind = kind_of(value)
   if verb == "T" and depth == 0 then
-    return pad(values.type(value), flags)
+    return pad(kind == "nil" and "<nil>" or cut(values.type(value), flags.precision), flags)
   elseif kind ~= "nil" then
-    return printers[kind](value, verb, flags, depth) or bad_verb(verb, value)
+    return printers[kind](value, verb, flags, depth) or bad_verb(verb, value, flags)
   elseif depth == 0 and verb ~= "v" then
-    return bad_verb(verb, value)
-  elseif verb == "v" and flags.sharp and depth > 0 then
+    return bad_verb(verb, value, flags)
+  elseif flags.go and depth > 0 then
     return "interface {}(nil)"
   end
   return depth == 0 and pad("<nil>", flags) or "<nil>"
@@ -249,7 +252,9 @@ function Directives:expand()
   end
   local value = self.arguments[self.next]
   self.next = self.next + 1
-  flags.plus = flags.plus and verb ~= "v" -- %+v means something else
+  if verb == "v" then -- %+v and %#v mean something else
+    flags.go, flags.sharp, flags.plus = flags.sharp, nil, nil
+  end
   return wrong .. print_value(value, verb, flags, 0)
 end
 

@@ -21,13 +21,6 @@ local function plain(value)
   return kind_of(value) == "int" and value.n or value
 end
 
-local function check_comparable(value)
-  local kind = kind_of(value)
-  if kind == "map" or kind == "list" then
-    fail("uncomparable type %s: %s", values.type(value), format.show(value))
-  end
-end
-
 local function equal(a, b)
   local kind_a, kind_b = kind_of(a), kind_of(b)
   if kind_a == "nil" or kind_b == "nil" then
@@ -35,12 +28,13 @@ local function equal(a, b)
   elseif BASIC[kind_a] ~= BASIC[kind_b] then
     fail "incompatible types for comparison"
   end
-  check_comparable(b)
+  if not BASIC[kind_a] then
+    fail("non-comparable type %s", values.type(a))
+  end
   return plain(a) == plain(b)
 end
 
 local function eq(arguments)
-  check_comparable(arguments[1])
   if arguments.n == 1 then
     fail "missing argument for comparison"
   end

@@ -154,8 +154,8 @@ function Parser:declarations(pipe, where)
     if follows == ":=" or follows == "=" then
       self:next()
       pipe.declares, pipe.assigns = names, follows == "="
-      for _, name in ipairs(pipe.assigns and {} or names) do
-        table.insert(self.variables, name)
+      for _, name in ipairs(names) do
+        table.insert(self.variables, name) -- assigned or declared: run.lua knows better
       end
       return
     elseif follows ~= "," then
@@ -235,12 +235,7 @@ end
 function Parser:action(nodes, line)
   local token = self:skip_space()
   if token.type ~= "keyword" then
-    local variables = #self.variables
-    local pipe = self:pipeline("command", "}}")
-    if not pipe.declares or pipe.assigns then
-      self:forget(variables)
-    end
-    nodes[#nodes + 1] = { type = "action", pipe = pipe, line = line }
+    nodes[#nodes + 1] = { type = "action", pipe = self:pipeline("command", "}}"), line = line }
     return nil
   end
   self:next()

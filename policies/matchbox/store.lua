@@ -81,7 +81,7 @@ local function decode(text)
   local value, problem = json.decode(text)
   if value == nil then
     fail("no JSON: %s", problem)
-  elseif type(value) ~= "table" or value[1] ~= nil then
+  elseif not text:find "^%s*{" then
     fail "expected an object"
   end
   return value
@@ -96,6 +96,11 @@ local function read_group(text, file)
     profile = text_of(object, "profile"), selector = {}, count = 0,
     metadata = object_of(object, "metadata") or {},
   }
+  -- A group without selectors means every machine: [], which looks like {} when it is
+  -- decoded, must not.
+  if text:lower():find '"selector"%s*:%s*%[' then
+    fail "selector: found a list, expected an object"
+  end
   local pairs_of = {}
   for key, value in pairs(object_of(object, "selector") or {}) do
     if value == json.null then
@@ -255,15 +260,19 @@ local function read_profile(text)
   }
 end
 
-function Store:read_profile(id)
+function Store:read_profile(group)
+  local id = group.profile
   local path = self:path("profiles/" .. id .. ".json")
-  local text = read(path, false)
+  local text = id ~= "" and read(path, false)
   local found, problem
   if text then
     found, problem = attempt(read_profile, text)
   end
-  if not found then
-    self.report(path, problem or "there is no such file, but a group names this profile")
+  if id == "" then
+    self.report(group.file, "it names no profile")
+    return nil
+  elseif not found then
+    self.report(path, problem or "there is no such file, but " .. group.file .. " names this profile")
     return nil
   end
   return {
@@ -305,7 +314,7 @@ function store.open(root, report)
   self:index()
   for _, group in ipairs(self.groups) do
     if self.profiles[group.profile] == nil then
-      self.profiles[group.profile] = self:read_profile(group.profile) or false
+      self.profiles[group.profile] = self:read_profile(group) or false
     end
   end
   return self
