@@ -181,6 +181,15 @@ rule "r" { boot = "p" }]]
     assert(d.error == 'policy.lua:1: config: there is no document "user-date" (did you mean "user-data"?)', d.error)
 end
 
+function tests.urls_of_assets()
+    local policy = policies.load [[
+profile "p" { kernel = "k", args = { "{{assets 'el9/os/'}}", "{{assets 'a b'}}", "{{assets 'http://m/x?y'}}", "{{assets '/config/x'}}" } }
+rule "r" { boot = "p" }]]
+    policy.base = BASE
+    local d = policies.decide(policy, {}):render()
+    assert(table.concat(d.args, " ") == BASE .. "/assets/el9/os/ " .. BASE .. "/assets/a%20b http://m/x?y " .. BASE .. "/config/x")
+end
+
 -- Nonsense in the path is answered, like any.
 function tests.any_path_is_answered()
     math.randomseed(5)
