@@ -16,7 +16,7 @@ test "they are its own" {
   given  = guest,
   expect = {
     config = {
-      ["nocloud/user-data"]   = contains { "#cloud-config\nusers:\n", 'name: "alex"', "packages: []\n" },
+      ["nocloud/user-data"]   = contains { "#cloud-config\nusers:\n", 'name: "alex"', "- path: /etc/motd" },
       ["nocloud/meta-data"]   = 'instance-id: "iid-4c4c4544-0052-3510-8051-b4c04f4e3732"\n'
                                 .. 'local-hostname: "node-123456"\n',
       ["nocloud/vendor-data"] = contains { 'timezone: "Europe/Berlin"', 'servers: ["pool.ntp.org"]' },
@@ -41,7 +41,8 @@ test "no serial number can break out of its document" {
   expect = {
     config = {
       ["nocloud/user-data"] = contains {
-        '{{', skip = nil,
+        [==["role node, serial \"]}\nruncmd: [reboot] #"]]==],
+        [==[- "echo ''\\''; reboot; '\\''' > /run/product"]==],
       },
     },
   },

@@ -4,7 +4,9 @@ test "a worker runs Fedora CoreOS from memory" {
   given  = worker,
   expect = {
     rule = "workers", boot = "fedora-coreos", initrd = { "fcos/live-initramfs.x86_64.img" },
-    args = contains { "ignition.firstboot", "/assets/fcos/live-rootfs.x86_64.img", "ignition.config.url=http://" },
+    args = contains {
+      "ignition.firstboot", "/assets/fcos/live-rootfs.x86_64.img", "ignition.config.url=http://",
+    },
   },
 }
 
@@ -14,7 +16,7 @@ test "its document has its name, its keys and a unit" {
     config = {
       ["node.ign"] = contains {
         '"version": "3.3.0"', "data:,worker-r5qnn72.lab.example.org%0A", '"sshAuthorizedKeys": ["ssh-ed25519 ',
-        '{ "name": "hello.service", "enabled": true, "contents": "[Unit]\\nDescription=Says hello from 52:54:00:12:34:56\\n',
+        '"hello.service", "enabled": true, "contents": "[Unit]\\nDescription=Says hello from 52:54:00:12:34:56\\n',
       },
     },
   },
@@ -23,7 +25,8 @@ test "its document has its name, its keys and a unit" {
 test "the URL in its arguments is that of this document" {
   given  = worker,
   expect = {
-    args = contains "/config/~mac=52:54:00:12:34:56~serial=R5QNN72~product-hex=5261636b2022313222~arch=efi-x64/node.ign",
+    args = contains("/config/~mac=52:54:00:12:34:56~serial=R5QNN72~product-hex=5261636b2022313222~arch=efi-x64"
+                    .. "/node.ign"),
   },
 }
 

@@ -14,7 +14,8 @@ profile "debian-12" {
     "preseed/url={{config 'preseed.cfg'}}",
     "interface=auto", "netcfg/dhcp_timeout=60",
     -- These are asked before the preseed can be fetched.
-    "hostname={{(hostname or serial or mac):lower():gsub('[^%w]+', '-')}}", "domain={{domain or 'lab.example.org'}}",
+    "hostname={{(hostname or serial or mac):lower():gsub('[^%w]+', '-'):match('%w.*%w') or 'node'}}",
+    "domain={{domain or 'lab.example.org'}}",
     "---",                                       -- what follows is the installed system's too
     "console=tty0", "console=ttyS0,115200n8",
   },

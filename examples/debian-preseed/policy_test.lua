@@ -17,7 +17,7 @@ test "its preseed names its disk, and fetches its script" {
     config = {
       ["preseed.cfg"] = contains {
         "d-i partman-auto/disk string /dev/sda\n", "d-i pkgsel/include string openssh-server sudo\n",
-        "late.sh http://10.0.0.2:8080/config/~mac=52:54:00:12:34:56~serial=R5QNN72~arch=efi-x64/late.sh && in-target",
+        "late.sh 'http://10.0.0.2:8080/config/~mac=52:54:00:12:34:56~serial=R5QNN72~arch=efi-x64/late.sh' && in-target",
       },
       ["late.sh"] = contains { "#!/bin/sh\n", "echo 'ssh-ed25519 ", "'serial number R5QNN72, unknown' > /etc/motd" },
     },
