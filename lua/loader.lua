@@ -9,6 +9,7 @@
 local carry = require "carry"
 local documents = require "documents"
 local dsl = require "dsl"
+local index = require "index"
 local interpolate = require "interpolate"
 local problems = require "problems"
 local profile = require "profile"
@@ -185,6 +186,7 @@ function loader.load(display, text, dir)
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
         routes = l.routes, scope = l.scope, files = l.files, carried = l.scope.carried,
+        index = index.new(l.rules),
     }
 end
 

@@ -3,6 +3,7 @@
 
 local machine = require "machine"
 local routes = require "routes"
+local told = require "told"
 local url = require "url"
 
 local simulate = {}
@@ -47,7 +48,7 @@ local function ask(policy, m, path)
     local query = {}
     for _, field in ipairs(machine.fields) do
         local value = m[field.name]
-        if routes.told[field.name] and value then
+        if told.names[field.name] and value then
             query[#query + 1] = field.name .. "=" .. url.encode(tostring(value))
         end
     end

@@ -6,6 +6,11 @@ local vmdef = require "jit.vmdef"
 
 local host = { json = require "cjson" }
 
+-- libyaml is C's; what can be said without it.
+function host.yaml(text)
+    return { text = text }
+end
+
 local function leads_out(path)
     return path:find("^/") or ("/" .. path .. "/"):find("/%.%./")
 end
@@ -167,6 +172,33 @@ function host.subnet(text)
         return nil
     end
     return ip, 2 ^ 32 - 2 ^ (32 - bits)
+end
+
+-- An index that finds every rule: tests/unit/test_index.c tests the real one.
+local Index = {}
+Index.__index = Index
+
+function host.index()
+    return setmetatable({}, Index)
+end
+
+function Index.field()
+    return 0
+end
+
+function Index.add()
+end
+
+function Index:freeze(n)
+    self.n = n
+end
+
+local function after(n, i)
+    return i < n and i + 1 or nil
+end
+
+function Index:candidates()
+    return after, self.n, 0
 end
 
 -- What the engine logged, for tests to look at.
