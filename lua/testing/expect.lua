@@ -120,8 +120,8 @@ local look = {
 
 -- In the order in which they are reported.
 local order = {
-    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "ipxe", "dhcp",
-    "config",
+    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "ipxe", "dhcp",
+    "config", "error",
 }
 
 local keys = {}
