@@ -7,10 +7,11 @@ local reader = require "reader"
 local rollout = require "rollout"
 local sealed = require "sealed"
 local void = require "void"
+local words = require "words"
 
 local choice = {}
 
-local keys = { use = true, args = true, vars = true }
+local keys = words.keys "Use"
 local expected = "a profile's name, disk, ignore, shell, deny \"…\", chain \"…\", menu {…}, "
                  .. "rollout {…}, or a table with use or kernel"
 
