@@ -37,6 +37,7 @@
 ---Overrides of the DHCP answer.
 ---@class moonboot.Dhcp
 ---@field file? string the boot file's name, or a URL
+---@field loader? moonboot.Loader the boot program, by name, for whatever architecture asks
 ---@field server? string the IPv4 address of the server that has it
 ---@field vendor_class? string|false option 60 (false: none)
 ---@field options? table<integer, string> bytes by option number
@@ -68,6 +69,7 @@
 ---@field path string decoded
 ---@field params table<string, string> the values of the path's names
 ---@field query table<string, string> the query, decoded; the first of a repeated name
+---@field raw_query string the query as it was sent
 ---@field host? string the Host field
 ---@field user_agent? string the User-Agent field
 ---@field body? string what was sent
@@ -104,9 +106,9 @@
 ---@field remote_id? string the relay's name (option 82.2)
 ---@field user_class? string option 77
 ---@field vendor_class? string option 60
----@field firmware? string who asks: pxe, http, ipxe, uboot
+---@field firmware? string who asks: pxe, http, ipxe, grub, uboot, …
 ---@field features? table<string, boolean> what iPXE can do: http, bzimage, …
----@field stage? string how it asks: dhcp, tftp, ipxe
+---@field stage? string how it asks: dhcp, tftp, ipxe, grub, …
 ---@field label? table<string, string> label.NAME: any other query parameter
 
 ---Which machines a rule means.
@@ -131,9 +133,9 @@
 ---@field remote_id? moonboot.Matches the relay's name (option 82.2)
 ---@field user_class? moonboot.Matches option 77
 ---@field vendor_class? moonboot.Matches option 60
----@field firmware? moonboot.Matches who asks: pxe, http, ipxe, uboot
+---@field firmware? moonboot.Matches who asks: pxe, http, ipxe, grub, uboot, …
 ---@field features? moonboot.Matches what iPXE can do: http, bzimage, …
----@field stage? moonboot.Matches how it asks: dhcp, tftp, ipxe
+---@field stage? moonboot.Matches how it asks: dhcp, tftp, ipxe, grub, …
 ---@field label? table<string, moonboot.Matches> label.NAME: any other query parameter
 
 ---A verdict, such as `disk` or `deny "why"`
@@ -153,6 +155,9 @@
 
 ---A kind of firmware
 ---@alias moonboot.Arch "alpha"|"arc-x86"|"arm-rpiboot"|"bios"|"bios-http"|"efi-arm32"|"efi-arm32-http"|"efi-arm64"|"efi-arm64-http"|"efi-ebc-http"|"efi-ia32"|"efi-ia32-http"|"efi-riscv128"|"efi-riscv128-http"|"efi-riscv32"|"efi-riscv32-http"|"efi-riscv64"|"efi-riscv64-http"|"efi-x64"|"efi-x64-http"|"efi-xscale"|"intel-lean"|"itanium"|"loongarch32"|"loongarch32-http"|"loongarch64"|"loongarch64-http"|"mips32"|"mips64"|"nec-pc98"|"power-opal"|"powerpc-epapr"|"powerpc-openfirmware"|"s390-basic"|"s390-extended"|"sunway32"|"sunway64"|"uboot-arm32"|"uboot-arm32-http"|"uboot-arm64"|"uboot-arm64-http"|string
+
+---A boot program
+---@alias moonboot.Loader "grub"|"ipxe"|"lpxelinux"|"pxelinux"|"shim"
 
 ---what a machine boots
 ---

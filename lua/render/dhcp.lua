@@ -5,6 +5,8 @@
 -- messages a boot server answers at all, and the fields and options that every answer
 -- has, are the codec's affair.
 
+local bootloaders = require "bootloaders"
+
 local dhcp = {}
 
 -- iPXE, as Debian's `ipxe` package names it; other architectures by the same pattern.
@@ -154,11 +156,19 @@ local function default(request, kind, arch, settings, carried)
 end
 
 -- A policy's own words for this client, over the default.
-local function override(answer, own, request, kind)
+local function override(answer, own, request, kind, arch, carried)
     if not own or kind == "ipxe" and not own.ipxe then
         return
     end
-    if own.file then
+    if own.loader and not own.file then
+        local file, options = bootloaders.answer(own.loader, arch, request, carried)
+        if file then
+            answer.file = kind == "http" and program_url(request.base, file:match("[^/]+$")) or file
+            for code, bytes in pairs(kind ~= "http" and options or {}) do
+                answer.options[code] = bytes
+            end
+        end
+    elseif own.file then
         answer.file = kind == "http" and program_url(request.base, own.file) or own.file
     end
     answer.server = own.server
@@ -173,7 +183,7 @@ end
 -- The `dhcp` part of a reply for a decision that answers, or nil: silence.
 function dhcp.render(decision, request, kind, arch, settings, carried)
     local answer = default(request, kind, arch, settings, carried)
-    override(answer, decision.dhcp, request, kind)
+    override(answer, decision.dhcp, request, kind, arch, carried)
     return (answer.file or answer.options[43]) and answer or nil
 end
 
