@@ -7,6 +7,7 @@
 -- that begin with a capital are those of `tables` and `aliases`.
 
 local arch = require "arch"
+local bootloaders = require "bootloaders"
 local machine = require "machine"
 
 local words = {}
@@ -58,7 +59,7 @@ words.tables = {
         doc = "Overrides of the DHCP answer.",
         fields = {
             { "file?", "string", "the boot file's name, or a URL" },
-            { "loader?", "string", "a boot program by name, for each architecture the right file: ipxe, pxelinux, lpxelinux, grub, shim" },
+            { "loader?", "Loader", "the boot program, by name, for whatever architecture asks" },
             { "server?", "string", "the IPv4 address of the server that has it" },
             { "vendor_class?", "string|false", "option 60 (false: none)" },
             { "options?", "table<integer, string>", "bytes by option number" },
@@ -98,7 +99,7 @@ words.tables = {
             { "path", "string", "decoded" },
             { "params", "table<string, string>", "the values of the path's names" },
             { "query", "table<string, string>", "the query, decoded; the first of a repeated name" },
-            { "raw_query", "string", "the query as it was sent, \"\" without one" },
+            { "raw_query", "string", "the query as it was sent" },
             { "host?", "string", "the Host field" },
             { "user_agent?", "string", "the User-Agent field" },
             { "body?", "string", "what was sent" },
@@ -203,6 +204,17 @@ words.list = {
     } },
 }
 
+-- What {{…}} and templates have besides Lua's basics, vars and fields.
+words.helpers = {
+    { "json", usage = "json(value)", doc = "as JSON, quotes included; tables too" },
+    { "yaml", usage = "yaml(value)", doc = "as YAML, on one line" },
+    { "sh", usage = "sh(value)", doc = "as one word of a shell; of a list, its words" },
+    { "url", usage = "url(text)", doc = "as one component of a URL" },
+    { "xml", usage = "xml(text)", doc = "as text of XML" },
+    { "b64", usage = "b64(text)", doc = "in Base64" },
+    { "config", usage = 'config "name"', doc = "the URL of that document, for this machine alone; with a `/` at the end, what the URLs beneath begin with" },
+}
+
 -- Words of test files.
 words.tests = {
     { "test", usage = 'test "name" {…}', doc = "what the policy is to decide for a machine",
@@ -228,7 +240,7 @@ local function sorted(set)
     return list
 end
 
--- The kinds of firmware, a matcher or a text for each field, and the machine itself.
+-- The machine, and a matcher or a text for each of its fields.
 do
     local fields, matches = {}, {}
     for i, field in ipairs(machine.fields) do
@@ -240,12 +252,19 @@ do
     words.tables.Match = { doc = "Which machines a rule means.", fields = matches }
     words.table_order[#words.table_order + 1] = "Machine"
     words.table_order[#words.table_order + 1] = "Match"
-    local names = sorted(arch.names)
-    for i, name in ipairs(names) do
-        names[i] = ('"%s"'):format(name)
-    end
-    table.insert(words.aliases, { "Arch", "A kind of firmware", table.concat(names, "|") .. "|string" })
 end
+
+-- A type that is one of these names.
+local function one_of(names)
+    local list = {}
+    for i, name in ipairs(sorted(names)) do
+        list[i] = ('"%s"'):format(name)
+    end
+    return table.concat(list, "|")
+end
+
+table.insert(words.aliases, { "Arch", "A kind of firmware", one_of(arch.names) .. "|string" })
+table.insert(words.aliases, { "Loader", "A boot program", one_of(bootloaders.programs) })
 
 -- The set of keys that such a table may have.
 function words.keys(name)

@@ -37,7 +37,7 @@
 ---Overrides of the DHCP answer.
 ---@class moonboot.Dhcp
 ---@field file? string the boot file's name, or a URL
----@field loader? string a boot program by name, for each architecture the right file: ipxe, pxelinux, lpxelinux, grub, shim
+---@field loader? moonboot.Loader the boot program, by name, for whatever architecture asks
 ---@field server? string the IPv4 address of the server that has it
 ---@field vendor_class? string|false option 60 (false: none)
 ---@field options? table<integer, string> bytes by option number
@@ -69,7 +69,7 @@
 ---@field path string decoded
 ---@field params table<string, string> the values of the path's names
 ---@field query table<string, string> the query, decoded; the first of a repeated name
----@field raw_query string the query as it was sent, "" without one
+---@field raw_query string the query as it was sent
 ---@field host? string the Host field
 ---@field user_agent? string the User-Agent field
 ---@field body? string what was sent
@@ -155,6 +155,9 @@
 
 ---A kind of firmware
 ---@alias moonboot.Arch "alpha"|"arc-x86"|"arm-rpiboot"|"bios"|"bios-http"|"efi-arm32"|"efi-arm32-http"|"efi-arm64"|"efi-arm64-http"|"efi-ebc-http"|"efi-ia32"|"efi-ia32-http"|"efi-riscv128"|"efi-riscv128-http"|"efi-riscv32"|"efi-riscv32-http"|"efi-riscv64"|"efi-riscv64-http"|"efi-x64"|"efi-x64-http"|"efi-xscale"|"intel-lean"|"itanium"|"loongarch32"|"loongarch32-http"|"loongarch64"|"loongarch64-http"|"mips32"|"mips64"|"nec-pc98"|"power-opal"|"powerpc-epapr"|"powerpc-openfirmware"|"s390-basic"|"s390-extended"|"sunway32"|"sunway64"|"uboot-arm32"|"uboot-arm32-http"|"uboot-arm64"|"uboot-arm64-http"|string
+
+---A boot program
+---@alias moonboot.Loader "grub"|"ipxe"|"lpxelinux"|"pxelinux"|"shim"
 
 ---what a machine boots
 ---

@@ -4,10 +4,10 @@ local words = require "words"
 
 local reference = {}
 
-local function rows(list, path, into)
+local function rows(list, into)
     for _, word in ipairs(list) do
         if word.members then
-            rows(word.members, word[1] .. ".", into)
+            rows(word.members, into)
         else
             into[#into + 1] = ("| `%s` | %s |"):format(word.usage, word.doc)
         end
@@ -15,9 +15,9 @@ local function rows(list, path, into)
     return into
 end
 
--- The row of each word.
+-- The row of each word and helper.
 function reference.words()
-    return rows(words.list, "", {})
+    return rows(words.helpers, rows(words.list, {}))
 end
 
 -- The rows of a table's keys.

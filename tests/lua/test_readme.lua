@@ -18,8 +18,21 @@ local beside = {
     ["lib/racks.lua"] = "return { match = function(n) return { label = { rack = tostring(n) } } end }",
     ["hosts/a.json"] = '{"mac":"52:54:00:00:00:0a","kernel":"a","facts":{"cores":4}}',
     ["hosts/b.json"] = "{",
-    ["seed.cfg"] = "role={{facts}}\n", ["worker.yaml"] = "hostname: {{serial or mac}}\n",
+    ["seed.cfg"] = "role={{facts}}\n", ["worker.cfg"] = "hostname={{role}}\n",
 }
+
+-- The first example that is no Lua is a template.
+function tests.the_template_of_the_reference()
+    local text = readme():match "\n```\n(hostname=.-)```"
+    local policy
+    policies.with_files({ ["worker.cfg"] = text, ["policy.lua"] = [[
+profile "p" { kernel = "k", config = { a = template "worker.cfg" }, vars = { role = "db", disks = { "sda", "s b" } } }
+rule "r" { boot = "p" }]] }, function()
+        policy = require("engine").load { dir = "d", file = "policy.lua", display = "policy.lua" }
+    end)
+    local d = policies.decide(assert(policy), { serial = "S" })
+    assert(d:document "a" == "hostname=db\ndisk1=/dev/sda\ndisk2='/dev/s b'\n")
+end
 
 local function load(example)
     local files = { ["policy.lua"] = example }

@@ -64,6 +64,14 @@ function tests.the_words_are_those_of_a_policys_world()
     end
 end
 
+function tests.the_helpers_are_those_of_expressions()
+    local helpers = { config = true }
+    for name in pairs(require "escape") do
+        helpers[name] = true
+    end
+    assert(names(helpers) == names(named(words.helpers)), names(helpers))
+end
+
 function tests.each_table_is_described_once()
     local set = {}
     for _, name in ipairs(words.table_order) do
