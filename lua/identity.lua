@@ -15,7 +15,10 @@ local identity = {}
 -- Who is asked for a document is past these.
 local early = { dhcp = true, tftp = true }
 
-local PLAIN = "^[%w%-.:]+$"
+-- cloud-init fills in what stands between two underscores twice.
+local function is_plain(text)
+    return text:find("^[%w%-.:_]+$") and not text:find("__", 1, true)
+end
 
 local function hex(text)
     return (text:gsub(".", function(char)
@@ -34,7 +37,7 @@ end
 
 local function piece(name, value)
     value = tostring(value)
-    if value:find(PLAIN) then
+    if is_plain(value) then
         return name .. "=" .. value
     end
     return name .. "-hex=" .. hex(value)
@@ -67,7 +70,7 @@ function identity.write(m, carried, entry)
     end
     local labels = {}
     for name, value in pairs(m.label) do
-        local plain = name:find("^[%w%-.]+$") and tostring(value):find(PLAIN)
+        local plain = is_plain(name) and is_plain(tostring(value))
         labels[#labels + 1] = plain and "label." .. name .. "=" .. value
                               or "label-hex=" .. hex(name) .. "." .. hex(tostring(value))
     end

@@ -1,6 +1,8 @@
 -- Requests as a machine would send them, for tests and `moonboot eval`: what policy
 -- authors see rendered has gone the whole way that a real request goes.
 
+local carry = require "carry"
+local identity = require "identity"
 local machine = require "machine"
 local routes = require "routes"
 local told = require "told"
@@ -43,9 +45,18 @@ function simulate.dhcp(policy, m)
     })
 end
 
--- What /boot.ipxe makes iPXE ask, at that path.
-local function ask(policy, m, path)
-    local query = {}
+-- What a machine that is iPXE asks.
+local function ask(policy, m, path, query)
+    return routes.handle(policy, {
+        protocol = "http", method = "GET", path = path, query = query,
+        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
+        user_agent = "iPXE/1.0.0",
+    })
+end
+
+-- What /boot.ipxe makes it ask.
+function simulate.ipxe(policy, m)
+    local query = { carry.query(policy.carried, m) }
     for _, field in ipairs(machine.fields) do
         local value = m[field.name]
         if told.names[field.name] and value then
@@ -55,20 +66,12 @@ local function ask(policy, m, path)
     for name, value in pairs(m.label) do
         query[#query + 1] = url.encode(name) .. "=" .. url.encode(tostring(value))
     end
-    return routes.handle(policy, {
-        protocol = "http", method = "GET", path = path, query = table.concat(query, "&"),
-        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
-        user_agent = "iPXE/1.0.0",
-    })
-end
-
-function simulate.ipxe(policy, m)
-    return ask(policy, m, "/ipxe")
+    return ask(policy, m, "/ipxe", table.concat(query, "&"))
 end
 
 -- The document of that name -> text | nil, why not, and whether the policy failed.
 function simulate.config(policy, m, name)
-    local reply, info = ask(policy, m, "/config/" .. name)
+    local reply, info = ask(policy, m, "/config/" .. identity.write(m, policy.carried) .. "/" .. name)
     if reply.status == 200 then
         return reply.body
     end

@@ -2,6 +2,7 @@ local json = require "json"
 local model = require "ipxe_model"
 local policies = require "policies"
 local routes = require "routes"
+local simulate = require "simulate"
 
 local tests = {}
 
@@ -181,6 +182,19 @@ profile "p" { kernel = "k", args = { "{{config(role)}}" }, vars = { role = "user
 rule "r" { boot = "p" }]]
     local d = policies.decide(policy, {}):render()
     assert(d.error == 'policy.lua:1: config: there is no document "user-date" (did you mean "user-data"?)', d.error)
+end
+
+-- Tests and `moonboot eval` see what a machine of these fields would be given.
+function tests.simulated()
+    local function simulated(fields, name, stage)
+        return simulate.config(POLICY, policies.machine(fields, stage or "ipxe"), name)
+    end
+    assert(simulated({ relay = "10.1.0.1" }, "where") == "10.1.0.1")
+    assert(simulated({ mac = "525400000001", firmware = "grub" }, "fixed", "grub") == "as it is\n")
+    local text, why, failed = simulated({ mac = "525400000001", asset = "x" }, "node.ign")
+    assert(text == nil and failed and why:find("node.ign:1", 1, true))
+    text, why, failed = simulated({ mac = "525400000001" }, "nope")
+    assert(text == nil and not failed and why == "this machine has no document nope")
 end
 
 function tests.urls_of_assets()

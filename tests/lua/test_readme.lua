@@ -13,9 +13,10 @@ local function readme()
 end
 
 function tests.every_example_loads()
-    local count = 0
+    local count, template = 0, readme():match "```yaml\n(.-)```"
     for example in readme():gmatch "```lua\n(.-)```" do
-        policies.load(example)
+        local policy, problems = policies.load_files { ["policy.lua"] = example, ["worker.yaml"] = template }
+        assert(policy, problems and table.concat(problems, "\n"))
         count = count + 1
     end
     assert(count >= 5)
@@ -31,6 +32,27 @@ function tests.every_field_is_described()
     for id = 0, 41 do
         assert(text:find("`" .. machine.arch_name(id) .. "`", 1, true), machine.arch_name(id))
     end
+end
+
+function tests.the_template()
+    local template = readme():match "```yaml\n(.-)```"
+    for example in readme():gmatch "```lua\n(.-)```" do
+        if example:find('template "worker.yaml"', 1, true) then
+            local policy = policies.load_files { ["policy.lua"] = example, ["worker.yaml"] = template }
+            local text = policies.decide(policy, { mac = "525400000001", product = "a: b" }):document "nocloud/user-data"
+            assert(text == [==[
+#cloud-config
+hostname: "worker-525400000001"
+users:
+  - name: root
+    ssh_authorized_keys:
+      - "ssh-ed25519 AAAA… alex"
+bootcmd: [[logger, "this is a: b"]]
+]==], text)
+            return
+        end
+    end
+    error "no such example"
 end
 
 -- The computed rule of the reference does what it says there.
