@@ -46,7 +46,7 @@ end
 -- The segment of this machine; `carried` are the names of what the policy wants to know of
 -- what DHCP told (carry.lua), `entry` is what was chosen of a menu, a number.
 function identity.write(m, carried, entry)
-    local pieces = { "" }
+    local pieces = {}
     local function add(name)
         if m[name] and m[name] ~= "" then
             pieces[#pieces + 1] = piece(name, m[name])
@@ -75,7 +75,10 @@ function identity.write(m, carried, entry)
                               or "label-hex=" .. hex(name) .. "." .. hex(tostring(value))
     end
     table.sort(labels)
-    return table.concat(pieces, "~") .. (labels[1] and "~" .. table.concat(labels, "~") or "")
+    for _, label in ipairs(labels) do
+        pieces[#pieces + 1] = label
+    end
+    return "~" .. table.concat(pieces, "~")
 end
 
 -- The fields that a segment tells, labels in `label`, and the entry of a menu; nil when it is

@@ -17,7 +17,7 @@ function tests.as_a_person_reads_it()
     assert(segment == "~mac=52:54:00:00:00:01~uuid=4c4c4544-0052-3510-8051-b4c04f4e3732~serial=R5"
         .. "~product-hex=506f77657245646765205236343~arch=efi-x64~label.rack=12"
         or segment:find("~serial=R5~product-hex=506f776572456467652052363430~arch=efi-x64~label.rack=12", 1, true), segment)
-    assert(identity.write(make {}) == "")
+    assert(identity.write(make { firmware = "ipxe" }) == "~")
 end
 
 function tests.nothing_that_anything_would_misread()
