@@ -41,8 +41,12 @@ end
 -- A file that comes with the program; nil when `module`, as `require` takes it, is none.
 local function shipped(l, module)
     local name = module:match "^moonboot%.(.+)$"
-    local text = name and host.policy(name)
-    return text and l:open("moonboot/" .. name:gsub("%.", "/") .. ".lua", text)
+    for _, candidate in ipairs { name, name and name .. ".init" } do
+        local text = host.policy(candidate)
+        if text then
+            return l:open("moonboot/" .. candidate:gsub("%.", "/") .. ".lua", text)
+        end
+    end
 end
 
 -- A name, the shortest way to write it.
