@@ -201,7 +201,8 @@ function documents.check(l)
     end
     local checked = {} -- set of profiles whose plain plan has been
     for _, rule in ipairs(l.rules) do
-        for _, plan in ipairs { rule.plan or {}, rule.on_error or {} } do
+        local on_error = rule.on_error ~= rule.ignore and rule.on_error or nil
+        for _, plan in ipairs { rule.plan or on_error, rule.plan and on_error } do
             local plain = adds_nothing(plan)
             if not plain or not checked[plan.profile] then
                 check(plan, rule)
