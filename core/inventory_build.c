@@ -40,7 +40,7 @@ struct inventory *inventory_build_finish(struct inventory_build *build)
         problems_add(build->problems, "%s:1: no memory to read it", display);
         build->n_problems++;
     } else if (build->n_problems > INVENTORY_PROBLEMS) {
-        problems_add(build->problems, "%s:1: %zu more problems", display,
+        problems_add(build->problems, "%s:%u: and %zu more problems", display, build->more_line,
                      build->n_problems - INVENTORY_PROBLEMS);
     }
     if (build->n_problems || !inventory_store_finish(inventory)) {
@@ -56,8 +56,10 @@ void inventory_build_problem(struct inventory_build *build, unsigned line, const
 {
     char message[MESSAGE_MAX];
     va_list args;
-    if (build->n_problems++ >= INVENTORY_PROBLEMS)
+    if (build->n_problems++ >= INVENTORY_PROBLEMS) {
+        build->more_line = build->more_line ? build->more_line : line;
         return;
+    }
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);

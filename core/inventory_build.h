@@ -25,6 +25,7 @@ struct inventory_build {
     const struct inventory_options *options;
     struct problems *problems;
     size_t n_problems;
+    unsigned more_line; /* of the first that is not told */
     bool out_of_memory;
     struct inventory_draft draft;
     unsigned serial; /* of the draft: for finding vars that come twice */

@@ -10,6 +10,7 @@ local carry = require "carry"
 local dsl = require "dsl"
 local index = require "index"
 local interpolate = require "interpolate"
+local inventory = require "inventory"
 local problems = require "problems"
 local profile = require "profile"
 local rules = require "rules"
@@ -136,6 +137,7 @@ local function link(l)
         rules.link(rule, l.profiles)
         functions = functions or rule.call ~= nil
     end
+    inventory.check(l)
     l.scope:compile(functions)
 end
 
