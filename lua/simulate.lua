@@ -1,14 +1,18 @@
 -- Requests as a machine would send them, for tests and `moonboot eval`: what policy
 -- authors see rendered has gone the whole way that a real request goes.
 
+local asked = require "asked"
+local carry = require "carry"
 local machine = require "machine"
 local routes = require "routes"
+local told = require "told"
 local url = require "url"
 
 local simulate = {}
 
 -- The server of examples: RFC 5737 has no address that reads as well.
 simulate.server = "10.0.0.2"
+simulate.client = "10.0.0.100"
 simulate.base = "http://10.0.0.2:8080"
 
 local arch_ids = {}
@@ -42,12 +46,12 @@ function simulate.dhcp(policy, m)
     })
 end
 
--- What /boot.ipxe makes iPXE ask.
-function simulate.ipxe(policy, m)
+-- What /boot.ipxe makes iPXE ask, and GRUB's first script GRUB, at that path.
+local function ask(policy, m, path, agent)
     local query = {}
     for _, field in ipairs(machine.fields) do
         local value = m[field.name]
-        if routes.told[field.name] and value then
+        if told.names[field.name] and value then
             query[#query + 1] = field.name .. "=" .. url.encode(tostring(value))
         end
     end
@@ -55,10 +59,70 @@ function simulate.ipxe(policy, m)
         query[#query + 1] = url.encode(name) .. "=" .. url.encode(tostring(value))
     end
     return routes.handle(policy, {
-        protocol = "http", method = "GET", path = "/ipxe", query = table.concat(query, "&"),
+        protocol = "http", method = "GET", path = path, query = table.concat(query, "&"),
         client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
-        user_agent = "iPXE/1.0.0",
+        user_agent = agent or "iPXE/1.0.0",
     })
+end
+
+function simulate.ipxe(policy, m)
+    return ask(policy, m, "/ipxe")
+end
+
+function simulate.grub(policy, m)
+    return ask(policy, m, "/grub", "GRUB 2.06")
+end
+
+-- What PXELINUX is sent for the name it asks for first; `body` is nil for one that is sent on to
+-- the site's own files.
+function simulate.pxelinux(policy, m)
+    local known = { "arch=" .. url.encode(m.arch or "bios") }
+    for _, name in ipairs { "uuid", "ip" } do
+        known[#known + 1] = m[name] and name .. "=" .. m[name] or nil
+    end
+    local facts = carry.query(carry.names, m)
+    known[#known + 1] = facts ~= "" and facts or nil
+    local name = m.mac and "01-" .. m.mac:gsub(":", "-") or m.uuid and asked.swapped(m.uuid) or "default"
+    return routes.handle(policy, {
+        protocol = "http", method = "GET", path = "/pxelinux.cfg/" .. name, query = table.concat(known, "&"),
+        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
+    })
+end
+
+-- What Pixiecore is answered; `body` is nil for a machine that it is to leave alone.
+function simulate.pixiecore(policy, m)
+    return routes.handle(policy, {
+        protocol = "http", method = "GET", path = "/v1/boot/" .. (m.mac or ""),
+        server = simulate.server, base = simulate.base, interface = m.interface,
+    })
+end
+
+-- The document of that name -> text | nil, why not, and whether the policy failed.
+function simulate.config(policy, m, name)
+    local reply, info = ask(policy, m, "/config/" .. name)
+    if reply.status == 200 then
+        return reply.body
+    end
+    return nil, info and info.error or reply.error or reply.body, info and info.error ~= nil
+end
+
+local STATUSES = { ["not-found"] = 404, denied = 403, failed = 500 }
+
+-- What a GET of "/path?query" is answered: { status =, type =, body =, asset =, error = }.
+function simulate.get(policy, target)
+    local path, query = target:match "^([^?]*)%??(.*)$"
+    local reply, info = routes.handle(policy, {
+        protocol = "http", method = "GET", path = url.decode(path), query = query ~= "" and query or nil,
+        client = simulate.client, server = simulate.server, base = simulate.base,
+        host = simulate.base:match "//(.*)$", user_agent = "moonboot-test",
+    })
+    local answer = { error = info and info.error, asset = reply.path, type = reply.type }
+    if not reply.path then
+        answer.status = reply.status or STATUSES[reply.reason]
+        answer.body = reply.body or reply.error .. "\n"
+        answer.type = reply.type or "text/plain; charset=utf-8"
+    end
+    return answer
 end
 
 return simulate

@@ -1,6 +1,7 @@
 -- `moonboot eval`: one machine, one decision.
 
 local engine = require "engine"
+local escape = require "escape"
 local json = require "cli.json"
 local machine = require "machine"
 local options = require "cli.options"
@@ -14,7 +15,8 @@ Says what the policy decides for a machine with these fields (mac, uuid, serial,
 
   --label NAME=VALUE  the machine's label.NAME; may be given more than once
   --stage STAGE       what is known when: dhcp, tftp, or ipxe (default)
-  --render FORMAT,…   also what the machine would be sent: ipxe, dhcp
+  --render FORMAT,…   also what the machine would be sent: dhcp, ipxe, grub, pxelinux,
+                      pixiecore, config/NAME
   --json              as JSON
   -h, --help          print this
 
@@ -41,10 +43,28 @@ local function hex(bytes)
     end))
 end
 
+-- What the machine is sent, and the problem of a policy whose decision cannot be written so.
 local RENDERERS = {}
 
 function RENDERERS.ipxe(policy, who)
-    return simulate.ipxe(policy, who).body
+    local reply, info = simulate.ipxe(policy, who)
+    return reply.body, info and info.error
+end
+
+function RENDERERS.grub(policy, who)
+    local reply, info = simulate.grub(policy, who)
+    return reply.body, info and info.error
+end
+
+-- For a name that the policy leaves to the site's own files: which file.
+function RENDERERS.pxelinux(policy, who)
+    local reply, info = simulate.pxelinux(policy, who)
+    return reply.body or { file = reply.path, error = reply.error }, info and info.error
+end
+
+function RENDERERS.pixiecore(policy, who)
+    local reply, info = simulate.pixiecore(policy, who)
+    return reply.body or { error = reply.error }, info and info.error
 end
 
 function RENDERERS.dhcp(policy, who)
@@ -63,7 +83,7 @@ end
 local function formats_of(text)
     local formats = {}
     for format in (text or ""):gmatch("[^,]+") do
-        if not RENDERERS[format] then
+        if not RENDERERS[format] and not format:find("^config/.") then
             return nil, ("there is no rendering \"%s\""):format(format)
         end
         formats[#formats + 1] = format
@@ -106,7 +126,8 @@ local function write_text(about)
     end
     table.sort(names)
     for i, name in ipairs(names) do
-        names[i] = name .. " = " .. tostring(about.vars[name])
+        local value = about.vars[name]
+        names[i] = name .. " = " .. (type(value) == "table" and escape.json(value) or tostring(value))
     end
     lines("vars", names)
     for _, key in ipairs { "needs", "error" } do
@@ -172,17 +193,28 @@ return function(args)
         host.cli.warn(table.concat(problems, "\n") .. "\n")
         return 1
     end
+    policy.base = simulate.base
     local about = describe(engine.decide(policy, who))
     for _, format in ipairs(formats) do
         about.render = about.render or {}
-        about.render[format] = RENDERERS[format](policy, who)
+        local document = format:match("^config/(.+)$")
+        if document then
+            about.render[format], problem = simulate.config(policy, who, document)
+            about.error = about.error or problem
+        else
+            local failure
+            about.render[format], failure = RENDERERS[format](policy, who)
+            about.error = about.error or failure
+        end
     end
     if values["--json"] then
         host.cli.write(json.encode(about, ORDER) .. "\n")
     else
         write_text(about)
         for _, format in ipairs(formats) do
-            write_rendering(format, about.render[format])
+            if about.render[format] then
+                write_rendering(format, about.render[format])
+            end
         end
     end
     return about.error and 1 or 0

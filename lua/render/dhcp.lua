@@ -5,6 +5,9 @@
 -- messages a boot server answers at all, and the fields and options that every answer
 -- has, are the codec's affair.
 
+local bootloaders = require "bootloaders"
+local url = require "url"
+
 local dhcp = {}
 
 -- iPXE, as Debian's `ipxe` package names it; other architectures by the same pattern.
@@ -126,7 +129,7 @@ local function script_url(base, carried)
 end
 
 -- The answer that needs no policy, or nil when there is none for this client.
-local function default(request, kind, arch, settings, carried)
+local function default(request, kind, arch, settings, carried, image)
     local answer = { options = {} }
     if kind == "ipxe" then
         answer.vendor_class = "PXEClient"
@@ -136,7 +139,7 @@ local function default(request, kind, arch, settings, carried)
     elseif kind == "http" then
         answer.vendor_class = "HTTPClient"
         local file = program(settings, arch)
-        answer.file = file and program_url(request.base, file)
+        answer.file = image and url.resolve(request.base, image) or file and program_url(request.base, file)
     else
         answer.vendor_class = kind == "pxe" and "PXEClient" or nil
         if kind == "pxe" and is_pi(request) then
@@ -154,11 +157,19 @@ local function default(request, kind, arch, settings, carried)
 end
 
 -- A policy's own words for this client, over the default.
-local function override(answer, own, request, kind)
+local function override(answer, own, request, kind, arch, carried)
     if not own or kind == "ipxe" and not own.ipxe then
         return
     end
-    if own.file then
+    if own.loader and not own.file then
+        local file, options = bootloaders.answer(own.loader, arch, request, carried)
+        if file then
+            answer.file = kind == "http" and program_url(request.base, file:match("[^/]+$")) or file
+            for code, bytes in pairs(kind ~= "http" and options or {}) do
+                answer.options[code] = bytes
+            end
+        end
+    elseif own.file then
         answer.file = kind == "http" and program_url(request.base, own.file) or own.file
     end
     answer.server = own.server
@@ -170,10 +181,11 @@ local function override(answer, own, request, kind)
     end
 end
 
--- The `dhcp` part of a reply for a decision that answers, or nil: silence.
-function dhcp.render(decision, request, kind, arch, settings, carried)
-    local answer = default(request, kind, arch, settings, carried)
-    override(answer, decision.dhcp, request, kind)
+-- The `dhcp` part of a reply for a decision that answers, or nil: silence. `image` is what firmware
+-- that boots by HTTP is to start itself, if anything (outcome.lua).
+function dhcp.render(decision, request, kind, arch, settings, carried, image)
+    local answer = default(request, kind, arch, settings, carried, image)
+    override(answer, decision.dhcp, request, kind, arch, carried)
     return (answer.file or answer.options[43]) and answer or nil
 end
 

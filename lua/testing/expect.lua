@@ -103,15 +103,28 @@ local look = {
     boot = function(found) return found.facts.profile or found.facts.verdict end,
     vars = function(found) return found.facts.vars or {} end,
     ipxe = function(found) return simulate.ipxe(found.policy, found.machine).body end,
+    grub = function(found) return simulate.grub(found.policy, found.machine).body end,
+    pxelinux = function(found) return simulate.pxelinux(found.policy, found.machine).body end,
+    pixiecore = function(found) return simulate.pixiecore(found.policy, found.machine).body end,
     dhcp = function(found)
         local reply = simulate.dhcp(found.policy, found.machine)
         return reply and reply.dhcp
+    end,
+    config = function(found, wanted)
+        local texts = {}
+        for name in pairs(wanted) do
+            local text, problem, failed = simulate.config(found.policy, found.machine, name)
+            texts[name] = text
+            found.facts.error = found.facts.error or failed and problem or nil
+        end
+        return texts
     end,
 }
 
 -- In the order in which they are reported.
 local order = {
-    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "ipxe", "dhcp",
+    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "ipxe", "grub",
+    "pxelinux", "pixiecore", "dhcp", "config", "error",
 }
 
 local keys = {}
@@ -120,7 +133,7 @@ for _, key in ipairs(order) do
 end
 
 -- Types that a key may have, apart from `false` and `contains`.
-local TABLES = { args = true, initrd = true, vars = true, dhcp = true }
+local TABLES = { args = true, initrd = true, vars = true, dhcp = true, config = true }
 
 -- Why a table is no expectation, or nil.
 function expect.problem(wanted)
@@ -142,18 +155,27 @@ function expect.problem(wanted)
     end
 end
 
--- The list of { key =, expected =, found = } that do not agree.
+-- { key =, expected =, found = } when what was found is something else.
+function expect.difference(key, wanted, found)
+    if not agrees(wanted, found) then
+        return { key = key, expected = show(wanted), found = show(found) }
+    end
+end
+
+function expect.is_contains(value)
+    return getmetatable(value) == Contains
+end
+
+-- The list of differences.
 function expect.compare(wanted, subject)
     local differences = {}
     for _, key in ipairs(order) do
         if wanted[key] ~= nil then
             local found = subject.facts[key]
             if look[key] then
-                found = look[key](subject)
+                found = look[key](subject, wanted[key])
             end
-            if not agrees(wanted[key], found) then
-                differences[#differences + 1] = { key = key, expected = show(wanted[key]), found = show(found) }
-            end
+            differences[#differences + 1] = expect.difference(key, wanted[key], found)
         end
     end
     return differences

@@ -12,10 +12,42 @@ local function readme()
     return text
 end
 
+-- The files that examples speak of.
+local beside = {
+    ["rules/lab.lua"] = 'rule "lab" { match = { domain = "lab" }, boot = disk }',
+    ["lib/racks.lua"] = "return { match = function(n) return { label = { rack = tostring(n) } } end }",
+    ["hosts/a.json"] = '{"mac":"52:54:00:00:00:0a","kernel":"a","facts":{"cores":4}}',
+    ["hosts/b.json"] = "{",
+    ["seed.cfg"] = "role={{facts}}\n", ["worker.cfg"] = "hostname={{role}}\n",
+}
+
+-- The first example that is no Lua is a template.
+function tests.the_template_of_the_reference()
+    local text = readme():match "\n```\n(hostname=.-)```"
+    local policy
+    policies.with_files({ ["worker.cfg"] = text, ["policy.lua"] = [[
+profile "p" { kernel = "k", config = { a = template "worker.cfg" }, vars = { role = "db", disks = { "sda", "s b" } } }
+rule "r" { boot = "p" }]] }, function()
+        policy = require("engine").load { dir = "d", file = "policy.lua", display = "policy.lua" }
+    end)
+    local d = policies.decide(assert(policy), { serial = "S" })
+    assert(d:document "a" == "hostname=db\ndisk1=/dev/sda\ndisk2='/dev/s b'\n")
+end
+
+local function load(example)
+    local files = { ["policy.lua"] = example }
+    for path, text in pairs(beside) do
+        files[path] = text
+    end
+    local policy, problems = policies.load_files(files)
+    assert(policy, problems and example .. table.concat(problems, "\n"))
+    return policy
+end
+
 function tests.every_example_loads()
     local count = 0
     for example in readme():gmatch "```lua\n(.-)```" do
-        policies.load(example)
+        load(example)
         count = count + 1
     end
     assert(count >= 5)
@@ -37,7 +69,7 @@ end
 function tests.the_computed_rule()
     for example in readme():gmatch "```lua\n(.-)```" do
         if example:find('rule "computed"', 1, true) then
-            local policy = policies.load(example)
+            local policy = load(example)
             local d = policies.decide(policy, { mac = "525400000001", vlan = 12 })
             assert(d.profile.name == "rescue" and d.args[1] == "mac=52:54:00:00:00:01")
             d = policies.decide(policy, { vlan = 13 })
