@@ -29,9 +29,9 @@ function tests.files_are_named_for_the_protocol()
     line, kernel, files = boot(plan, HTTP)
     assert(line == "x" and kernel == "http://10.0.0.2:8080/assets/el9/vmlinuz")
     assert(files[1] == "http://10.0.0.2:8080/assets/el9/a.img")
-    _, kernel = boot { kernel = "tftp://10.0.0.9/linux" }
+    kernel = select(2, boot { kernel = "tftp://10.0.0.9/linux" })
     assert(kernel == "10.0.0.9::linux")
-    _, kernel = boot { kernel = "/made/here" }
+    kernel = select(2, boot { kernel = "/made/here" })
     assert(kernel == "http://10.0.0.2:8080/made/here")
 end
 
