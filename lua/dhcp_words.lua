@@ -5,14 +5,13 @@ local arch = require "arch"
 local bootloaders = require "bootloaders"
 local problems = require "problems"
 local reader = require "reader"
+local words = require "words"
 
 local host, within = host, reader.within
 
 local dhcp_words = {}
 
-local override_keys = { file = true, loader = true, server = true, vendor_class = true,
-                        options = true, ipxe = true }
-local site_keys = { programs = true, vendors = true }
+local override_keys, site_keys = words.keys "Dhcp", words.keys "Site"
 
 local function read_server(reading, path, value)
     local text = reading:literal(path, value, "an IPv4 address")

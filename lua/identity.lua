@@ -8,21 +8,17 @@
 local carry = require "carry"
 local machine = require "machine"
 local normalise = require "normalise"
+local told = require "told"
 
 local identity = {}
-
--- What a client may tell of itself (told.lua) and what firmware and DHCP told.
-local told = {
-    mac = true, uuid = true, serial = true, asset = true, manufacturer = true, product = true,
-    hostname = true, domain = true, arch = true, platform = true, buildarch = true,
-    ip = true, gateway = true, vlan = true,
-}
-identity.told = told
 
 -- Who is asked for a document is past these.
 local early = { dhcp = true, tftp = true }
 
-local PLAIN = "^[%w%-.:]+$"
+-- cloud-init fills in what stands between two underscores twice.
+local function is_plain(text)
+    return text:find("^[%w%-.:_]+$") and not text:find("__", 1, true)
+end
 
 local function hex(text)
     return (text:gsub(".", function(char)
@@ -41,7 +37,7 @@ end
 
 local function piece(name, value)
     value = tostring(value)
-    if value:find(PLAIN) then
+    if is_plain(value) then
         return name .. "=" .. value
     end
     return name .. "-hex=" .. hex(value)
@@ -50,14 +46,14 @@ end
 -- The segment of this machine; `carried` are the names of what the policy wants to know of
 -- what DHCP told (carry.lua), `entry` is what was chosen of a menu, a number.
 function identity.write(m, carried, entry)
-    local pieces = { "" }
+    local pieces = {}
     local function add(name)
         if m[name] and m[name] ~= "" then
             pieces[#pieces + 1] = piece(name, m[name])
         end
     end
     for _, field in ipairs(machine.fields) do
-        if told[field.name] then
+        if told.names[field.name] then
             add(field.name)
         end
     end
@@ -74,12 +70,15 @@ function identity.write(m, carried, entry)
     end
     local labels = {}
     for name, value in pairs(m.label) do
-        local plain = name:find("^[%w%-.]+$") and tostring(value):find(PLAIN)
+        local plain = is_plain(name) and is_plain(tostring(value))
         labels[#labels + 1] = plain and "label." .. name .. "=" .. value
                               or "label-hex=" .. hex(name) .. "." .. hex(tostring(value))
     end
     table.sort(labels)
-    return table.concat(pieces, "~") .. (labels[1] and "~" .. table.concat(labels, "~") or "")
+    for _, label in ipairs(labels) do
+        pieces[#pieces + 1] = label
+    end
+    return "~" .. table.concat(pieces, "~")
 end
 
 -- The fields that a segment tells, labels in `label`, and the entry of a menu; nil when it is
@@ -105,7 +104,7 @@ function identity.read(segment)
         else
             value = plain and bytes(value) or not plain and value or nil
             name = plain or name
-            if told[name] or carry.is(name) or name == "firmware" or name == "stage" then
+            if told.names[name] or carry.is(name) or name == "firmware" or name == "stage" then
                 fields[name] = value
             end
         end

@@ -186,7 +186,8 @@ local function http_serve(route, params, policy, request)
     local who = machine.lenient(fields, fields.firmware or "http")
     local reply, problem = serve.answer(policy, route, {
         method = request.method, path = request.path, params = params, query = all,
-        host = request.host, user_agent = request.user_agent, body = request.body,
+        raw_query = request.query or "", host = request.host, user_agent = request.user_agent,
+        body = request.body,
         base = request.base, client = request.client, machine = machine.view(who),
     })
     local log = { machine = machine.name(who), rule = route.name, stage = "serve" }

@@ -3,6 +3,7 @@
 
 local asked = require "asked"
 local carry = require "carry"
+local identity = require "identity"
 local machine = require "machine"
 local routes = require "routes"
 local told = require "told"
@@ -12,6 +13,7 @@ local simulate = {}
 
 -- The server of examples: RFC 5737 has no address that reads as well.
 simulate.server = "10.0.0.2"
+simulate.client = "10.0.0.100"
 simulate.base = "http://10.0.0.2:8080"
 
 local arch_ids = {}
@@ -45,9 +47,17 @@ function simulate.dhcp(policy, m)
     })
 end
 
+local function send(policy, m, path, query, agent)
+    return routes.handle(policy, {
+        protocol = "http", method = "GET", path = path, query = query,
+        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
+        user_agent = agent or "iPXE/1.0.0",
+    })
+end
+
 -- What /boot.ipxe makes iPXE ask, and GRUB's first script GRUB, at that path.
 local function ask(policy, m, path, agent)
-    local query = {}
+    local query = { carry.query(policy.carried, m) }
     for _, field in ipairs(machine.fields) do
         local value = m[field.name]
         if told.names[field.name] and value then
@@ -57,11 +67,7 @@ local function ask(policy, m, path, agent)
     for name, value in pairs(m.label) do
         query[#query + 1] = url.encode(name) .. "=" .. url.encode(tostring(value))
     end
-    return routes.handle(policy, {
-        protocol = "http", method = "GET", path = path, query = table.concat(query, "&"),
-        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
-        user_agent = agent or "iPXE/1.0.0",
-    })
+    return send(policy, m, path, table.concat(query, "&"), agent)
 end
 
 function simulate.ipxe(policy, m)
@@ -98,11 +104,30 @@ end
 
 -- The document of that name -> text | nil, why not, and whether the policy failed.
 function simulate.config(policy, m, name)
-    local reply, info = ask(policy, m, "/config/" .. name)
+    local reply, info = send(policy, m, "/config/" .. identity.write(m, policy.carried) .. "/" .. name)
     if reply.status == 200 then
         return reply.body
     end
     return nil, info and info.error or reply.error or reply.body, info and info.error ~= nil
+end
+
+local STATUSES = { ["not-found"] = 404, denied = 403, failed = 500 }
+
+-- What a GET of "/path?query" is answered: { status =, type =, body =, asset =, error = }.
+function simulate.get(policy, target)
+    local path, query = target:match "^([^?]*)%??(.*)$"
+    local reply, info = routes.handle(policy, {
+        protocol = "http", method = "GET", path = url.decode(path), query = query ~= "" and query or nil,
+        client = simulate.client, server = simulate.server, base = simulate.base,
+        host = simulate.base:match "//(.*)$", user_agent = "moonboot-test",
+    })
+    local answer = { error = info and info.error, asset = reply.path, type = reply.type }
+    if not reply.path then
+        answer.status = reply.status or STATUSES[reply.reason]
+        answer.body = reply.body or reply.error .. "\n"
+        answer.type = reply.type or "text/plain; charset=utf-8"
+    end
+    return answer
 end
 
 return simulate

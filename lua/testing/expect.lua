@@ -123,8 +123,8 @@ local look = {
 
 -- In the order in which they are reported.
 local order = {
-    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "ipxe", "grub",
-    "pxelinux", "pixiecore", "dhcp", "config",
+    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "ipxe", "grub",
+    "pxelinux", "pixiecore", "dhcp", "config", "error",
 }
 
 local keys = {}
@@ -155,7 +155,18 @@ function expect.problem(wanted)
     end
 end
 
--- The list of { key =, expected =, found = } that do not agree.
+-- { key =, expected =, found = } when what was found is something else.
+function expect.difference(key, wanted, found)
+    if not agrees(wanted, found) then
+        return { key = key, expected = show(wanted), found = show(found) }
+    end
+end
+
+function expect.is_contains(value)
+    return getmetatable(value) == Contains
+end
+
+-- The list of differences.
 function expect.compare(wanted, subject)
     local differences = {}
     for _, key in ipairs(order) do
@@ -164,9 +175,7 @@ function expect.compare(wanted, subject)
             if look[key] then
                 found = look[key](subject, wanted[key])
             end
-            if not agrees(wanted[key], found) then
-                differences[#differences + 1] = { key = key, expected = show(wanted[key]), found = show(found) }
-            end
+            differences[#differences + 1] = expect.difference(key, wanted[key], found)
         end
     end
     return differences

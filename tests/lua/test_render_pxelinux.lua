@@ -68,7 +68,7 @@ function tests.random_arguments_read_back()
             for _, arg in ipairs(args) do
                 if arg ~= "" then
                     n = n + 1
-                    assert(parsed[n], line)
+                    assert(parsed[n], ("%q is not in %q"):format(arg, line))
                     assert(arg:find('"', 1, true) or table.concat(parsed[n], "=") == arg, ("%q read as %q"):format(arg, line))
                 end
             end
