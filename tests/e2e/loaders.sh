@@ -31,6 +31,8 @@ fi
 
 pattern=${1:-.}
 before='' after='' # what the loader puts around the arguments
+value='^([^=]*=)(.*)$' whole='^()(.*)$'
+quotes=$value # what it quotes of one with spaces
 
 wanted() { [[ $1 =~ $pattern ]]; }
 
@@ -38,7 +40,7 @@ wanted() { [[ $1 =~ $pattern ]]; }
 guest_expected() { echo "$before$2$after"; }
 
 # arguments MAC [FIELD VALUE...]: what loaders.lua has for that machine, as the kernel is to read it:
-# those with spaces are quoted, by GRUB as a whole ($quotes), by the others behind their "=".
+# those with spaces are quoted, by GRUB as a whole, by the others behind their "=".
 arguments() {
     "$MOONBOOT" eval "$here/loaders.lua" --mac "$1" "${@:2}" --json | python3 -c '
 import json, re, sys
@@ -159,7 +161,7 @@ dhcp_stop
 
 echo "# GRUB: the DHCP server names moonboot as the boot server"
 dhcp_start udhcpd 10.0.0.2
-quotes='^()(.*)$'
+quotes=$whole
 before="BOOT_IMAGE=(tftp,10.0.0.2)/assets/vmlinuz " after=''
 loads grub uefi-pxe 52:54:00:00:02:01 "$(random_uuid)" "by GRUB"
 GUEST_MORE=(-smbios "type=1,serial=S-1 & co")
@@ -172,7 +174,8 @@ shows secure-boot uefi-secure 52:54:00:00:03:03 "Access Denied|Security Violatio
 echo "# disks"
 disks
 disk_bios=(-drive "file=$LAB_CACHE/disk.img,format=raw,if=virtio")
-disk_uefi=(-drive "file=fat:$LAB_CACHE/esp,format=raw,if=none,id=d0,readonly=on" -device virtio-blk-pci,drive=d0,bootindex=2)
+disk_uefi=(-drive "file=fat:$LAB_CACHE/esp,format=raw,if=none,id=d0,readonly=on"
+    -device "virtio-blk-pci,drive=d0,bootindex=2")
 GUEST_MORE=("${disk_bios[@]}")
 shows disk-ipxe-bios bios 52:54:00:00:04:01 "this is the disk" "iPXE starts the disk"
 shows disk-pxelinux bios 52:54:00:00:04:03 "this is the disk" "PXELINUX starts the disk"
@@ -183,11 +186,11 @@ GUEST_MORE=()
 
 echo "# menus"
 after='' before=''
-quotes='^([^=]*=)(.*)$'
+quotes=$value
 loads menu-ipxe bios 52:54:00:00:05:01 "$(random_uuid)" "a menu"
 before="BOOT_IMAGE=10.0.0.2::assets/vmlinuz " after=" initrd=10.0.0.2::assets/initrd.img"
 loads menu-pxelinux bios 52:54:00:00:05:02 "$(random_uuid)" "a menu"
-quotes='^()(.*)$' before="BOOT_IMAGE=(tftp,10.0.0.2)/assets/vmlinuz " after=''
+quotes=$whole before="BOOT_IMAGE=(tftp,10.0.0.2)/assets/vmlinuz " after=''
 loads menu-grub uefi-pxe 52:54:00:00:05:03 "$(random_uuid)" "a menu"
 
 boot_server_stop
