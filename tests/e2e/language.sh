@@ -58,6 +58,18 @@ check "it comes before moonboot's own" [ "$(fetch '/boot.ipxe?serial=S')" = "min
 check "but not before health" [ "$(fetch /healthz)" = ok ]
 stop_service
 
+# Every example of the reference, with the files that it speaks of.
+readme=$site/readme
+cp -r "$top/tests/lua/readme" "$readme"
+awk -v dir="$readme" '
+    /^```lua$/ { file = sprintf("%s/example%02d.lua", dir, ++n); next }
+    /^```yaml$/ { getline first; file = dir (first ~ /hosts/ ? "/hosts.yaml" : "/worker.yaml"); print first >file; next }
+    /^```/ { file = ""; next }
+    file { print >file }' "$top/lua/README.md"
+examples=$(find "$readme" -name 'example*.lua' | wc -l)
+check "the reference has examples" [ "$examples" -gt 10 ]
+check "all are good" "$BUILD/moonboot" check "$readme"/example*.lua
+
 (cd "$site" && "$BUILD/moonboot" stubs >/dev/null)
 check "stubs are written" cmp "$site/.luals/moonboot.lua" "$top/examples/.luals/moonboot.lua"
 check "with settings that find them" grep -q '"workspace.library": \[".luals"\]' "$site/.luarc.json"
