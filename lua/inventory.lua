@@ -11,12 +11,13 @@ local profile = require "profile"
 local reader = require "reader"
 local sealed = require "sealed"
 local void = require "void"
+local words = require "words"
 
 local host = host
 
 local inventory = {}
 
-local keys = { file = true, key = true }
+local keys = words.keys "Inventory"
 
 local formats = { yaml = true, yml = true, json = true, csv = true }
 

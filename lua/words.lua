@@ -92,6 +92,19 @@ words.tables = {
             { "salt?", "string", "rollouts of one salt take the same machines; the rule's name if there is none" },
         },
     },
+    Inventory = {
+        doc = "A file of hosts.",
+        fields = {
+            { "file", "string", "YAML, JSON or CSV, by its suffix" },
+            { "key?", "string", "the field that hosts are told by: what the file says, else `mac`" },
+        },
+    },
+    Hosts = {
+        doc = "An inventory.",
+        fields = {
+            { "get", "fun(self: Hosts, machine: Machine|string|number): Use?", "what it has of a machine, or of a key" },
+        },
+    },
     Request = {
         doc = "What a function of `serve` is asked.",
         fields = {
@@ -120,14 +133,14 @@ words.tables = {
 }
 
 -- Tables in the order in which they are best read.
-words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "Site", "Menu", "Rollout", "Request", "Response" }
+words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "Site", "Menu", "Rollout", "Inventory", "Hosts", "Request", "Response" }
 
 -- Types that are no tables of ours: name, doc, and what they are (nil: nobody's business).
 words.aliases = {
     { "Verdict", "A verdict, such as `disk` or `deny \"why\"`" },
     { "Matcher", "A matcher, such as `prefix \"52:54:00\"`" },
     { "Template", "A template, read from a file" },
-    { "Choice", "What a rule may boot: a profile's name, a verdict, or a table", "string|Verdict|Use|Profile" },
+    { "Choice", "What a rule may boot: a profile's name, a verdict, an inventory, or a table", "string|Verdict|Hosts|Use|Profile" },
     { "Matches", "What a field may be matched with: a value, a matcher, a function, or a list of these",
       "string|number|Matcher|table|(fun(value: any, machine: Machine): boolean?, string?)" },
 }
@@ -154,6 +167,9 @@ words.list = {
       params = { { "body", "Menu" } }, returns = "Verdict" },
     { "rollout", usage = "rollout {…}", doc = "a stable part of the machines boots something else",
       params = { { "body", "Rollout" } }, returns = "Verdict" },
+
+    { "inventory", usage = 'inventory "hosts.yaml"', doc = "hosts of a file, each with what it boots; a machine that is not in it is left to the next rule",
+      params = { { "file", "string|Inventory" } }, returns = "Hosts" },
 
     { "prefix", usage = 'prefix "52:54:00"', doc = "begins with it",
       params = { { "text", "string" } }, returns = "Matcher" },

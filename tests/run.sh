@@ -69,7 +69,7 @@ for fuzzer in tests/fuzz/fuzz_*.c; do
     name=$(basename "$fuzzer" .c)
     suite "fuzz/$name" tests/fuzz/run.sh "$name" 10
 done
-for script in service http tftp; do
+for script in language service http tftp; do
     suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
 done
 suite e2e/documents with build tests/e2e/documents.sh

@@ -63,6 +63,15 @@
 ---@field by? string the field that a machine is told by; `mac` if none is named
 ---@field salt? string rollouts of one salt take the same machines; the rule's name if there is none
 
+---A file of hosts.
+---@class moonboot.Inventory
+---@field file string YAML, JSON or CSV, by its suffix
+---@field key? string the field that hosts are told by: what the file says, else `mac`
+
+---An inventory.
+---@class moonboot.Hosts
+---@field get fun(self: moonboot.Hosts, machine: moonboot.Machine|string|number): moonboot.Use? what it has of a machine, or of a key
+
 ---What a function of `serve` is asked.
 ---@class moonboot.Request
 ---@field method string GET, HEAD or POST
@@ -147,8 +156,8 @@
 ---A template, read from a file
 ---@class moonboot.Template
 
----What a rule may boot: a profile's name, a verdict, or a table
----@alias moonboot.Choice string|moonboot.Verdict|moonboot.Use|moonboot.Profile
+---What a rule may boot: a profile's name, a verdict, an inventory, or a table
+---@alias moonboot.Choice string|moonboot.Verdict|moonboot.Hosts|moonboot.Use|moonboot.Profile
 
 ---What a field may be matched with: a value, a matcher, a function, or a list of these
 ---@alias moonboot.Matches string|number|moonboot.Matcher|table|(fun(value: any, machine: moonboot.Machine): boolean?, string?)
@@ -231,6 +240,13 @@ function menu(body) end
 ---@param body moonboot.Rollout
 ---@return moonboot.Verdict
 function rollout(body) end
+
+---hosts of a file, each with what it boots; a machine that is not in it is left to the next rule
+---
+---`inventory "hosts.yaml"`
+---@param file string|moonboot.Inventory
+---@return moonboot.Hosts
+function inventory(file) end
 
 ---begins with it
 ---
