@@ -31,11 +31,11 @@ end
 
 -- A file beside the policy -> text, its name in messages | nil, why it cannot be read.
 function files.text(l, name)
-    local text, message = from_disk(l, host.read, name)
+    local text, message = files.from_disk(l, host.read, name)
     if not text then
-        return nil, string.format("%s cannot be read: %s", show(display(l, name)), message)
+        return nil, string.format("%s cannot be read: %s", show(files.display(l, name)), message)
     end
-    return text, display(l, name)
+    return text, files.display(l, name)
 end
 
 -- A file that comes with the program; nil when `module`, as `require` takes it, is none.

@@ -2,13 +2,16 @@
 -- is a label.
 
 local carry = require "carry"
-local identity = require "identity"
 local query = require "query"
 
 local told = {}
 
 -- What it may tell; the other fields are for us to know.
-told.names = identity.told
+told.names = {
+    mac = true, uuid = true, serial = true, asset = true, manufacturer = true, product = true,
+    hostname = true, domain = true, arch = true, platform = true, buildarch = true,
+    ip = true, gateway = true, vlan = true,
+}
 
 local PROCESSORS = {
     i386 = "ia32", x86_64 = "x64", arm = "arm32", arm32 = "arm32", arm64 = "arm64",

@@ -92,6 +92,13 @@ words.tables = {
             { "salt?", "string", "rollouts of one salt take the same machines; the rule's name if there is none" },
         },
     },
+    InventoryFile = {
+        doc = "A file of hosts, and the field that they are keyed by.",
+        fields = {
+            { "file", "string", "YAML, JSON or CSV, by its suffix" },
+            { "key?", "string", "a field of machines; what the file says if none is named" },
+        },
+    },
     Request = {
         doc = "What a function of `serve` is asked.",
         fields = {
@@ -120,14 +127,16 @@ words.tables = {
 }
 
 -- Tables in the order in which they are best read.
-words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "Site", "Menu", "Rollout", "Request", "Response" }
+words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "Site", "Menu", "Rollout", "InventoryFile", "Request", "Response" }
 
 -- Types that are no tables of ours: name, doc, and what they are (nil: nobody's business).
 words.aliases = {
     { "Verdict", "A verdict, such as `disk` or `deny \"why\"`" },
     { "Matcher", "A matcher, such as `prefix \"52:54:00\"`" },
     { "Template", "A template, read from a file" },
-    { "Choice", "What a rule may boot: a profile's name, a verdict, or a table", "string|Verdict|Use|Profile" },
+    { "Inventory", "Hosts by a key: a rule may `boot` it, a field may be in it, and `hosts:get(machine)` is that host as a function may answer it, or nil",
+      "Verdict|{ get: fun(self: any, machine: Machine|string|number): Use? }" },
+    { "Choice", "What a rule may boot: a profile's name, a verdict, or a table", "string|Verdict|Use|Profile|Inventory" },
     { "Matches", "What a field may be matched with: a value, a matcher, a function, or a list of these",
       "string|number|Matcher|table|(fun(value: any, machine: Machine): boolean?, string?)" },
 }
@@ -180,6 +189,8 @@ words.list = {
       params = { { "file", "string" }, { "default?", "any" } }, returns = "string" },
     { "list", usage = 'list("directory", default)', doc = "the names in a directory, sorted; of directories with a slash behind",
       params = { { "directory", "string" }, { "default?", "any" } }, returns = "string[]" },
+    { "inventory", usage = 'inventory "hosts.yaml"', doc = "hosts by a key: what each boots, its arguments and vars",
+      params = { { "file", "string|InventoryFile" } }, returns = "Inventory" },
     { "template", usage = 'template "file"', doc = "a document with `{{…}}` in it, for `config`",
       params = { { "file", "string" } }, returns = "Template" },
 
