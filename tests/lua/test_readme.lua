@@ -21,21 +21,8 @@ local beside = {
     ["seed.cfg"] = "role={{facts}}\n", ["worker.cfg"] = "hostname={{role}}\n",
 }
 
--- The first example that is no Lua is a template.
-function tests.the_template_of_the_reference()
-    local text = readme():match "\n```\n(hostname=.-)```"
-    local policy
-    policies.with_files({ ["worker.cfg"] = text, ["policy.lua"] = [[
-profile "p" { kernel = "k", config = { a = template "worker.cfg" }, vars = { role = "db", disks = { "sda", "s b" } } }
-rule "r" { boot = "p" }]] }, function()
-        policy = require("engine").load { dir = "d", file = "policy.lua", display = "policy.lua" }
-    end)
-    local d = policies.decide(assert(policy), { serial = "S" })
-    assert(d:document "a" == "hostname=db\ndisk1=/dev/sda\ndisk2='/dev/s b'\n")
-end
-
 local function load(example)
-    local files = { ["policy.lua"] = example }
+    local files = { ["policy.lua"] = example, ["worker.yaml"] = readme():match "```yaml\n(.-)```" }
     for path, text in pairs(beside) do
         files[path] = text
     end
@@ -63,6 +50,27 @@ function tests.every_field_is_described()
     for id = 0, 41 do
         assert(text:find("`" .. machine.arch_name(id) .. "`", 1, true), machine.arch_name(id))
     end
+end
+
+function tests.the_template()
+    local template = readme():match "```yaml\n(.-)```"
+    for example in readme():gmatch "```lua\n(.-)```" do
+        if example:find('template "worker.yaml"', 1, true) then
+            local policy = policies.load_files { ["policy.lua"] = example, ["worker.yaml"] = template }
+            local text = policies.decide(policy, { mac = "525400000001", product = "a: b" }):document "nocloud/user-data"
+            assert(text == [==[
+#cloud-config
+hostname: "worker-525400000001"
+users:
+  - name: root
+    ssh_authorized_keys:
+      - "ssh-ed25519 AAAA… alex"
+bootcmd: [[logger, "this is a: b"]]
+]==], text)
+            return
+        end
+    end
+    error "no such example"
 end
 
 -- The computed rule of the reference does what it says there.
