@@ -18,11 +18,12 @@ local beside = {
     ["lib/racks.lua"] = "return { match = function(n) return { label = { rack = tostring(n) } } end }",
     ["hosts/a.json"] = '{"mac":"52:54:00:00:00:0a","kernel":"a","facts":{"cores":4}}',
     ["hosts/b.json"] = "{",
+    ["hosts.yaml"] = "mac,boot\n", ["racks.csv"] = "serial,boot,rack,disks,gpu\nR5QNN72,compute,12,,yes\n",
     ["seed.cfg"] = "role={{facts}}\n", ["worker.cfg"] = "hostname={{role}}\n",
 }
 
 local function load(example)
-    local files = { ["policy.lua"] = example, ["worker.yaml"] = readme():match "```yaml\n(.-)```" }
+    local files = { ["policy.lua"] = example, ["worker.yaml"] = readme():match "```yaml\n(#cloud%-config.-)```" }
     for path, text in pairs(beside) do
         files[path] = text
     end
@@ -53,7 +54,7 @@ function tests.every_field_is_described()
 end
 
 function tests.the_template()
-    local template = readme():match "```yaml\n(.-)```"
+    local template = readme():match "```yaml\n(#cloud%-config.-)```"
     for example in readme():gmatch "```lua\n(.-)```" do
         if example:find('template "worker.yaml"', 1, true) then
             local policy = policies.load_files { ["policy.lua"] = example, ["worker.yaml"] = template }
