@@ -10,8 +10,8 @@ files["lua/names.lua"] = { read_globals = { "util" } }
 -- The words of policies and of their tests.
 local words = {
   "profile", "rule", "prefix", "suffix", "glob", "pattern", "subnet", "range", "except", "present", "absent",
-  "disk", "ignore", "shell", "deny", "chain", "menu", "rollout", "inventory", "dhcp", "log", "template",
-  "include", "require", "read", "list", "json", "yaml", "serve",
+  "disk", "ignore", "shell", "deny", "chain", "menu", "rollout", "dhcp", "log", "template",
+  "include", "inventory", "require", "read", "list", "json", "yaml", "serve",
 }
 local test_words = { "test", "contains", "policy", "skip" }
 for _, where in ipairs { "policies", "examples", "tests/wire", "tests/e2e" } do

@@ -92,17 +92,11 @@ words.tables = {
             { "salt?", "string", "rollouts of one salt take the same machines; the rule's name if there is none" },
         },
     },
-    Inventory = {
-        doc = "A file of hosts.",
+    InventoryFile = {
+        doc = "A file of hosts, and the field that they are keyed by.",
         fields = {
             { "file", "string", "YAML, JSON or CSV, by its suffix" },
-            { "key?", "string", "the field that hosts are told by: what the file says, else `mac`" },
-        },
-    },
-    Hosts = {
-        doc = "An inventory.",
-        fields = {
-            { "get", "fun(self: Hosts, machine: Machine|string|number): Use?", "what it has of a machine, or of a key" },
+            { "key?", "string", "a field of machines; what the file says if none is named" },
         },
     },
     Request = {
@@ -133,14 +127,16 @@ words.tables = {
 }
 
 -- Tables in the order in which they are best read.
-words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "Site", "Menu", "Rollout", "Inventory", "Hosts", "Request", "Response" }
+words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "Site", "Menu", "Rollout", "InventoryFile", "Request", "Response" }
 
 -- Types that are no tables of ours: name, doc, and what they are (nil: nobody's business).
 words.aliases = {
     { "Verdict", "A verdict, such as `disk` or `deny \"why\"`" },
     { "Matcher", "A matcher, such as `prefix \"52:54:00\"`" },
     { "Template", "A template, read from a file" },
-    { "Choice", "What a rule may boot: a profile's name, a verdict, an inventory, or a table", "string|Verdict|Hosts|Use|Profile" },
+    { "Inventory", "Hosts by a key: a rule may `boot` it, a field may be in it, and `hosts:get(machine)` is that host as a function may answer it, or nil",
+      "Verdict|{ get: fun(self: any, machine: Machine|string|number): Use? }" },
+    { "Choice", "What a rule may boot: a profile's name, a verdict, or a table", "string|Verdict|Use|Profile|Inventory" },
     { "Matches", "What a field may be matched with: a value, a matcher, a function, or a list of these",
       "string|number|Matcher|table|(fun(value: any, machine: Machine): boolean?, string?)" },
 }
@@ -168,9 +164,6 @@ words.list = {
     { "rollout", usage = "rollout {…}", doc = "a stable part of the machines boots something else",
       params = { { "body", "Rollout" } }, returns = "Verdict" },
 
-    { "inventory", usage = 'inventory "hosts.yaml"', doc = "hosts of a file, each with what it boots; a machine that is not in it is left to the next rule",
-      params = { { "file", "string|Inventory" } }, returns = "Hosts" },
-
     { "prefix", usage = 'prefix "52:54:00"', doc = "begins with it",
       params = { { "text", "string" } }, returns = "Matcher" },
     { "suffix", usage = 'suffix "-gpu"', doc = "ends with it",
@@ -196,6 +189,8 @@ words.list = {
       params = { { "file", "string" }, { "default?", "any" } }, returns = "string" },
     { "list", usage = 'list("directory", default)', doc = "the names in a directory, sorted; of directories with a slash behind",
       params = { { "directory", "string" }, { "default?", "any" } }, returns = "string[]" },
+    { "inventory", usage = 'inventory "hosts.yaml"', doc = "hosts by a key: what each boots, its arguments and vars",
+      params = { { "file", "string|InventoryFile" } }, returns = "Inventory" },
     { "template", usage = 'template "file"', doc = "a document with `{{…}}` in it, for `config`",
       params = { { "file", "string" } }, returns = "Template" },
 

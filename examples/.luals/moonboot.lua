@@ -63,14 +63,10 @@
 ---@field by? string the field that a machine is told by; `mac` if none is named
 ---@field salt? string rollouts of one salt take the same machines; the rule's name if there is none
 
----A file of hosts.
----@class moonboot.Inventory
+---A file of hosts, and the field that they are keyed by.
+---@class moonboot.InventoryFile
 ---@field file string YAML, JSON or CSV, by its suffix
----@field key? string the field that hosts are told by: what the file says, else `mac`
-
----An inventory.
----@class moonboot.Hosts
----@field get fun(self: moonboot.Hosts, machine: moonboot.Machine|string|number): moonboot.Use? what it has of a machine, or of a key
+---@field key? string a field of machines; what the file says if none is named
 
 ---What a function of `serve` is asked.
 ---@class moonboot.Request
@@ -156,8 +152,11 @@
 ---A template, read from a file
 ---@class moonboot.Template
 
----What a rule may boot: a profile's name, a verdict, an inventory, or a table
----@alias moonboot.Choice string|moonboot.Verdict|moonboot.Hosts|moonboot.Use|moonboot.Profile
+---Hosts by a key: a rule may `boot` it, a field may be in it, and `hosts:get(machine)` is that host as a function may answer it, or nil
+---@alias moonboot.Inventory moonboot.Verdict|{ get: fun(self: any, machine: moonboot.Machine|string|number): moonboot.Use? }
+
+---What a rule may boot: a profile's name, a verdict, or a table
+---@alias moonboot.Choice string|moonboot.Verdict|moonboot.Use|moonboot.Profile|moonboot.Inventory
 
 ---What a field may be matched with: a value, a matcher, a function, or a list of these
 ---@alias moonboot.Matches string|number|moonboot.Matcher|table|(fun(value: any, machine: moonboot.Machine): boolean?, string?)
@@ -240,13 +239,6 @@ function menu(body) end
 ---@param body moonboot.Rollout
 ---@return moonboot.Verdict
 function rollout(body) end
-
----hosts of a file, each with what it boots; a machine that is not in it is left to the next rule
----
----`inventory "hosts.yaml"`
----@param file string|moonboot.Inventory
----@return moonboot.Hosts
-function inventory(file) end
 
 ---begins with it
 ---
@@ -338,6 +330,13 @@ function read(file, default) end
 ---@param default? any
 ---@return string[]
 function list(directory, default) end
+
+---hosts by a key: what each boots, its arguments and vars
+---
+---`inventory "hosts.yaml"`
+---@param file string|moonboot.InventoryFile
+---@return moonboot.Inventory
+function inventory(file) end
 
 ---a document with `{{…}}` in it, for `config`
 ---

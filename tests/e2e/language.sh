@@ -63,7 +63,7 @@ readme=$site/readme
 cp -r "$top/tests/lua/readme" "$readme"
 awk -v dir="$readme" '
     /^```lua$/ { file = sprintf("%s/example%02d.lua", dir, ++n); next }
-    /^```yaml$/ { getline first; file = dir (first ~ /hosts/ ? "/hosts.yaml" : "/worker.yaml"); print first >file; next }
+    /^```yaml$/ { getline first; file = dir (first ~ /^#cloud-config/ ? "/worker.yaml" : first ~ /^key:/ ? "/listed.yaml" : "/hosts.yaml"); print first >file; next }
     /^```/ { file = ""; next }
     file { print >file }' "$top/lua/README.md"
 examples=$(find "$readme" -name 'example*.lua' | wc -l)

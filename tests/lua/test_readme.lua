@@ -25,9 +25,8 @@ end
 -- The files that examples speak of are in readme/, and in the reference itself.
 -- tests/e2e/language.sh checks them with the real program.
 local function load(example)
-    local files = { ["policy.lua"] = example }
-    files["hosts.yaml"], files["worker.yaml"] = yaml "# hosts.yaml", yaml "#cloud-config"
-    for _, path in ipairs { "rules/lab.lua", "lib/racks.lua", "hosts/a.json", "hosts/b.json", "seed.cfg", "worker.cfg" } do
+    local files = { ["policy.lua"] = example, ["worker.yaml"] = yaml "#cloud-config", ["hosts.yaml"] = "mac,boot\n" }
+    for _, path in ipairs { "rules/lab.lua", "lib/racks.lua", "hosts/a.json", "hosts/b.json", "seed.cfg", "worker.cfg", "racks.csv" } do
         files[path] = assert(host.read("tests/lua/readme", path))
     end
     local policy, problems = policies.load_files(files)
