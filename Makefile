@@ -29,7 +29,8 @@ endif
 
 CORE_C  := $(filter-out core/main.c,$(wildcard core/*.c))
 CORE_O  := $(CORE_C:core/%.c=$(BUILD)/core/%.o)
-LUA     := $(sort $(wildcard lua/*.lua lua/*/*.lua))
+LUA     := $(sort $(wildcard lua/*.lua lua/*/*.lua)) \
+           $(filter-out %_test.lua,$(sort $(wildcard policies/*.lua policies/*/*.lua)))
 LIB     := $(BUILD)/libmoonboot.a
 PROGRAM := $(BUILD)/moonboot
 UNIT_C  := $(wildcard tests/unit/test_*.c)
@@ -42,7 +43,7 @@ $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The Lua half is carried inside the program.
+# The Lua half is carried inside the program, and so are the policies to build on.
 $(BUILD)/embedded.S: $(LUA) tests/embed.sh
 	@mkdir -p $(@D)
 	tests/embed.sh $(LUA) > $@

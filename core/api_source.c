@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "embedded.h"
 #include "files.h"
 #include "vm.h"
 
@@ -40,7 +42,17 @@ static char *read_whole(int fd, size_t *len)
     return text;
 }
 
-/* host.read(dir, path) -> text | nil, message */
+/* nil, message, whether there is nothing of that name. */
+static int push_file_error(lua_State *L, int error)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, error == EXDEV ? "the name leads out of the policy's directory"
+                                     : strerror(error));
+    lua_pushboolean(L, error == ENOENT || error == ENOTDIR);
+    return 3;
+}
+
+/* host.read(dir, path) -> text | nil, message, whether there is no such file */
 static int api_read(lua_State *L)
 {
     int dir = (int)luaL_checkinteger(L, 1);
@@ -51,17 +63,62 @@ static int api_read(lua_State *L)
     int error = fd < 0 ? -fd : errno;
     if (fd >= 0)
         close(fd);
-    if (!text) {
-        lua_pushnil(L);
-        lua_pushstring(L, error == EXDEV ? "the name leads out of the policy's directory"
-                                         : strerror(error));
-        return 2;
-    }
+    if (!text)
+        return push_file_error(L, error);
     /* Lua may run out of memory here and throw: the text then is lost, once, at a load
      * that fails. */
     lua_pushlstring(L, text, len);
     free(text);
     return 1;
+}
+
+/* Adds the entries of an open directory to the table on top, subdirectories with a slash. */
+static void add_entries(lua_State *L, DIR *entries)
+{
+    int n = 0;
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        struct stat st;
+        const char *name = entry->d_name;
+        if (!strcmp(name, ".") || !strcmp(name, ".."))
+            continue;
+        bool is_dir = fstatat(dirfd(entries), name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+        lua_pushfstring(L, "%s%s", name, is_dir ? "/" : "");
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
+/* host.list(dir, path) -> list of names in no order, those of directories with a slash
+ * behind | nil, message, whether there is no such directory */
+static int api_list(lua_State *L)
+{
+    int dir = (int)luaL_checkinteger(L, 1);
+    const char *path = luaL_checkstring(L, 2);
+    int fd = files_open_beneath(dir, path);
+    if (fd < 0)
+        return push_file_error(L, -fd);
+    DIR *entries = fdopendir(fd);
+    if (!entries) {
+        int error = errno;
+        close(fd);
+        return push_file_error(L, error);
+    }
+    lua_newtable(L);
+    add_entries(L, entries);
+    closedir(entries);
+    return 1;
+}
+
+/* host.policy(name) -> the text of a policy that comes with moonboot ("default") | nil */
+static int api_policy(lua_State *L)
+{
+    const char *name = lua_pushfstring(L, "policies.%s", luaL_checkstring(L, 1));
+    for (const struct embedded *each = embedded; each->name; each++) {
+        if (!strcmp(each->name, name)) {
+            lua_pushlstring(L, each->start, (size_t)(each->end - each->start));
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* host.load(text, chunk, env) -> function | nil, message. Text only: bytecode can do
@@ -166,10 +223,9 @@ static int api_where(lua_State *L)
 
 void api_source_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"read", api_read},
-                                         {"load", api_load},
-                                         {"names", api_names},
-                                         {"where", api_where},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"read", api_read}, {"list", api_list},   {"policy", api_policy},
+        {"load", api_load}, {"names", api_names}, {"where", api_where},
+        {NULL, NULL}};
     luaL_register(L, NULL, functions);
 }

@@ -1,9 +1,10 @@
-/* The Lua half, carried inside the program (tests/embed.sh writes the table). */
+/* The Lua half and the policies to build on, carried inside the program (tests/embed.sh
+ * writes the table). */
 #ifndef MOONBOOT_EMBEDDED_H
 #define MOONBOOT_EMBEDDED_H
 
 struct embedded {
-    const char *name; /* as `require` takes it: "engine", "render.ipxe" */
+    const char *name; /* as `require` takes it: "engine", "render.ipxe", "policies.default" */
     const char *start;
     const char *end;
 };

@@ -56,7 +56,8 @@ static void add_problems(lua_State *L, int list, struct problems *problems)
         problems_add(problems, "the policy did not load, and nothing says why");
 }
 
-/* What was read, as one short name: BLAKE2b over names and texts in the order read. */
+/* What was read, as one short name: BLAKE2b over names and texts in the order read. The texts
+ * are let go of. */
 static void hash_files(lua_State *L, int policy, char out[POLICY_HASH_TEXT])
 {
     crypto_generichash_state state;
@@ -74,6 +75,8 @@ static void hash_files(lua_State *L, int policy, char out[POLICY_HASH_TEXT])
             crypto_generichash_update(&state, (const unsigned char *)text, len);
             lua_pop(L, 1);
         }
+        lua_pushnil(L);
+        lua_setfield(L, -2, "text");
         lua_pop(L, 1);
     }
     lua_pop(L, 1);

@@ -10,15 +10,16 @@ local host = host
 
 local decision = {}
 
--- A message with its place, "file:line: message"; `line` is for messages without one.
-function decision.locate(policy, rule, message, line)
+-- A message with its place, "file:line: message"; `line` and `display`, or else the rule's,
+-- are for messages without one.
+function decision.locate(policy, rule, message, line, display)
     if type(message) ~= "string" then
         message = "an error that is no text was thrown (" .. problems.show(message) .. ")"
     end
-    local at, text = problems.split(message, policy.display)
+    local at, text, name = problems.split(message, policy.files)
     -- A deadline may strike in the engine, on the policy's behalf.
     text = text:gsub("^lua/[%w_/]+%.lua:%d+: ", "")
-    return string.format("%s:%d: %s", policy.display, at or line or rule.line, text)
+    return string.format("%s:%d: %s", name or display or rule.display, at or line or rule.line, text)
 end
 
 -- Runs in a guard, so that whatever the policy's values do is under the deadline.
@@ -95,8 +96,7 @@ function methods.render(d)
             end
             return d
         end
-        local line, message = policy.scope:problem(texts)
-        d.error = d.error or decision.locate(policy, rule, message, line)
+        d.error = d.error or decision.locate(policy, rule, policy.scope:problem(texts))
         take(d, last)
         last = rule.ignore -- has no texts that could fail
     end

@@ -1,118 +1,106 @@
 -- The words of the policy language. While the policy loads, a word that is used wrongly
 -- records the problem and goes on; in a function of the policy, later, it throws.
 
+local blame = require "blame"
 local choice = require "choice"
 local dhcp_words = require "dhcp_words"
+local files = require "files"
+local json = require "json"
 local problems = require "problems"
 local profile = require "profile"
 local reader = require "reader"
 local rules = require "rules"
 local sealed = require "sealed"
+local serve = require "serve"
 local void = require "void"
-
-local host = host
 
 local dsl = {}
 
--- The line of the policy that called the word that called this.
-local function caller_line()
-    local _, line = host.where(3)
-    return line and line > 0 and line or 1
-end
-
--- A word is used wrongly; what it then returns is as good as unknown.
-local function wrong(loader, line, text, ...)
-    if not loader.loading then
-        error(string.format(text, ...), 3)
-    end
-    loader.problems:add(line, text, ...)
-    return void.value
-end
+local wrong = blame.wrong
 
 -- `word "name" { … }`, each name once.
-local function definition(loader, word, define)
-    local lines = {}
+local function definition(l, word, define)
+    local firsts = {}
     return function(name)
-        local line = caller_line()
-        if not loader.loading then
-            error(word .. ": only while the policy loads, not in a function", 2)
-        elseif name == void.value then
+        local file, line = blame.caller(l)
+        blame.loading(l, word)
+        if name == void.value then
             return void.value
         elseif type(name) ~= "string" then
-            return wrong(loader, line, '%s: found %s, expected a name: %s "name" { … }', word,
+            return wrong(file, line, '%s: found %s, expected a name: %s "name" { … }', word,
                          reader.show(name), word)
-        elseif lines[name] then
-            wrong(loader, line, "there is a %s %s already, on line %d", word, problems.show(name),
-                  lines[name])
+        elseif firsts[name] then
+            wrong(file, line, "there is a %s %s already, %s", word, problems.show(name),
+                  blame.place(firsts[name], file))
         end
-        lines[name] = lines[name] or line
-        local waiting = { line = line, text = string.format('%s %s has no { … }', word,
-                                                            problems.show(name)) }
-        loader.waiting[waiting] = true
+        firsts[name] = firsts[name] or { file = file, line = line }
+        local waiting = { file = file, line = line,
+                          text = string.format('%s %s has no { … }', word, problems.show(name)) }
+        l.waiting[waiting] = true
         return function(body)
-            local at = caller_line()
-            loader.waiting[waiting] = nil
+            local at, at_line = blame.caller(l)
+            l.waiting[waiting] = nil
             if body == void.value then
                 return nil
             elseif type(body) ~= "table" or sealed.open(body) then
-                return wrong(loader, at, "%s %s: found %s, expected { … }", word,
+                return wrong(at, at_line, "%s %s: found %s, expected { … }", word,
                              problems.show(name), reader.show(body))
             end
-            define(reader.new(loader, word, name, at), body, name)
+            define(reader.new(at, word, name, at_line), body, name)
             return nil
         end
     end
 end
 
 -- `word "text"`: a value of the language.
-local function with_text(loader, word, make)
+local function with_text(l, word, make)
     return function(text)
-        local line = caller_line()
+        local file, line = blame.caller(l)
         if text == void.value then
             return void.value
         elseif type(text) ~= "string" then
-            return wrong(loader, line, '%s: found %s, expected text: %s "…"', word,
+            return wrong(file, line, '%s: found %s, expected text: %s "…"', word,
                          reader.show(text), word)
         end
-        local content, problem = make(text, line)
+        local content, problem = make(text, line, file)
         if not content then
-            return wrong(loader, line, "%s: %s", word, problem)
+            return wrong(file, line, "%s: %s", word, problem)
         end
         content.text = word .. " " .. problems.show(text)
         return sealed.new(content)
     end
 end
 
-local function matcher(loader, word)
-    return with_text(loader, word, function(text)
+local function matcher(l, word)
+    return with_text(l, word, function(text)
         return { word = word, argument = text }
     end)
 end
 
 -- A verdict with a text, which may be a template only while the policy loads.
-local function verdict(loader, word, key)
-    return with_text(loader, word, function(text, line)
+local function verdict(l, word, key)
+    return with_text(l, word, function(text, line, file)
         local problem = text == "" and "found no text" or nil
-        if not loader.loading then
+        if not l.loading then
             problem = problem or choice.check_made(text)
         end
         if problem then
             return nil, problem
         end
-        return { verdict = word, [key] = loader.scope:text(text, line) }
+        return { verdict = word, [key] = l.scope:text(text, line, file) }
     end)
 end
 
-local function except(loader)
+local function except(l)
     return function(value)
-        local line = caller_line()
+        local file, line = blame.caller(l)
         if value == void.value then
             return void.value
         elseif value == nil or type(value) == "boolean" then
-            return wrong(loader, line, "except: found %s, expected a value, a list or a matcher",
+            return wrong(file, line, "except: found %s, expected a value, a list or a matcher",
                          reader.show(value))
-        elseif loader.is_word[value] then
-            return wrong(loader, line, "except: found a word without its argument")
+        elseif l.is_word[value] then
+            return wrong(file, line, "except: found a word without its argument")
         end
         local content = sealed.open(value)
         if type(value) == "table" and not content then
@@ -126,49 +114,53 @@ local function except(loader)
     end
 end
 
-local function site_dhcp(loader)
+local function site_dhcp(l)
     local first
     return function(body)
-        local line = caller_line()
-        if not loader.loading then
-            error("dhcp: only while the policy loads, not in a function", 2)
-        elseif body == void.value then
+        local file, line = blame.caller(l)
+        blame.loading(l, "dhcp")
+        if body == void.value then
             return nil
         elseif type(body) ~= "table" or sealed.open(body) then
-            wrong(loader, line, "dhcp: found %s, expected { … }", reader.show(body))
+            wrong(file, line, "dhcp: found %s, expected { … }", reader.show(body))
         elseif first then
-            wrong(loader, line, "there is a dhcp already, on line %d", first)
+            wrong(file, line, "there is a dhcp already, %s", blame.place(first, file))
         else
-            first = line
-            loader.settings.dhcp = dhcp_words.read_site(reader.new(loader, "dhcp", nil, line), body)
+            first = { file = file, line = line }
+            l.settings.dhcp = dhcp_words.read_site(reader.new(file, "dhcp", nil, line), body)
         end
         return nil
     end
 end
 
--- The words for one policy: what `loader` collects is described in engine.lua.
-function dsl.words(loader)
+-- The words for one policy: `l` is described in loader.lua.
+function dsl.words(l)
     local words = {
-        profile = definition(loader, "profile", function(reading, body, name)
+        profile = definition(l, "profile", function(reading, body, name)
             local read = profile.read(reading, body)
-            loader.profiles[name] = loader.profiles[name] or read
+            l.profiles[name] = l.profiles[name] or read
         end),
-        rule = definition(loader, "rule", function(reading, body)
-            table.insert(loader.rules, rules.read(reading, body))
+        rule = definition(l, "rule", function(reading, body)
+            table.insert(l.rules, rules.read(reading, body))
         end),
-        dhcp = site_dhcp(loader),
-        prefix = matcher(loader, "prefix"),
-        glob = matcher(loader, "glob"),
-        subnet = matcher(loader, "subnet"),
-        except = except(loader),
-        chain = verdict(loader, "chain", "url"),
-        deny = verdict(loader, "deny", "why"),
+        dhcp = site_dhcp(l),
+        prefix = matcher(l, "prefix"),
+        glob = matcher(l, "glob"),
+        subnet = matcher(l, "subnet"),
+        except = except(l),
+        chain = verdict(l, "chain", "url"),
+        deny = verdict(l, "deny", "why"),
         disk = sealed.new { verdict = "disk", text = "disk" },
         ignore = sealed.new { verdict = "ignore", text = "ignore" },
     }
-    loader.is_word = {}
+    for _, more in ipairs { files.words(l), serve.words(l), json.words() } do
+        for name, word in pairs(more) do
+            words[name] = word
+        end
+    end
+    l.is_word = {}
     for _, word in pairs(words) do
-        loader.is_word[word] = type(word) == "function" or nil
+        l.is_word[word] = type(word) == "function" or nil
     end
     return words
 end

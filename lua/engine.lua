@@ -21,7 +21,7 @@ function engine.load(options)
             return nil, { string.format("%s:1: cannot be read: %s", display, message) }
         end
     end
-    return loader.load(display, text)
+    return loader.load(display, text, options.dir)
 end
 
 local function note(trace, rule, matched, why)

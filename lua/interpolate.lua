@@ -33,22 +33,22 @@ local function lookup(scope, basics)
     end
 end
 
-function interpolate.scope(display)
+function interpolate.scope()
     local basics = sandbox.basics()
     local scope = setmetatable({
-        display = display, basics = basics, pending = {}, known_vars = {}, names = {},
+        basics = basics, pending = {}, known_vars = {}, names = {},
     }, Scope)
     scope.env = setmetatable({}, { __index = lookup(scope, basics), __metatable = "scope" })
     return scope
 end
 
--- A text of the policy, from that line on: { constant = text }, or after compile
+-- A text of a file of the policy, from that line on: { constant = text }, or after compile
 -- { parts = list of texts and expressions }.
-function Scope:text(raw, line)
+function Scope:text(raw, line, file)
     if not raw:find("{{", 1, true) then
         return { constant = raw }
     end
-    local text = { raw = raw, line = line }
+    local text = { raw = raw, line = line, file = file }
     table.insert(self.pending, text)
     return text
 end
@@ -110,7 +110,7 @@ function Scope:name_problem(use)
 end
 
 -- The names an expression uses; most are one name, and reading bytecode costs.
-function Scope:uses(code)
+function Scope:uses(code, display)
     local name, field = code:match("^%s*([%a_][%w_]*)%s*$"), nil
     if not name then
         name, field = code:match("^%s*([%a_][%w_]*)%.([%a_][%w_]*)%s*$")
@@ -119,35 +119,38 @@ function Scope:uses(code)
         return { { name = name, field = field } }
     end
     if not self.names[code] then
-        self.names[code] = host.names("return (" .. code .. "\n)", "@" .. self.display)
+        self.names[code] = host.names("return (" .. code .. "\n)", "@" .. display)
     end
     return self.names[code]
 end
 
 -- One expression as { call = function, code = }; nil after reporting what is wrong.
-function Scope:expression(code, line, report)
+function Scope:expression(code, line, file)
+    local report, display = file.problems, file.display
     -- So many newlines before it, and Lua names the right line.
     local call, message = host.load(("\n"):rep(line - 1) .. "return (" .. code .. "\n)",
-                                    "@" .. self.display, self.env)
+                                    "@" .. display, self.env)
     if not call then
-        local _, text = problems.split(message, self.display)
+        local _, text = problems.split(message, display)
         report:add(line, "in {{%s}}: %s", code, text)
         return nil
     end
     local good = true
-    for _, use in ipairs(self:uses(code)) do
+    for _, use in ipairs(self:uses(code, display)) do
         local problem = self:name_problem(use)
         if problem then
             report:add(line, "in {{%s}}: %s", code, problem)
             good = false
         end
     end
-    return good and { call = call, code = code:match("^%s*(.-)%s*$"), line = line } or nil
+    return good and {
+        call = call, code = code:match("^%s*(.-)%s*$"), line = line, display = display,
+    } or nil
 end
 
-function Scope:parse(text, report)
+function Scope:parse(text)
     local parts, at, raw = {}, 1, text.raw
-    local line = text.line
+    local line, file = text.line, text.file
     while true do
         local open = raw:find("{{", at, true)
         if not open then
@@ -155,13 +158,13 @@ function Scope:parse(text, report)
         end
         local close = closing(raw, open + 2)
         if not close then
-            report:add(text.line, "{{ without }} in %s", problems.show(raw))
+            file.problems:add(line, "{{ without }} in %s", problems.show(raw))
             break
         end
         if open > at then
             table.insert(parts, raw:sub(at, open - 1))
         end
-        table.insert(parts, self:expression(raw:sub(open + 2, close - 1), line, report))
+        table.insert(parts, self:expression(raw:sub(open + 2, close - 1), line, file))
         at = close + 2
     end
     if at <= #raw then
@@ -172,17 +175,18 @@ end
 
 -- Compiles all texts and reports what is wrong with them. `open_vars`: functions of the
 -- policy may add vars that nothing declares.
-function Scope:compile(report, open_vars)
+function Scope:compile(open_vars)
     self.open_vars = open_vars
     for _, text in ipairs(self.pending) do
-        text.parts = self:parse(text, report)
+        text.parts = self:parse(text)
+        text.file = nil
     end
     self.pending = {}
 end
 
 local function evaluate(scope, expression)
     local code = expression.code
-    scope.line = expression.line
+    scope.line, scope.display = expression.line, expression.display
     local value = expression.call()
     local kind = type(value)
     if kind == "string" then
@@ -200,7 +204,7 @@ end
 -- What the following calls of render are about.
 function Scope:enter(m, vars)
     self.machine, self.vars = m, vars
-    self.line, m.needs = nil, nil
+    self.line, self.display, m.needs = nil, nil, nil
 end
 
 -- The text, filled in. Runs the policy's expressions, and throws what goes wrong: call it
@@ -216,12 +220,12 @@ function Scope:render(text)
     return table.concat(result)
 end
 
--- What render threw -> line, message.
+-- What render threw -> message, line, file's name.
 function Scope:problem(message)
     if self.machine.needs then
         message = machine.not_known(self.machine, self.machine.needs)
     end
-    return self.line, message
+    return message, self.line, self.display
 end
 
 return interpolate

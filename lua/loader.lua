@@ -1,5 +1,10 @@
--- Reads one policy file and runs it in its sandbox, collecting what its words define and
--- all that is wrong with it.
+-- Loads a policy: runs its file, and those that it includes and requires, in a sandbox;
+-- collects what its words define and all that is wrong with it.
+--
+-- `l` is what the whole policy has: display, dir, rules, profiles, settings, routes, scope,
+-- files (all that was read, in order: { name =, text = }), words, loading. Each file of Lua is
+-- { display =, problems =, source =, … } and has the policy's fields besides, so that a word,
+-- whoever calls it, reports to the file that it stands in.
 
 local carry = require "carry"
 local dsl = require "dsl"
@@ -16,88 +21,159 @@ local host = host
 local loader = {}
 
 -- Globals a chunk sets, or reads although there are none of that name.
-local function check_names(l, names, env)
+local function check_names(file, names, env)
     local assigned = {}
     for _, use in ipairs(names) do
         if use.set then
             assigned[use.name] = true
-            l.problems:add(use.line, 'assignment to the global "%s": write "local %s"', use.name,
-                           use.name)
+            file.problems:add(use.line, 'assignment to the global "%s": write "local %s"',
+                              use.name, use.name)
         end
     end
     for _, use in ipairs(names) do
-        local value = env[use.name]
+        local value = rawget(env, use.name)
         local known = assigned[use.name] -- and reported
         if value == nil and not known then
-            l.problems:add(use.line, 'unknown word "%s"%s', use.name,
-                           problems.hint(use.name, env))
+            file.problems:add(use.line, 'unknown word "%s"%s', use.name,
+                              problems.hint(use.name, env))
         elseif type(value) == "table" and not known and not sealed.open(value)
             and use.field and value[use.field] == nil then
-            l.problems:add(use.line, 'unknown word "%s.%s"%s', use.name, use.field,
-                           problems.hint(use.field, value))
+            file.problems:add(use.line, 'unknown word "%s.%s"%s', use.name, use.field,
+                              problems.hint(use.field, value))
         end
     end
 end
 
--- Runs the chunk. What it throws is a problem, unless it merely trips over an earlier one.
-local function run(l, text, env)
-    local chunk, message = host.load(text, "@" .. l.display, env)
+-- Where a message that names its place belongs: file, line, text.
+local function place(l, message)
+    local at, text, name = problems.split(message, l.files)
+    return name and l.by_name[name], at, text
+end
+
+-- Runs a chunk of the policy by `guard` -> what it returned. What it throws is a problem,
+-- unless it merely trips over an earlier one.
+local function run(file, env, guard)
+    local chunk, message = host.load(file.text, "@" .. file.display, env)
     local names
     if chunk then
-        names, message = host.names(text, "@" .. l.display)
+        names, message = host.names(file.text, "@" .. file.display)
     end
     if not names then
-        l.problems:add_message(message, 1)
-        return
-    end
-    check_names(l, names, env)
-    setmetatable(env, { __index = function()
+        file.problems:add_message(message, 1)
         return void.value
-    end })
-    void.reset()
-    local ok, problem = host.guard_load(chunk)
-    setmetatable(env, nil)
-    if not ok then
-        l.problems:add_message(type(problem) == "string" and problem
-                               or "an error that is no text was thrown", 1)
     end
+    check_names(file, names, env)
+    local l = file.policy
+    table.insert(l.running, file)
+    local ok, result = guard(chunk)
+    table.remove(l.running)
+    if ok then
+        return result
+    end
+    if type(result) ~= "string" then
+        file.problems:add_text(1, "an error that is no text was thrown")
+    elseif not result:find(void.endless, 1, true) then
+        local thrown_in, line, text = place(l, result)
+        local blamed = thrown_in or file
+        blamed.problems:add_text(line or 1, text)
+    end
+    return void.value
+end
+
+-- The policy's world: the basics, its words, and until it is loaded a stand-in for any other.
+local function environment(l)
+    local env = sandbox.basics()
+    for name, word in pairs(l.words) do
+        env[name] = word
+    end
+    table.insert(l.environments, setmetatable(env, { __index = function()
+        return void.value
+    end }))
+    return env
+end
+
+local methods = {}
+
+-- A file of Lua that belongs to the policy; `display` as messages name it.
+function methods.open(l, display, text)
+    local file = l.by_name[display]
+    if not file then
+        file = setmetatable({
+            display = display, text = text, problems = problems.new(display),
+            source = source.new(text), policy = l,
+        }, { __index = l })
+        l.by_name[display] = file
+        table.insert(l.opened, file)
+        l:note(display, text)
+    end
+    return file
+end
+
+-- Something was read: what the policy is depends on it.
+function methods.note(l, display, text)
+    table.insert(l.files, { name = display, text = text })
+end
+
+-- Runs a file in the policy's own environment, or with `apart` in a new one.
+function methods.run(l, file, apart)
+    return run(file, apart and environment(l) or l.env, pcall)
 end
 
 local function link(l)
     for waiting in pairs(l.waiting) do
-        l.problems:add_text(waiting.line, waiting.text)
+        waiting.file.problems:add_text(waiting.line, waiting.text)
     end
     local functions = false
     for _, rule in ipairs(l.rules) do
         rules.link(rule, l.profiles)
         functions = functions or rule.call ~= nil
     end
-    l.scope:compile(l.problems, functions)
+    l.scope:compile(functions)
 end
 
--- A policy from its text -> policy | nil, list of problems.
-function loader.load(display, text)
-    local l = {
-        display = display, problems = problems.new(display), source = source.new(text),
-        scope = interpolate.scope(display), loading = true,
-        rules = {}, profiles = {}, settings = {},
-        waiting = {}, -- set of names that have no body yet
-    }
-    local env = sandbox.basics()
-    for name, word in pairs(dsl.words(l)) do
-        env[name] = word
+-- All problems of all files, each file's together; nil when there are none.
+local function gather(l)
+    local all = {}
+    for _, file in ipairs(l.opened) do
+        for _, text in ipairs(file.problems:strings()) do
+            all[#all + 1] = text
+        end
     end
-    run(l, text, env)
+    return #all > 0 and all or nil
+end
+
+-- A policy from its text -> policy | nil, list of problems. `dir`: what it may read.
+function loader.load(display, text, dir)
+    local l = setmetatable({
+        display = display, dir = dir, loading = true, scope = interpolate.scope(),
+        rules = {}, profiles = {}, settings = {}, routes = {},
+        files = {}, opened = {}, by_name = {}, environments = {},
+        running = {}, -- stack of files
+        waiting = {}, -- set of names that have no body yet
+    }, { __index = methods })
+    local main = l:open(display, text)
+    l.words = dsl.words(l)
+    l.env = environment(l)
+    void.reset()
+    run(main, l.env, host.guard_load)
+    for _, env in ipairs(l.environments) do
+        setmetatable(env, nil)
+    end
     link(l)
     l.loading = false
-    if l.problems:any() then
-        return nil, l.problems:strings()
+    local found = gather(l)
+    if found then
+        return nil, found
     end
-    l.source = nil
+    local texts = {}
+    for _, file in ipairs(l.opened) do
+        texts[#texts + 1] = file.text
+        file.text, file.source = nil, nil
+    end
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
-        scope = l.scope, files = { { name = display, text = text } },
-        carried = carry.used(text),
+        routes = l.routes, scope = l.scope, files = l.files,
+        carried = carry.used(table.concat(texts, "\n")),
     }
 end
 

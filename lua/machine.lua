@@ -115,6 +115,20 @@ function machine.new(fields, stage)
     return m
 end
 
+-- The same, without the fields that are malformed: labels are text and cannot be.
+function machine.lenient(fields, stage)
+    local m = { stage = stage, label = {} }
+    for name, value in pairs(fields) do
+        if name ~= "label" then
+            set(m, name, value)
+        end
+    end
+    for label, text in pairs(fields.label or {}) do
+        set(m, "label." .. label, text)
+    end
+    return m
+end
+
 -- By this key a view gives what is behind it; no policy can come by it.
 local behind = {}
 

@@ -51,15 +51,25 @@ function Problems:strings()
     return strings
 end
 
--- "policy.lua:12: message" -> 12, "message"; nil, message when it names no line of
--- this file. Lua shortens long chunk names to "...end/of/policy.lua".
-function problems.split(message, display)
+local function names_it(name, display)
+    local tail = name:match("^%.%.%.(.+)$")
+    return name == display or tail ~= nil and display:sub(-#tail) == tail
+end
+
+-- "policy.lua:12: message" -> 12, "message", "policy.lua"; nil, message when it names no
+-- line of one of these files: a name, or a list of { name = }. Lua shortens long chunk
+-- names to "...end/of/policy.lua".
+function problems.split(message, files)
+    if type(files) == "string" then
+        files = { { name = files } }
+    end
     local from, to = message:find(":%d+: ")
     while from do
         local name = message:sub(1, from - 1)
-        local tail = name:match("^%.%.%.(.+)$")
-        if name == display or tail and display:sub(-#tail) == tail then
-            return tonumber(message:sub(from + 1, to - 2)), message:sub(to + 1)
+        for _, file in ipairs(files) do
+            if names_it(name, file.name) then
+                return tonumber(message:sub(from + 1, to - 2)), message:sub(to + 1), file.name
+            end
         end
         from, to = message:find(":%d+: ", to)
     end

@@ -15,7 +15,7 @@ local reader = {}
 local Reader = {}
 Reader.__index = Reader
 
--- `loader` has problems and source; the word was called at this line: `rule "name" {…}`.
+-- `loader` is the file (loader.lua) that the word was called in; the word was called at this line: `rule "name" {…}`.
 function reader.new(loader, word, name, line)
     local title = name and string.format("%s %s", word, show(name)) or word
     return setmetatable({
@@ -96,7 +96,8 @@ function Reader:template(path, value, expected)
     if not self:text(path, value, expected) then
         return nil
     end
-    return self.loader.scope:text(value, value:find("{{", 1, true) and self:at(path) or 0)
+    return self.loader.scope:text(value, value:find("{{", 1, true) and self:at(path) or 0,
+                                  self.loader)
 end
 
 -- Text in which {{…}} is not: better said than taken as it stands.

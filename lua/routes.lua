@@ -6,6 +6,7 @@ local engine = require "engine"
 local machine = require "machine"
 local outcome = require "outcome"
 local query = require "query"
+local serve = require "serve"
 local dhcp = require "render.dhcp"
 local ipxe = require "render.ipxe"
 
@@ -124,9 +125,11 @@ local function http_ask(_, request)
     return { body = ipxe.ask(request.base, carry.query(carry.names, carried)), status = 200 }
 end
 
-local function http_ipxe(policy, request)
-    local fields = { ip = request.client, interface = request.interface, firmware = "ipxe", label = {} }
+-- The fields of a machine that an HTTP client told, malformed ones included.
+local function fields_of(request)
+    local fields = { ip = request.client, interface = request.interface, label = {} }
     local told = query.parse(request.query)
+    fields.firmware = is_ipxe(request) and "ipxe" or nil
     for name, value in pairs(told) do
         if routes.told[name] then
             fields[name] = value
@@ -138,6 +141,12 @@ local function http_ipxe(policy, request)
         fields[name] = value
     end
     fields.arch = fields.arch or arch_of(fields.buildarch, fields.platform)
+    return fields, told
+end
+
+local function http_ipxe(policy, request)
+    local fields = fields_of(request)
+    fields.firmware = "ipxe"
     local who, problem = machine.new(fields, "ipxe")
     if not who then
         return refuse(request, problem),
@@ -155,7 +164,29 @@ local PATHS = {
     ["/ipxe"] = http_ipxe,
 }
 
+-- A path of the policy's own. What is malformed in the query is no field of the machine.
+local function http_serve(route, params, policy, request)
+    local fields, told = fields_of(request)
+    local who = machine.lenient(fields, fields.firmware or "http")
+    local reply, problem = serve.answer(policy, route, {
+        method = request.method, path = request.path, params = params, query = told,
+        host = request.host, user_agent = request.user_agent, body = request.body,
+        base = request.base, client = request.client, machine = machine.view(who),
+    })
+    local log = { machine = machine.name(who), rule = route.name, stage = "serve" }
+    if reply then
+        log.verdict = reply.path and "asset " .. reply.path or tostring(reply.status or 404)
+        return reply, log
+    end
+    log.verdict, log.error = "500", problem
+    return { error = "the policy failed: see the log", reason = "failed" }, log
+end
+
 local function from_http(policy, request)
+    local served, params = serve.find(policy.routes, request.path)
+    if served then
+        return http_serve(served, params, policy, request)
+    end
     local route = PATHS[request.path]
     if route then
         return route(policy, request)

@@ -89,7 +89,8 @@ end
 -- A rule from its table; its choices are still to be linked.
 function rules.read(reading, body)
     reading:keys({}, body, keys)
-    local rule = { name = reading.name, line = reading.line, reading = reading }
+    local rule = { name = reading.name, line = reading.line, reading = reading,
+                   display = reading.loader.display }
     rule.predicates, rule.matches = read_match(reading, body.match)
     profile.read_shared(reading, body, rule)
     if body.boot == nil then

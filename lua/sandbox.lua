@@ -68,9 +68,12 @@ local function joined(...)
     return table.concat(texts, " ")
 end
 
+-- Says where in the policy it was called; after a tail call nobody knows.
 local function logger(level)
     return function(...)
-        host.log(level, joined(...))
+        local name, line = host.where(2)
+        local place = line and line > 0 and string.format("%s:%d: ", name, line) or ""
+        host.log(level, place .. joined(...))
     end
 end
 

@@ -1,6 +1,8 @@
 -- What an unknown word stands for while a policy loads. The word is reported already;
 -- this value lets the rest of the file run, so that all its problems come at once.
 
+local endless = "unknown words are called without end"
+
 local calls_left
 
 local meta = { __metatable = "unknown" }
@@ -19,7 +21,7 @@ end
 function meta.__call()
     calls_left = calls_left - 1
     if calls_left < 0 then
-        error("unknown words are called without end", 2)
+        error(endless, 2)
     end
     return void
 end
@@ -39,6 +41,8 @@ end
 
 return {
     value = void,
+    -- The message of what ends such a loop.
+    endless = endless,
     -- To be called before a policy runs for the first time.
     reset = function()
         calls_left = 1000

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Writes assembler that carries the given Lua files: a table `embedded` of
-# { name, start, end } entries (core/embedded.h), the names without "lua/" and ".lua".
+# { name, start, end } entries (core/embedded.h), the names without "lua/" and ".lua":
+# lua/render/ipxe.lua is "render.ipxe", policies/default.lua is "policies.default".
 set -eu
 echo '    .section .rodata'
 n=0

@@ -6,17 +6,53 @@ local vmdef = require "jit.vmdef"
 
 local host = { json = require "cjson" }
 
+local function leads_out(path)
+    return path:find("^/") or ("/" .. path .. "/"):find("/%.%./")
+end
+
+-- io's message -> without the path, and whether there is no such file.
+local function file_error(message)
+    message = message:match("([^:]+)$"):gsub("^ ", "")
+    return nil, message, message:find("No such file", 1, true) ~= nil
+end
+
 function host.read(dir, path)
-    if path:find("^/") or ("/" .. path .. "/"):find("/%.%./") then
-        return nil, "the name leads out of the policy's directory"
+    if leads_out(path) then
+        return nil, "the name leads out of the policy's directory", false
     end
     local file, message = io.open(dir .. "/" .. path, "rb")
     if not file then
-        return nil, (message:match("([^:]+)$"):gsub("^ ", ""))
+        return file_error(message)
     end
-    local text = file:read "*a"
+    local text
+    text, message = file:read "*a"
     file:close()
+    if not text then
+        return file_error(message)
+    end
     return text
+end
+
+function host.list(dir, path)
+    if leads_out(path) then
+        return nil, "the name leads out of the policy's directory", false
+    end
+    local names = {}
+    local pipe = assert(io.popen(("ls -Ap '%s/%s' 2>/dev/null"):format(dir, path)))
+    for name in pipe:lines() do
+        table.insert(names, name)
+    end
+    pipe:close()
+    if #names == 0 then
+        return nil, "No such file or directory", true
+    end
+    return names
+end
+
+function host.policy(name)
+    local file = io.open("policies/" .. name:gsub("%.", "/") .. ".lua", "rb")
+    local text = file and file:read "*a"
+    return file and file:close() and text or nil
 end
 
 function host.load(text, chunk, env)

@@ -22,6 +22,45 @@ function policies.refuses(text, expected)
     end
 end
 
+-- Runs `f` with these files (path -> text) in place of the policy's directory, "d".
+function policies.with_files(files, f)
+    local read, list = host.read, host.list
+    function host.read(dir, path)
+        assert(dir == "d")
+        if files[path] then
+            return files[path]
+        end
+        return nil, "No such file or directory", true
+    end
+    function host.list(_, path)
+        local names, found = {}, {}
+        for file in pairs(files) do
+            local name = path == "." and file or file:sub(1, #path + 1) == path .. "/" and file:sub(#path + 2)
+            name = name and (name:match "^[^/]*/" or name)
+            if name and not found[name] then
+                found[name] = true
+                table.insert(names, name)
+            end
+        end
+        if #names == 0 then
+            return nil, "No such file or directory", true
+        end
+        return names
+    end
+    local ok, message = xpcall(f, debug.traceback)
+    host.read, host.list = read, list
+    assert(ok, message)
+end
+
+-- Loads policy.lua of these files -> policy | nil, problems.
+function policies.load_files(files)
+    local policy, problems
+    policies.with_files(files, function()
+        policy, problems = engine.load { dir = "d", file = "policy.lua", display = "site/policy.lua" }
+    end)
+    return policy, problems
+end
+
 function policies.machine(fields, stage)
     local m, problem = machine.new(fields, stage)
     assert(m, problem)

@@ -108,9 +108,9 @@ end
 function tests.printing_is_logging()
     host.logged = {}
     run 'print("a", 1, nil) log.warn("careful", true) log.debug()'
-    assert(#host.logged == 3 and host.logged[1].level == "info" and host.logged[1].message == "a 1 nil")
-    assert(host.logged[2].level == "warn" and host.logged[2].message == "careful true")
-    assert(host.logged[3].message == "")
+    assert(#host.logged == 3 and host.logged[1].level == "info" and host.logged[1].message == "policy.lua:2: a 1 nil")
+    assert(host.logged[2].level == "warn" and host.logged[2].message == "policy.lua:2: careful true")
+    assert(host.logged[3].message == "policy.lua:2: ")
 end
 
 return tests
