@@ -62,7 +62,7 @@ function profile.read(reading, body)
     result.kernel = reading:template({ "kernel" }, body.kernel, "the name of a file")
     result.initrd = read_initrd(reading, body.initrd)
     profile.read_shared(reading, body, result)
-    if body.kernel == nil and not (result.dhcp and result.dhcp.file) then
+    if body.kernel == nil and not (result.dhcp and (result.dhcp.file or result.dhcp.menu)) then
         reading:problem({}, "%s has neither kernel nor dhcp.file: there is nothing to boot",
                         reading.title)
     end

@@ -55,7 +55,7 @@ local function from_dhcp(policy, request)
     local stage = request.port == 4011 and "dhcp-4011" or "dhcp"
     local who, problem = machine.new({
         mac = request.mac, uuid = request.uuid, ip = request.ip, hostname = request.hostname,
-        arch = request.arch_id and machine.arch_name(request.arch_id),
+        arch = request.arch_id and machine.arch_name(request.arch_id), arch_id = request.arch_id,
         vendor_class = request.vendor_class, user_class = request.user_class,
         relay = request.relay, circuit_id = request.circuit_id, remote_id = request.remote_id,
         interface = request.interface, firmware = dhcp.firmware(request, kind),

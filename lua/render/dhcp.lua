@@ -5,6 +5,8 @@
 -- messages a boot server answers at all, and the fields and options that every answer
 -- has, are the codec's affair.
 
+local pxe_menu = require "render.pxe_menu"
+
 local dhcp = {}
 
 -- iPXE, as Debian's `ipxe` package names it; other architectures by the same pattern.
@@ -153,10 +155,14 @@ local function default(request, kind, arch, settings, carried)
     return answer
 end
 
--- A policy's own words for this client, over the default.
+-- A policy's own words for this client, over the default. Returns whether the client is
+-- answered, whatever the answer holds; nil: when it holds something.
 local function override(answer, own, request, kind)
     if not own or kind == "ipxe" and not own.ipxe then
-        return
+        return nil
+    end
+    if own.menu then
+        answer.file = nil
     end
     if own.file then
         answer.file = kind == "http" and program_url(request.base, own.file) or own.file
@@ -168,13 +174,19 @@ local function override(answer, own, request, kind)
     for code, bytes in pairs(own.options or {}) do
         answer.options[code] = bytes or nil
     end
+    if own.menu and kind ~= "http" then
+        return pxe_menu.apply(own.menu, answer, request)
+    end
 end
 
 -- The `dhcp` part of a reply for a decision that answers, or nil: silence.
 function dhcp.render(decision, request, kind, arch, settings, carried)
     local answer = default(request, kind, arch, settings, carried)
-    override(answer, decision.dhcp, request, kind)
-    return (answer.file or answer.options[43]) and answer or nil
+    local answered = override(answer, decision.dhcp, request, kind)
+    if answered == nil then
+        answered = answer.file or answer.options[43]
+    end
+    return answered and answer or nil
 end
 
 return dhcp
