@@ -8,7 +8,7 @@ files["lua/names.lua"] = { read_globals = { "util" } }
 -- The words of policies and of their tests.
 local words = {
   "profile", "rule", "prefix", "glob", "subnet", "except", "disk", "ignore", "deny", "chain", "dhcp", "log",
-  "include", "require", "read", "list", "json", "yaml", "serve",
+  "include", "require", "read", "list", "json", "yaml", "serve", "shell", "menu", "rollout",
 }
 local test_words = { "test", "contains", "policy", "skip" }
 for _, where in ipairs { "policies", "examples", "tests/wire", "tests/e2e" } do

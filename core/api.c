@@ -39,6 +39,8 @@ void api_open(lua_State *L)
     luaL_register(L, NULL, functions);
     api_address_open(L);
     api_source_open(L);
+    api_yaml_open(L);
+    api_index_open(L);
     lua_pushcfunction(L, luaopen_cjson);
     lua_call(L, 0, 1);
     lua_setfield(L, -2, "json");

@@ -6,14 +6,15 @@ local host = host
 
 local blame = {}
 
--- The file and line of the policy that called the word that called this.
+-- The file and line of the policy that called the word that called this, and whether that
+-- is certain.
 function blame.caller(l)
     local name, line = host.where(3)
     local file = l.by_name[name]
     if not file then
-        return l.running[#l.running] or l, 1 -- a tail call: nothing of the caller is left
+        return l.running[#l.running] or l, 1, false -- a tail call: nothing is left of the caller
     end
-    return file, line > 0 and line or 1
+    return file, line, true
 end
 
 -- A word is used wrongly: a problem of the file, or, in a function of the policy, an error.

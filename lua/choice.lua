@@ -1,53 +1,76 @@
 -- What a rule answers. A *choice* is what a policy wrote behind `boot`; a *plan* is a choice
 -- of one rule with all that profile and rule add to it, made once, when the policy is loaded.
--- Functions choose later: their answers are checked as strictly, and throw.
+-- Functions choose later: their answers are read as strictly, and throw.
 
-local problems = require "problems"
 local profile = require "profile"
 local reader = require "reader"
+local rollout = require "rollout"
 local sealed = require "sealed"
+local void = require "void"
 
 local choice = {}
 
 local keys = { use = true, args = true, vars = true }
-local expected = "a profile's name, disk, ignore, deny \"…\", chain \"…\", or a table with use"
+local expected = "a profile's name, disk, ignore, shell, deny \"…\", chain \"…\", menu {…}, "
+                 .. "rollout {…}, or a table with use or kernel"
+
+-- A table without `use`: a profile of this rule's own.
+local function read_inline(reading, path, value)
+    for key in pairs(value) do
+        if profile.keys[key] and not keys[key] then
+            return { verdict = "boot", profile = profile.read(reading, value, path) }
+        end
+    end
+    reading:is(path, value, "choice", expected, "a table without use or kernel")
+    return nil
+end
 
 -- Reads what is behind `boot` or `on_error` -> choice: { verdict =, use = profile's name,
--- url =, why =, args =, vars =, path = } or { call = function }; nil when it is wrong.
+-- profile =, url =, why =, menu =, rollout =, args =, vars = } or { call = function }; nil when it
+-- is wrong.
 function choice.read(reading, path, value, functions)
     local content = sealed.open(value)
-    if content and content.verdict then
-        return { verdict = content.verdict, url = content.url, why = content.why }
+    if value == void.value then
+        return nil
+    elseif content and content.verdict then
+        return { verdict = content.verdict, url = content.url, why = content.why,
+                 menu = content.menu, rollout = content.rollout }
     elseif type(value) == "string" then
-        return { verdict = "boot", use = value, path = path }
+        reading:uses(path, value)
+        return { verdict = "boot", use = value }
+    elseif type(value) == "function" and reading:is_word(value) then
+        reading:problem(path, "%sfound a word without its argument", reading.lead(path))
+        return nil
     elseif type(value) == "function" and functions then
         return { call = value }
     elseif type(value) ~= "table" or content then
         reading:is(path, value, "choice", expected .. (functions and ", or a function" or ""))
         return nil
+    elseif value.use == nil then
+        return read_inline(reading, path, value)
     end
     reading:keys(path, value, keys)
-    if value.use == nil then
-        reading:problem(path, "%s: found a table without use, expected %s", reading.where(path),
-                        expected)
-        return nil
-    end
-    local use = sealed.open(value.use) or type(value.use) == "string"
     local inside = reader.within(path, "use")
-    local read = use and choice.read(reading, inside, value.use, false)
-    if not read then
+    if type(value.use) ~= "string" and not sealed.open(value.use) then
         reading:is(inside, value.use, "choice", "a profile's name")
         return nil
     end
-    read.args = profile.read_args(reading, value.args, reader.within(path, "args"))
-    read.vars = profile.read_vars(reading, value.vars, reader.within(path, "vars"))
-    reading.loader.scope:declare(read.vars)
+    local read = choice.read(reading, inside, value.use, false)
+    if read then
+        read.args = profile.read_args(reading, value.args, reader.within(path, "args"))
+        read.vars = profile.read_vars(reading, value.vars, reader.within(path, "vars"))
+        reading:declare(read.vars)
+    end
     return read
 end
 
 local function constant(plan)
     local single = { plan.kernel or plan.url or plan.why } -- no verdict has two of these
-    for _, texts in ipairs { plan.args, plan.initrd, single } do
+    local lists = { plan.args, plan.initrd, single }
+    if plan.menu then
+        lists = { plan.menu.texts }
+    end
+    for _, texts in ipairs(lists) do
         for _, text in ipairs(texts) do
             if not text.constant then
                 return false
@@ -63,128 +86,90 @@ local function append(into, texts)
     end
 end
 
--- The plan of a verdict and profile, with what `rule` adds; `extra`: args and vars after
--- the rule's. Without `own`, the rule's args and vars are left out.
-function choice.plan(rule, verdict, chosen, extra, own)
+-- The plan of a choice and its profile, with what `rule` adds, and after that each of
+-- `extras` (args and vars). Without `own`, the rule's args and vars are left out.
+local function make(rule, chosen, of, extras, own)
     local plan = {
-        verdict = verdict, profile = chosen, url = extra.url, why = extra.why,
-        args = {}, initrd = chosen and chosen.initrd or {}, kernel = chosen and chosen.kernel,
-        vars = chosen and chosen.vars, dhcp = rule.dhcp, files = rule.files,
+        verdict = chosen.verdict, profile = of, url = chosen.url, why = chosen.why,
+        args = {}, initrd = of and of.initrd or {}, kernel = of and of.kernel,
+        vars = of and of.vars, dhcp = rule.dhcp, files = rule.files,
     }
-    if chosen then
-        plan.dhcp = profile.merge_dhcp(chosen.dhcp, rule.dhcp)
-        plan.files = profile.merge(chosen.files, rule.files)
-        append(plan.args, chosen.args)
+    if of then
+        plan.dhcp = profile.merge_dhcp(of.dhcp, rule.dhcp)
+        plan.files = profile.merge(of.files, rule.files)
+        append(plan.args, of.args)
         append(plan.args, own and rule.args)
-        append(plan.args, extra.args)
     end
     plan.vars = profile.merge(plan.vars, own and rule.vars)
-    plan.vars = profile.merge(plan.vars, extra.vars)
+    for _, extra in ipairs(extras) do
+        append(plan.args, of and extra.args)
+        plan.vars = profile.merge(plan.vars, extra.vars)
+    end
+    return plan
+end
+
+-- The plan of ignoring, whatever the rule says.
+function choice.ignore(rule)
+    local plan = make(rule, { verdict = "ignore" }, nil, {}, false)
+    plan.constant = true
+    return plan
+end
+
+local function link_menu(menu, link)
+    local linked = { title = menu.title, timeout = menu.timeout, default = menu.default,
+                     entries = {}, texts = { menu.title } }
+    for i, entry in ipairs(menu.entries) do
+        local plan, problem = link(entry.chosen)
+        if not plan then
+            return nil, problem
+        end
+        linked.entries[i] = { label = entry.label, plan = plan }
+        linked.texts[#linked.texts + 1] = entry.label
+    end
+    return linked
+end
+
+-- The plan of a choice | nil, what is wrong: no such profile. `outer`: what tables around it
+-- add.
+function choice.link(rule, chosen, profiles, own, outer)
+    local of, problem = chosen.profile, nil
+    if chosen.use then
+        of, problem = profile.find(profiles, chosen.use)
+    end
+    local extras = { chosen, unpack(outer or {}) }
+    local function link(inner)
+        return choice.link(rule, inner, profiles, own, extras)
+    end
+    local plan = make(rule, chosen, of, extras, own)
+    if chosen.menu then
+        plan.menu, problem = link_menu(chosen.menu, link)
+    elseif chosen.rollout then
+        plan.rollout, problem = rollout.link(chosen.rollout, rule.name, link)
+    end
+    if problem then
+        return nil, problem
+    end
     plan.constant = constant(plan)
     return plan
 end
 
--- The plan of a choice that the policy wrote down; nil after reporting an unknown profile.
-function choice.link(reading, rule, chosen, profiles, own)
-    local found, problem
-    if chosen.use then
-        found, problem = profile.find(profiles, chosen.use)
-        if not found then
-            reading:problem(chosen.path, "%s: %s", reading.where(chosen.path), problem)
-            return nil
-        end
+-- The plan that a machine gets: that of a rollout is one of two. nil and the name of a field
+-- when that is not known yet.
+function choice.settle(plan, m)
+    local needs
+    while plan and plan.rollout do
+        plan, needs = rollout.pick(plan.rollout, m)
     end
-    return choice.plan(rule, chosen.verdict, found, chosen, own)
+    return plan, needs
 end
 
-local function malformed(text, ...)
-    error(string.format("malformed answer: " .. text, ...), 0)
-end
-
--- Templates are what the policy's author wrote in its tables. Text that a function made may
--- come from anywhere, and is taken as it is; so {{ in it was either meant otherwise or is
--- an attack.
-function choice.check_made(text)
-    if text:find("{{", 1, true) then
-        return "{{…}} is not filled in where a function makes the text: use the machine's fields"
-    end
-end
-
-local function made_args(args)
-    local texts = {}
-    if args ~= nil and type(args) ~= "table" then
-        malformed("args is %s, expected a list of texts", reader.show(args))
-    end
-    for i, arg in ipairs(args or {}) do
-        local kind = type(arg)
-        if kind ~= "string" and kind ~= "number" then
-            malformed("args[%d] is %s, expected text", i, reader.show(arg))
-        end
-        local problem = choice.check_made(tostring(arg))
-        if problem then
-            malformed("args[%d]: %s", i, problem)
-        end
-        texts[i] = { constant = tostring(arg) }
-    end
-    for key in next, args or {} do
-        if texts[key] == nil then
-            malformed("args has %s, expected a list of texts", problems.show(key))
-        end
-    end
-    return texts
-end
-
-local function made_vars(vars)
-    local result = {}
-    if vars ~= nil and type(vars) ~= "table" then
-        malformed("vars is %s, expected a table", reader.show(vars))
-    end
-    for name, value in next, vars or {} do
-        local kind = type(value)
-        local scalar = kind == "string" or kind == "number" or kind == "boolean"
-        if type(name) ~= "string" or not scalar then
-            malformed("vars: found %s = %s, expected a name and text, a number or a boolean",
-                      problems.show(name), reader.show(value))
-        end
-        result[name] = value
-    end
-    return result
-end
-
-local function made_profile(policy, name)
-    local chosen, problem = profile.find(policy.profiles, name)
-    if not chosen then
-        malformed("%s", problem)
-    end
-    return chosen
-end
+local answers = reader.answer("malformed answer: ", "the answer")
 
 -- The plan for what a function returned.
 function choice.answer(policy, rule, value)
-    local content = sealed.open(value)
-    if content and content.verdict then
-        return choice.plan(rule, content.verdict, nil, content, true)
-    elseif type(value) == "string" then
-        return choice.plan(rule, "boot", made_profile(policy, value), {}, true)
-    elseif type(value) ~= "table" or content then
-        malformed("found %s, expected %s", reader.show(value), expected)
-    end
-    for key in next, value do
-        if not keys[key] then
-            malformed("unknown key %s%s", problems.show(key), problems.hint(key, keys))
-        end
-    end
-    local use = value.use
-    local verdict = sealed.open(use)
-    if type(use) ~= "string" and not (verdict and verdict.verdict) then
-        malformed("use is %s, expected a profile's name", reader.show(use))
-    end
-    local extra = { args = made_args(value.args), vars = made_vars(value.vars) }
-    if verdict then
-        extra.url, extra.why = verdict.url, verdict.why
-        return choice.plan(rule, verdict.verdict, nil, extra, true)
-    end
-    return choice.plan(rule, "boot", made_profile(policy, use), extra, true)
+    local plan, problem = choice.link(rule, choice.read(answers, {}, value, false), policy.profiles,
+                                      true)
+    return plan or answers:problem({}, "%s", problem)
 end
 
 return choice

@@ -1,5 +1,16 @@
 -- What becomes of a rule's plan (choice.lua) for one machine. The texts of a decision are
 -- filled in when somebody asks for them.
+--
+-- A decision has `verdict`: "boot", "disk", "ignore", "shell", "deny", "chain", "menu", or
+-- "undetermined", when `needs`, a field, is not known yet at this stage. Besides:
+--   boot   profile (its name is nil for one that the rule has of its own), kernel (nil when the
+--          profile has only dhcp.file), initrd and args (lists)
+--   deny   why
+--   chain  url
+--   menu   menu = { title =, timeout = seconds (nil: it waits), default = number of an entry,
+--          entries = list of { label =, decision = what that entry boots, never a menu } }
+--   all    rule (nil: none matched), vars, dhcp, files (the rule's and profile's as one), and error
+--          when the policy failed and this is what it has for that
 
 local choice = require "choice"
 local machine = require "machine"
@@ -46,7 +57,7 @@ function decision.consult(policy, rule, m)
 end
 
 -- These are filled in when first asked for.
-local lazy = { args = true, kernel = true, initrd = true, url = true, why = true }
+local lazy = { args = true, kernel = true, initrd = true, url = true, why = true, menu = true }
 
 local methods = {}
 
@@ -60,6 +71,13 @@ local function fill(scope, plan, into)
     end
     for _, name in ipairs { "kernel", "url", "why" } do
         into[name] = plan[name] and scope:render(plan[name])
+    end
+    if plan.menu then
+        into.menu = { title = scope:render(plan.menu.title), timeout = plan.menu.timeout,
+                      default = plan.menu.default, entries = {} }
+        for i, entry in ipairs(plan.menu.entries) do
+            into.menu.entries[i] = { label = scope:render(entry.label) }
+        end
     end
     return into
 end
@@ -94,6 +112,9 @@ function methods.render(d)
             for name, value in pairs(texts) do
                 d[name] = value
             end
+            for i, entry in ipairs(texts.menu and d.plan.menu.entries or {}) do
+                texts.menu.entries[i].decision = decision.new(policy, rule, m, entry.plan)
+            end
             return d
         end
         d.error = d.error or decision.locate(policy, rule, policy.scope:problem(texts))
@@ -123,6 +144,11 @@ end
 
 -- The decision that `plan` is for this machine.
 function decision.new(policy, rule, m, plan)
+    local needs
+    plan, needs = choice.settle(plan, m)
+    if not plan then
+        return decision.undetermined(rule, needs)
+    end
     return setmetatable({
         verdict = plan.verdict, profile = plan.profile, rule = rule,
         vars = plan.vars, dhcp = plan.dhcp, files = plan.files,

@@ -5,7 +5,7 @@ local arch = require "arch"
 local problems = require "problems"
 local reader = require "reader"
 
-local host = host
+local host, within = host, reader.within
 
 local dhcp_words = {}
 
@@ -39,7 +39,7 @@ local function read_options(reading, path, value)
     end
     local options = {}
     for code, bytes in pairs(value) do
-        local at = { path[1], path[2], code }
+        local at = within(path, code)
         if type(code) ~= "number" or code < 1 or code > 254 or code % 1 ~= 0 then
             reading:problem(at, "%s: found the key %s, expected an option's number, 1 to 254",
                             reading.where(path), problems.show(code))
@@ -69,7 +69,7 @@ local function read_item(reading, path, value)
     end
     for key in pairs(value) do
         if not item_keys[key] then
-            reading:problem(reader.within(path, key), "unknown key %s in %s%s", problems.show(key),
+            reading:problem(within(path, key), "unknown key %s in %s%s", problems.show(key),
                             reading.where(path), problems.hint(key, item_keys))
         end
     end
@@ -77,10 +77,10 @@ local function read_item(reading, path, value)
         reading:problem(path, "%s has no text", reading.where(path))
     end
     local item = {
-        text = reading:literal(reader.within(path, 1), value[1]) or "",
-        file = reading:literal(reader.within(path, "file"), value.file, "the name of a file"),
-        server = read_server(reading, reader.within(path, "server"), value.server),
-        type = read_number(reading, reader.within(path, "type"), value.type, 65535),
+        text = reading:literal(within(path, 1), value[1]) or "",
+        file = reading:literal(within(path, "file"), value.file, "the name of a file"),
+        server = read_server(reading, within(path, "server"), value.server),
+        type = read_number(reading, within(path, "type"), value.type, 65535),
     }
     item.type = item.type or (item.file and 0x7fff + path[#path] or 0)
     return item
@@ -99,11 +99,11 @@ local function read_menu(reading, path, value)
     end
     reading:keys(path, names, menu_keys)
     for i, item in ipairs(value) do
-        menu[i] = read_item(reading, reader.within(path, i), item) or { text = "", type = 0 }
+        menu[i] = read_item(reading, within(path, i), item) or { text = "", type = 0 }
         bytes = bytes + 3 + #menu[i].text + ((menu[i].file or menu[i].server) and 7 or 0)
     end
-    menu.prompt = reading:literal(reader.within(path, "prompt"), value.prompt)
-    menu.timeout = read_number(reading, reader.within(path, "timeout"), value.timeout, 255)
+    menu.prompt = reading:literal(within(path, "prompt"), value.prompt)
+    menu.timeout = read_number(reading, within(path, "timeout"), value.timeout, 255)
     if #menu == 0 then
         reading:problem(path, "%s has no items", reading.where(path))
     elseif bytes + #(menu.prompt or "") > 255 then
@@ -118,15 +118,17 @@ function dhcp_words.read_override(reading, path, value)
         return nil
     end
     reading:keys(path, value, override_keys)
-    local name = path[1]
+    local function at(key)
+        return within(path, key)
+    end
     local result = {
-        file = reading:literal({ name, "file" }, value.file, "the name of a file, or a URL"),
-        server = read_server(reading, { name, "server" }, value.server),
-        vendor_class = read_vendor_class(reading, { name, "vendor_class" }, value.vendor_class),
-        options = read_options(reading, { name, "options" }, value.options),
-        menu = value.menu ~= nil and read_menu(reading, { name, "menu" }, value.menu) or nil,
+        file = reading:literal(at "file", value.file, "the name of a file, or a URL"),
+        server = read_server(reading, at "server", value.server),
+        vendor_class = read_vendor_class(reading, at "vendor_class", value.vendor_class),
+        options = read_options(reading, at "options", value.options),
+        menu = value.menu ~= nil and read_menu(reading, at "menu", value.menu) or nil,
     }
-    if reading:is({ name, "ipxe" }, value.ipxe, "boolean", "true or false") then
+    if reading:is(at "ipxe", value.ipxe, "boolean", "true or false") then
         result.ipxe = value.ipxe
     end
     return result

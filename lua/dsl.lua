@@ -6,9 +6,11 @@ local choice = require "choice"
 local dhcp_words = require "dhcp_words"
 local files = require "files"
 local json = require "json"
+local menu = require "menu"
 local problems = require "problems"
 local profile = require "profile"
 local reader = require "reader"
+local rollout = require "rollout"
 local rules = require "rules"
 local sealed = require "sealed"
 local serve = require "serve"
@@ -17,6 +19,7 @@ local void = require "void"
 local dsl = {}
 
 local wrong = blame.wrong
+local answers = reader.answer("", "it")
 
 -- `word "name" { … }`, each name once.
 local function definition(l, word, define)
@@ -71,6 +74,28 @@ local function with_text(l, word, make)
     end
 end
 
+-- `word { … }`: a verdict that offers others; `read` is that of its module.
+local function with_table(l, word, read)
+    return function(body)
+        local file, line, certain = blame.caller(l)
+        if body == void.value then
+            return body
+        elseif type(body) ~= "table" or sealed.open(body) then
+            return wrong(file, line, "%s: found %s, expected { … }", word, reader.show(body))
+        end
+        local reading = l.loading and reader.new(file, word, nil, line)
+        if not reading then
+            local place = certain and string.format("%s:%d: ", file.display, line) or ""
+            reading = reader.answer(place .. word .. ": ", word)
+        end
+        local content = read(reading, body, choice.read)
+        if not content then
+            return void.value
+        end
+        return sealed.new { verdict = word, [word] = content, text = word .. " {…}" }
+    end
+end
+
 local function matcher(l, word)
     return with_text(l, word, function(text)
         return { word = word, argument = text }
@@ -81,11 +106,10 @@ end
 local function verdict(l, word, key)
     return with_text(l, word, function(text, line, file)
         local problem = text == "" and "found no text" or nil
-        if not l.loading then
-            problem = problem or choice.check_made(text)
-        end
         if problem then
             return nil, problem
+        elseif not l.loading then
+            return { verdict = word, [key] = answers:template({}, text) }
         end
         return { verdict = word, [key] = l.scope:text(text, line, file) }
     end)
@@ -152,6 +176,9 @@ function dsl.words(l)
         deny = verdict(l, "deny", "why"),
         disk = sealed.new { verdict = "disk", text = "disk" },
         ignore = sealed.new { verdict = "ignore", text = "ignore" },
+        shell = sealed.new { verdict = "shell", text = "shell" },
+        menu = with_table(l, "menu", menu.read),
+        rollout = with_table(l, "rollout", rollout.read),
     }
     for _, more in ipairs { files.words(l), serve.words(l), json.words() } do
         for name, word in pairs(more) do

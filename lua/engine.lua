@@ -30,11 +30,23 @@ local function note(trace, rule, matched, why)
     end
 end
 
+local function after(n, i)
+    return i < n and i + 1 or nil
+end
+
+-- An iterator over the rules to try: those that the index finds, for a trace all.
+local function candidates(policy, m, trace)
+    if trace then
+        return after, #policy.rules, 0
+    end
+    return policy.index:candidates(m)
+end
+
 -- What this machine boots: the first rule with an opinion decides. With `trace`, a list,
 -- each rule that was tried is added to it.
 function engine.decide(policy, m, trace)
     m.needs = nil
-    for i = 1, #policy.rules do
+    for i in candidates(policy, m, trace) do
         local rule = policy.rules[i]
         local matched, detail, needs = rules.match(rule, m)
         if matched then

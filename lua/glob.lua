@@ -93,4 +93,9 @@ function glob.compile(text, alias)
     end
 end
 
+-- The text that all it matches starts with; "" when there is none.
+function glob.head(text, alias)
+    return (text:match("^[^*?%[]*"):gsub(".", alias or {}))
+end
+
 return glob

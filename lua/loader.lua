@@ -8,8 +8,10 @@
 
 local carry = require "carry"
 local dsl = require "dsl"
+local index = require "index"
 local interpolate = require "interpolate"
 local problems = require "problems"
+local profile = require "profile"
 local rules = require "rules"
 local sandbox = require "sandbox"
 local sealed = require "sealed"
@@ -134,6 +136,12 @@ local function link(l)
     for waiting in pairs(l.waiting) do
         waiting.file.problems:add_text(waiting.line, waiting.text)
     end
+    for _, use in ipairs(l.uses) do
+        local _, problem = profile.find(l.profiles, use.name)
+        if problem then
+            use.reading:problem(use.path, "%s%s", use.reading.lead(use.path), problem)
+        end
+    end
     local functions = false
     for _, rule in ipairs(l.rules) do
         rules.link(rule, l.profiles)
@@ -159,6 +167,7 @@ function loader.load(display, text, dir)
         display = display, dir = dir, loading = true, scope = interpolate.scope(),
         rules = {}, profiles = {}, settings = {}, routes = {},
         files = {}, opened = {}, by_name = {}, environments = {},
+        uses = {}, -- list of profiles' names, and where they stand
         running = {}, -- stack of files
         waiting = {}, -- set of names that have no body yet
     }, { __index = methods })
@@ -184,7 +193,7 @@ function loader.load(display, text, dir)
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
         routes = l.routes, scope = l.scope, files = l.files,
-        carried = carry.used(table.concat(texts, "\n")),
+        carried = carry.used(table.concat(texts, "\n")), index = index.new(l.rules),
     }
 end
 

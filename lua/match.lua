@@ -3,6 +3,7 @@
 -- A matcher is { kind =, test = function (value), describe = text, absent = boolean }: `test`
 -- gets the field's normal value, never nil; `absent` is what a machine without one gets.
 -- `calls` marks those that run the policy's functions: test (value, machine's view).
+-- `keys` is how index.lua finds the machines that it may accept; nil: it cannot.
 --
 -- A new matcher word is one more function in `words`.
 
@@ -70,15 +71,27 @@ local function add_plain(field, value, set)
     return nil
 end
 
+-- A matcher of the values in this set.
+local function one_of(field, set, describe)
+    local matcher = leaf(field, "plain", describe, function(found)
+        return set[found] == true
+    end)
+    matcher.keys = { plain = set }
+    return matcher
+end
+
 local function plain(field, value)
     local set = {}
     local problem = add_plain(field, value, set)
     if problem then
         return nil, problem
     end
-    return leaf(field, "plain", show(value), function(found)
-        return set[found] == true
-    end)
+    return one_of(field, set, show(value))
+end
+
+-- The keys by which the start of a value is found; of numbers it is not.
+local function starts_with(field, text)
+    return field.type ~= "number" and text ~= "" and { prefix = { [text] = true } } or nil
 end
 
 -- A policy's function as a test: `nil, problem` throws, as it may stand inside an except.
@@ -99,9 +112,26 @@ local function called(f)
     }
 end
 
+-- What is accepted by any of these has one of their keys, if all have some.
+local function all_keys(matchers)
+    local keys = {}
+    for _, matcher in ipairs(matchers) do
+        if not matcher.keys then
+            return nil
+        end
+        for kind, texts in pairs(matcher.keys) do
+            keys[kind] = keys[kind] or {}
+            for text in pairs(texts) do
+                keys[kind][text] = true
+            end
+        end
+    end
+    return keys
+end
+
 -- Any of these matchers.
 local function any_of(kind, matchers, describe)
-    local matcher = { kind = kind, describe = describe, absent = false }
+    local matcher = { kind = kind, describe = describe, absent = false, keys = all_keys(matchers) }
     for _, each in ipairs(matchers) do
         matcher.absent = matcher.absent or each.absent
         matcher.calls = matcher.calls or each.calls
@@ -153,13 +183,10 @@ local function list(field, values)
             return nil, problem, i
         end
     end
-    table.insert(matchers, 1, leaf(field, "plain", "", function(found)
-        return set[found] == true
-    end))
-    if #matchers == 1 then
-        matchers[1].describe = describe_list(texts)
-        return matchers[1]
+    if #matchers == 0 then
+        return one_of(field, set, describe_list(texts))
     end
+    table.insert(matchers, 1, one_of(field, set, ""))
     return any_of("list", matchers, describe_list(texts))
 end
 
@@ -200,18 +227,23 @@ function words.prefix(field, argument)
         return nil, string.format("prefix: found %s, expected %s", show(argument), expected)
     end
     local length = #text
-    return leaf(field, "prefix", "prefix " .. show(text), on_text(field, function(value)
+    local matcher = leaf(field, "prefix", "prefix " .. show(text), on_text(field, function(value)
         return value:sub(1, length) == text
     end))
+    matcher.keys = starts_with(field, text)
+    return matcher
 end
 
 function words.glob(field, argument)
     local text = fold(field, argument)
-    local test, problem = glob.compile(text, field.type == "mac" and { ["-"] = ":" } or nil)
+    local alias = field.type == "mac" and { ["-"] = ":" } or nil
+    local test, problem = glob.compile(text, alias)
     if not test then
         return nil, string.format("glob: found %s, expected %s", show(argument), problem)
     end
-    return leaf(field, "glob", "glob " .. show(text), on_text(field, test))
+    local matcher = leaf(field, "glob", "glob " .. show(text), on_text(field, test))
+    matcher.keys = starts_with(field, glob.head(text, alias))
+    return matcher
 end
 
 function words.subnet(field, argument)
@@ -225,9 +257,11 @@ function words.subnet(field, argument)
                                   .. "outside its mask, such as 10.0.0.0/8", show(argument))
     end
     address, mask = bit.tobit(address), bit.tobit(mask)
-    return leaf(field, "subnet", "subnet " .. show(argument), function(value)
+    local matcher = leaf(field, "subnet", "subnet " .. show(argument), function(value)
         return bit.band(host.ip(value), mask) == address
     end)
+    matcher.keys = { subnet = { [argument] = true } }
+    return matcher
 end
 
 function words.except(field, argument)

@@ -31,6 +31,16 @@ function outcome.settle(d, write)
     end
 end
 
+local function menu_facts(menu)
+    local entries = {}
+    for i, entry in ipairs(menu.entries) do
+        local facts = outcome.facts(entry.decision)
+        facts.rule, facts.label = nil, entry.label
+        entries[i] = facts
+    end
+    return { title = menu.title, timeout = menu.timeout, default = menu.default, entries = entries }
+end
+
 -- A decision as plain data.
 function outcome.facts(d)
     local facts = {
@@ -41,7 +51,9 @@ function outcome.facts(d)
         d:render()
         facts.verdict, facts.profile, facts.vars = d.verdict, d.profile and d.profile.name, d.vars
         facts.why, facts.url, facts.kernel = d.why, d.url, d.kernel
-        if d.verdict == "boot" then
+        if d.verdict == "menu" then
+            facts.menu = menu_facts(d.menu)
+        elseif d.verdict == "boot" then
             facts.initrd, facts.args = d.initrd, d.args
         end
     end
@@ -64,7 +76,7 @@ end
 -- What was decided, in a few words.
 function outcome.verdict(d)
     if d.verdict == "boot" then
-        return "boot " .. d.profile.name
+        return d.profile.name and "boot " .. d.profile.name or "boot"
     elseif d.verdict == "deny" then
         return "deny: " .. outcome.why(d)
     elseif d.verdict == "chain" then

@@ -2,13 +2,16 @@
 
 local dhcp_words = require "dhcp_words"
 local problems = require "problems"
+local reader = require "reader"
+
+local within = reader.within
 
 local profile = {}
 
-local keys = { kernel = true, initrd = true, args = true, vars = true, dhcp = true, files = true }
+profile.keys = { kernel = true, initrd = true, args = true, vars = true, dhcp = true, files = true }
 
 function profile.read_args(reading, value, path)
-    return reading:list(path or { "args" }, value, reading.template,
+    return reading:list(path, value, reading.template,
                         'a list of texts, such as { "ip=dhcp" }')
 end
 
@@ -25,7 +28,7 @@ local function read_var(reading, path, value, name)
 end
 
 function profile.read_vars(reading, value, path)
-    return reading:map(path or { "vars" }, value, read_var, "a table of names and values")
+    return reading:map(path, value, read_var, "a table of names and values")
 end
 
 -- false: this machine may not have it.
@@ -36,35 +39,37 @@ local function read_file(reading, path, value)
     return reading:literal(path, value, "the name of a file, or false")
 end
 
-local function read_initrd(reading, value)
-    local path, expected = { "initrd" }, "the name of a file, or a list of them"
+local function read_initrd(reading, path, value)
+    local expected = "the name of a file, or a list of them"
     if type(value) == "table" then
         return reading:list(path, value, reading.template, expected)
     end
     return { reading:template(path, value, expected) }
 end
 
--- What rules have too.
-function profile.read_shared(reading, body, into)
-    into.args = profile.read_args(reading, body.args)
-    into.vars = profile.read_vars(reading, body.vars)
-    into.dhcp = dhcp_words.read_override(reading, { "dhcp" }, body.dhcp)
-    into.files = reading:map({ "files" }, body.files, read_file,
+-- What rules have too. `path`: the keys that lead to the body.
+function profile.read_shared(reading, body, into, path)
+    into.args = profile.read_args(reading, body.args, within(path, "args"))
+    into.vars = profile.read_vars(reading, body.vars, within(path, "vars"))
+    into.dhcp = dhcp_words.read_override(reading, within(path, "dhcp"), body.dhcp)
+    into.files = reading:map(within(path, "files"), body.files, read_file,
                              "a table of names and the files they stand for")
-    reading.loader.scope:declare(into.vars)
+    reading:declare(into.vars)
     return into
 end
 
--- A profile from its table. Templates are as interpolate.lua's Scope:text gives them.
-function profile.read(reading, body)
-    reading:keys({}, body, keys)
-    local result = { name = reading.name, line = reading.line }
-    result.kernel = reading:template({ "kernel" }, body.kernel, "the name of a file")
-    result.initrd = read_initrd(reading, body.initrd)
-    profile.read_shared(reading, body, result)
+-- A profile from its table, the word's own or one that `path` leads to. Templates are as
+-- interpolate.lua's Scope:text gives them.
+function profile.read(reading, body, path)
+    path = path or {}
+    reading:keys(path, body, profile.keys)
+    local result = { name = #path == 0 and reading.name or nil, line = reading.line }
+    result.kernel = reading:template(within(path, "kernel"), body.kernel, "the name of a file")
+    result.initrd = read_initrd(reading, within(path, "initrd"), body.initrd)
+    profile.read_shared(reading, body, result, path)
     if body.kernel == nil and not (result.dhcp and (result.dhcp.file or result.dhcp.menu)) then
-        reading:problem({}, "%s has neither kernel nor dhcp.file: there is nothing to boot",
-                        reading.title)
+        reading:problem(path, "%s has neither kernel nor dhcp.file: there is nothing to boot",
+                        #path > 0 and reading.where(path) or reading.title)
     end
     return result
 end

@@ -41,14 +41,31 @@ function reader.show(value)
 end
 
 -- Is this value of that type? Unknown words are reported already, and no value is none.
-function Reader:is(path, value, kind, expected)
+-- `found`: what it is called, if not what it is.
+function Reader:is(path, value, kind, expected, found)
     if value == nil or value == void.value then
         return false
     elseif type(value) == kind and not sealed.open(value) then
         return true
     end
-    self:problem(path, "%s: found %s, expected %s", self.where(path), reader.show(value), expected)
+    self:problem(path, "%sfound %s, expected %s", self.lead(path), found or reader.show(value),
+                 expected)
     return false
+end
+
+-- A word of the language that still wants its argument?
+function Reader:is_word(value)
+    return self.loader.is_word[value] or false
+end
+
+-- A profile is named there, which may be defined later.
+function Reader:uses(path, name)
+    table.insert(self.loader.uses, { reading = self, path = path, name = name })
+end
+
+-- Vars that templates may name.
+function Reader:declare(vars)
+    self.loader.scope:declare(vars)
 end
 
 -- The path as text: "args[2]", "match.uuid".
@@ -62,6 +79,11 @@ function Reader.where(path)
         end
     end
     return text
+end
+
+-- What a message about that place begins with.
+function Reader.lead(path)
+    return #path > 0 and Reader.where(path) .. ": " or ""
 end
 
 local function within(path, key)
@@ -155,5 +177,55 @@ function Reader:map(path, value, read, expected)
 end
 
 reader.within = within
+
+--- What functions answer -----------------------------------------------------------------
+
+local Answer = setmetatable({}, { __index = Reader })
+Answer.__index = Answer
+
+-- Reads what a function of the policy made, while it decides: the first problem is thrown,
+-- behind `lead`. `title`: what is read.
+function reader.answer(lead, title)
+    return setmetatable({ thrown_behind = lead, title = title }, Answer)
+end
+
+function Answer:problem(_, text, ...)
+    error(self.thrown_behind .. string.format(text, ...), 0)
+end
+
+-- A number will do for text.
+function Answer:text(path, value, expected)
+    if type(value) == "number" then
+        return tostring(value)
+    end
+    return self:is(path, value, "string", expected or "text") and value or nil
+end
+
+-- Templates are what the policy's author wrote in its tables. Text that a function made may
+-- come from anywhere, and is taken as it is; so {{ in it was either meant otherwise or is
+-- an attack.
+function Answer:literal(path, value, expected)
+    local text = self:text(path, value, expected)
+    if text and text:find("{{", 1, true) then
+        self:problem(path, "%s{{…}} is not filled in where a function makes the text: "
+                     .. "use the machine's fields", self.lead(path))
+    end
+    return text
+end
+
+function Answer:template(path, value, expected)
+    local text = self:literal(path, value, expected)
+    return text and { constant = text }
+end
+
+function Answer.is_word()
+    return false
+end
+
+function Answer.declare()
+end
+
+function Answer.uses()
+end
 
 return reader

@@ -35,6 +35,9 @@ local function arch_of(buildarch, platform)
     end
 end
 
+-- What iPXE is needed for: the rest is silence to a DHCP client.
+local ANSWERED = { boot = true, chain = true, menu = true, shell = true, undetermined = true }
+
 -- What the decision log says.
 local function info(who, decision, stage)
     return {
@@ -67,7 +70,7 @@ local function from_dhcp(policy, request)
 
     local decision = engine.decide(policy, who)
     local log = info(who, decision, stage)
-    if decision.verdict == "boot" or decision.verdict == "chain" or decision.verdict == "undetermined" then
+    if ANSWERED[decision.verdict] then
         local answer = dhcp.render(decision, request, kind, who.arch, settings,
                                    carry.query(policy.carried, who))
         return answer and { dhcp = answer }, log

@@ -40,7 +40,7 @@ local function add_predicate(reading, predicates, path, name, value)
     elseif not field then
         reading:problem(path, "match: %s", machine.unknown_field(name))
         return
-    elseif reading.loader.is_word[value] then
+    elseif reading:is_word(value) then
         reading:problem(path, "%s: found a word without its argument", reading.where(path))
         return
     end
@@ -89,14 +89,12 @@ end
 -- A rule from its table; its choices are still to be linked.
 function rules.read(reading, body)
     reading:keys({}, body, keys)
-    local rule = { name = reading.name, line = reading.line, reading = reading,
+    local rule = { name = reading.name, line = reading.line,
                    display = reading.loader.display }
     rule.predicates, rule.matches = read_match(reading, body.match)
-    profile.read_shared(reading, body, rule)
+    profile.read_shared(reading, body, rule, {})
     if body.boot == nil then
         reading:problem({}, "%s has no boot", reading.title)
-    elseif reading.loader.is_word[body.boot] then
-        reading:problem({ "boot" }, "boot: found a word without its argument")
     else
         rule.choice = choice.read(reading, { "boot" }, body.boot, true)
     end
@@ -108,18 +106,17 @@ end
 
 -- Makes the rule's plans, once all profiles are known.
 function rules.link(rule, profiles)
-    local reading = rule.reading
-    rule.ignore = choice.plan(rule, "ignore", nil, {}, false)
+    rule.ignore = choice.ignore(rule)
     rule.on_error = rule.ignore
     if rule.error_choice then
-        rule.on_error = choice.link(reading, rule, rule.error_choice, profiles, false)
+        rule.on_error = choice.link(rule, rule.error_choice, profiles, false)
     end
     if rule.choice and rule.choice.call then
         rule.call = rule.choice.call
     elseif rule.choice then
-        rule.plan = choice.link(reading, rule, rule.choice, profiles, true)
+        rule.plan = choice.link(rule, rule.choice, profiles, true)
     end
-    rule.choice, rule.error_choice, rule.reading = nil, nil, nil
+    rule.choice, rule.error_choice = nil, nil
 end
 
 --- Matching ------------------------------------------------------------------------------

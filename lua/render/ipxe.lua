@@ -183,7 +183,8 @@ function ipxe.render(decision, base, machine)
         return ignore()
     end
     if not decision.kernel then
-        return nil, ("profile \"%s\" names no kernel, which is what iPXE boots"):format(decision.profile.name)
+        return nil, ("profile \"%s\" names no kernel, which is what iPXE boots"):format(
+            decision.profile.name or decision.rule.name)
     end
     return boot(decision, base, machine)
 end

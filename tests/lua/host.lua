@@ -169,6 +169,33 @@ function host.subnet(text)
     return ip, 2 ^ 32 - 2 ^ (32 - bits)
 end
 
+-- An index that finds every rule: tests/unit/test_index.c tests the real one.
+local Index = {}
+Index.__index = Index
+
+function host.index()
+    return setmetatable({}, Index)
+end
+
+function Index.field()
+    return 0
+end
+
+function Index.add()
+end
+
+function Index:freeze(n)
+    self.n = n
+end
+
+local function after(n, i)
+    return i < n and i + 1 or nil
+end
+
+function Index:candidates()
+    return after, self.n, 0
+end
+
 -- What the engine logged, for tests to look at.
 host.logged = {}
 
