@@ -27,6 +27,13 @@ local features = {
   [38] = "vlan", [39] = "menu", [40] = "sdi", [41] = "nfs",
 }
 
+local function matches_number(match, wanted, fact)
+  if match.bytewise and wanted and wanted < 256 then
+    return wanted == fact % 256 or wanted == math.floor(fact / 256)
+  end
+  return wanted == fact
+end
+
 -- Does a fact match? Text is looked for anywhere in it, of numbers any is enough.
 local function matches(match, facts)
   local fact = facts[match.fact]
@@ -38,7 +45,7 @@ local function matches(match, facts)
     return true
   end
   for _, value in ipairs(match.values) do
-    if match.fact == "arch_id" and tonumber(value) == fact then
+    if match.fact == "arch_id" and matches_number(match, tonumber(value), fact) then
       return true
     elseif match.fact == "ipxe" and (facts.features or {})[features[tonumber(value)] or ""] then
       return true
@@ -181,8 +188,9 @@ end
 
 -- What dnsmasq would answer, as a profile's `dhcp`; nil: nothing.
 function decide.answer(site, facts)
-  if facts.firmware == "http" and site.proxy then
-    return nil -- dnsmasq's proxy answers PXEClient alone
+  local proxies = #site.services > 0 or #site.prompts > 0
+  if site.proxy and (facts.firmware == "http" or not proxies) then
+    return nil -- dnsmasq's proxy answers PXEClient alone, and only when it has one of these
   end
   local set = tags_of(site, facts)
   if not set then

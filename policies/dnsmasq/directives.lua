@@ -100,6 +100,7 @@ words["dhcp-match"] = function(site, fields)
     local name = field:match("^option:(.+)$")
     if name or field:find("^%d+$") then
       found.option = name and option_names[name] or tonumber(field)
+      found.bytewise = not name -- dnsmasq does not know that 93 is a list of 16-bit numbers
       break
     elseif field:find("^vi%-encap:") or field:find("^encap:") or field:find("^vendor:") then
       return nil, ('cannot follow "%s"'):format(field)

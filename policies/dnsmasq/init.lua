@@ -14,7 +14,7 @@ local function told(machine)
   for name, value in pairs(machine) do
     facts[name] = value
   end
-  facts.ipxe = (facts.firmware == "ipxe" or facts.features ~= nil) and true or nil
+  facts.ipxe = facts.features ~= nil or nil -- option 175
   return facts
 end
 
