@@ -7,8 +7,9 @@ files["lua/names.lua"] = { read_globals = { "util" } }
 
 -- The words of policies and of their tests.
 local words = {
-  "profile", "rule", "prefix", "glob", "subnet", "except", "disk", "ignore", "deny", "chain", "dhcp", "log",
-  "include", "require", "read", "list", "json", "yaml", "serve", "shell", "menu", "rollout",
+  "profile", "rule", "prefix", "suffix", "glob", "pattern", "subnet", "range", "except", "present", "absent",
+  "disk", "ignore", "shell", "deny", "chain", "menu", "rollout", "dhcp", "log", "template",
+  "include", "require", "read", "list", "json", "yaml", "serve",
 }
 local test_words = { "test", "contains", "policy", "skip" }
 for _, where in ipairs { "policies", "examples", "tests/wire", "tests/e2e" } do

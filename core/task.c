@@ -117,12 +117,10 @@ static bool call(lua_State *L, int n_args, int n_results, unsigned limit_ms)
     clock_state.running = NULL;
     if (clock_state.timed_out)
         lua_sethook(L, NULL, 0, 0);
-    if (status == 0)
-        return true;
-    message_to_string(L);
-    if (status == LUA_ERRMEM)
-        lua_gc(L, LUA_GCCOLLECT, 0);
-    return false;
+    vm_recover(vm_of(L));
+    if (status != 0)
+        message_to_string(L);
+    return status == 0;
 }
 
 bool task_call(lua_State *L, int n_args, int n_results)
@@ -158,8 +156,7 @@ static int guard(lua_State *L, unsigned limit_ms)
     /* The engine goes on to the rule's on_error, unless there is no time for that either. */
     if (clock_state.timed_out && clock_state.guards == 0 && (alone || !whole_is_over()))
         lua_sethook(L, NULL, 0, 0);
-    if (status == LUA_ERRMEM)
-        lua_gc(L, LUA_GCCOLLECT, 0);
+    vm_recover(vm_of(L));
     lua_pushboolean(L, status == 0);
     lua_insert(L, 1);
     return lua_gettop(L);

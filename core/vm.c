@@ -12,6 +12,7 @@
 struct vm {
     struct vm_options options;
     size_t memory;
+    bool short_of_memory; /* since vm_recover */
     lua_State *L;
 };
 
@@ -26,11 +27,13 @@ static void *vm_realloc(void *arg, void *block, size_t old, size_t new)
         vm->memory -= old;
         return NULL;
     }
-    if (new > old && vm->memory + (new - old) > vm->options.memory)
+    void *moved = NULL;
+    if (new <= old || vm->memory + (new - old) <= vm->options.memory)
+        moved = realloc(block, new);
+    if (!moved) {
+        vm->short_of_memory = true;
         return NULL;
-    void *moved = realloc(block, new);
-    if (!moved)
-        return NULL;
+    }
     vm->memory = vm->memory - old + new;
     return moved;
 }
@@ -112,6 +115,13 @@ const struct vm_options *vm_options(const struct vm *vm)
 size_t vm_memory(const struct vm *vm)
 {
     return vm->memory;
+}
+
+void vm_recover(struct vm *vm)
+{
+    if (vm->short_of_memory)
+        lua_gc(vm->L, LUA_GCCOLLECT, 0);
+    vm->short_of_memory = false;
 }
 
 void vm_load_module(lua_State *L, const char *name)

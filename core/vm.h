@@ -29,6 +29,10 @@ const struct vm_options *vm_options(const struct vm *vm);
 /* Bytes that Lua holds now. */
 size_t vm_memory(const struct vm *vm);
 
+/* Frees what is garbage if memory was refused since the last call: LuaJIT does not by itself,
+ * and a policy that caught the error leaves the next one short. */
+void vm_recover(struct vm *vm);
+
 /* Pushes the engine module of that name, loading it on first use; throws when there is
  * none or it fails. */
 void vm_require(lua_State *L, const char *name);

@@ -87,12 +87,13 @@ local function append(into, texts)
 end
 
 -- The plan of a choice and its profile, with what `rule` adds, and after that each of
--- `extras` (args and vars). Without `own`, the rule's args and vars are left out.
+-- `extras` (args and vars). Without `own`, the rule's args, vars and config are left out.
 local function make(rule, chosen, of, extras, own)
     local plan = {
         verdict = chosen.verdict, profile = of, url = chosen.url, why = chosen.why,
         args = {}, initrd = of and of.initrd or {}, kernel = of and of.kernel,
         vars = of and of.vars, dhcp = rule.dhcp, files = rule.files,
+        config = profile.merge(of and of.config, own and rule.config),
     }
     if of then
         plan.dhcp = profile.merge_dhcp(of.dhcp, rule.dhcp)

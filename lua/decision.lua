@@ -9,7 +9,8 @@
 --   chain  url
 --   menu   menu = { title =, timeout = seconds (nil: it waits), default = number of an entry,
 --          entries = list of { label =, decision = what that entry boots, never a menu } }
---   all    rule (nil: none matched), vars, dhcp, files (the rule's and profile's as one), and error
+--   all    rule (nil: none matched), vars, dhcp, files and config (the rule's and profile's as one),
+--          entry (its number, behind an entry of a menu), and error
 --          when the policy failed and this is what it has for that
 
 local choice = require "choice"
@@ -92,7 +93,7 @@ end
 
 local function take(d, plan)
     d.plan, d.verdict, d.profile = plan, plan.verdict, plan.profile
-    d.dhcp, d.files, d.vars = plan.dhcp, plan.files, plan.vars
+    d.dhcp, d.files, d.vars, d.config = plan.dhcp, plan.files, plan.vars, plan.config
 end
 
 -- Fills in kernel, initrd, args, url and why, and returns the decision. When a text fails,
@@ -105,7 +106,7 @@ function methods.render(d)
     local policy, rule, m = d.policy, d.rule, d.machine
     local last = d.error and rule.ignore or rule.on_error
     while true do
-        policy.scope:enter(m, d.plan.vars)
+        policy.scope:enter(m, d.plan.vars, d.plan.config, d.entry)
         sandbox.reset()
         local ok, texts = run(d.plan, fill, policy.scope, d.plan, {})
         if ok then
@@ -113,7 +114,9 @@ function methods.render(d)
                 d[name] = value
             end
             for i, entry in ipairs(texts.menu and d.plan.menu.entries or {}) do
-                texts.menu.entries[i].decision = decision.new(policy, rule, m, entry.plan)
+                local chosen = decision.new(policy, rule, m, entry.plan)
+                chosen.entry = i
+                texts.menu.entries[i].decision = chosen
             end
             return d
         end
@@ -131,6 +134,41 @@ function methods.render_args(d)
         return nil, d.error
     end
     return d.args
+end
+
+-- Of a menu, the decision behind that entry; with no number, behind the first that has a
+-- document of that name. Of anything else, the decision itself.
+local function chosen_of(d, name, entry)
+    if not d:render().menu then
+        return d
+    end
+    for i, each in ipairs(d.menu.entries) do
+        local config = each.decision:render().config
+        if i == entry or not entry and config and config[name] then
+            return each.decision
+        end
+    end
+    return d
+end
+
+-- A document of that name -> text, media type | nil, why not (nil: there is none of that
+-- name). Not what on_error says: what was asked for is this machine's document or none.
+function methods.document(d, name, entry)
+    d = chosen_of(d, name, entry)
+    local found = d.config and d.config[name]
+    if not found or d.verdict == "undetermined" then
+        return nil
+    elseif found.text.constant then
+        return found.text.constant, found.type
+    end
+    local scope = d.policy.scope
+    scope:enter(d.machine, d.vars, d.config, d.entry)
+    sandbox.reset()
+    local ok, text = host.guard(scope.render, scope, found.text)
+    if ok then
+        return text, found.type
+    end
+    return nil, decision.locate(d.policy, d.rule, scope:problem(text))
 end
 
 local Decision = {}
@@ -151,7 +189,7 @@ function decision.new(policy, rule, m, plan)
     end
     return setmetatable({
         verdict = plan.verdict, profile = plan.profile, rule = rule,
-        vars = plan.vars, dhcp = plan.dhcp, files = plan.files,
+        vars = plan.vars, dhcp = plan.dhcp, files = plan.files, config = plan.config,
         plan = plan, policy = policy, machine = m,
     }, Decision)
 end

@@ -14,6 +14,7 @@ local rollout = require "rollout"
 local rules = require "rules"
 local sealed = require "sealed"
 local serve = require "serve"
+local template = require "template"
 local void = require "void"
 
 local dsl = {}
@@ -115,14 +116,49 @@ local function verdict(l, word, key)
     end)
 end
 
+-- `template "file"`: a document, read and checked while the policy loads.
+local function template_word(l)
+    return with_text(l, "template", function(name)
+        if not l.loading then
+            return nil, "only while the policy loads, not in a function"
+        end
+        local read, problem = template.read(l, name)
+        return read and { template = read }, problem
+    end)
+end
+
+-- `range(first, last)`: numbers, or texts that a field makes sense of.
+local function range(l)
+    return function(...)
+        local file, line = blame.caller(l)
+        local bounds = { ... }
+        for i = 1, select("#", ...) do
+            if bounds[i] == void.value then
+                return void.value
+            end
+        end
+        local kind = type(bounds[1])
+        if select("#", ...) ~= 2 or kind ~= "string" and kind ~= "number" or type(bounds[2]) ~= kind then
+            return wrong(file, line, "range: expected two numbers, or two addresses: range(first, last)")
+        end
+        return sealed.new {
+            word = "range", argument = bounds,
+            text = string.format("range(%s, %s)", reader.show(bounds[1]), reader.show(bounds[2])),
+        }
+    end
+end
+
+-- `except(…)`: of a value, a list, a matcher or a function.
 local function except(l)
-    return function(value)
+    return function(value, ...)
         local file, line = blame.caller(l)
         if value == void.value then
             return void.value
         elseif value == nil or type(value) == "boolean" then
             return wrong(file, line, "except: found %s, expected a value, a list or a matcher",
                          reader.show(value))
+        elseif select("#", ...) > 0 then
+            return wrong(file, line, "except: found two values, expected one, or a list: except { … }")
         elseif l.is_word[value] then
             return wrong(file, line, "except: found a word without its argument")
         end
@@ -169,9 +205,15 @@ function dsl.words(l)
         end),
         dhcp = site_dhcp(l),
         prefix = matcher(l, "prefix"),
+        suffix = matcher(l, "suffix"),
         glob = matcher(l, "glob"),
+        pattern = matcher(l, "pattern"),
         subnet = matcher(l, "subnet"),
+        range = range(l),
         except = except(l),
+        present = sealed.new { word = "present", text = "present" },
+        absent = sealed.new { word = "absent", text = "absent" },
+        template = template_word(l),
         chain = verdict(l, "chain", "url"),
         deny = verdict(l, "deny", "why"),
         disk = sealed.new { verdict = "disk", text = "disk" },

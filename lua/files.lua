@@ -29,6 +29,15 @@ local function from_disk(l, read, name)
     return read(l.dir, name)
 end
 
+-- A file beside the policy -> text, its name in messages | nil, why it cannot be read.
+function files.text(l, name)
+    local text, message = from_disk(l, host.read, name)
+    if not text then
+        return nil, string.format("%s cannot be read: %s", show(display(l, name)), message)
+    end
+    return text, display(l, name)
+end
+
 -- A file that comes with the program; nil when `module`, as `require` takes it, is none.
 local function shipped(l, module)
     local name = module:match "^moonboot%.(.+)$"
@@ -40,6 +49,11 @@ local function shipped(l, module)
     return text and l:open("moonboot/" .. name:gsub("%.", "/") .. ".lua", text)
 end
 
+-- A name, the shortest way to write it.
+function files.shortest(name)
+    return (name:gsub("/+", "/"):gsub("^%./(.)", "%1"))
+end
+
 -- The word's argument, the shortest way to write it; when it is no name nil, and what the
 -- word is to return.
 local function name_of(file, line, word, name)
@@ -49,7 +63,7 @@ local function name_of(file, line, word, name)
         return nil, blame.wrong(file, line, "%s: found %s, expected a file's name: %s \"…\"", word,
                                 reader.show(name), word)
     end
-    return (name:gsub("/+", "/"):gsub("^%./(.)", "%1"))
+    return files.shortest(name)
 end
 
 -- The files that are running now, from `last` on: "a.lua > b.lua > a.lua".

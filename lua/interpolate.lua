@@ -1,13 +1,18 @@
 -- {{ expr }} in the text of a policy: Lua expressions over the machine's fields, the vars
--- of profile and rule, and the basics of the sandbox.
+-- of profile and rule, helpers, and the basics of the sandbox. Templates (template.lua) see
+-- the same.
 --
 -- A scope belongs to one policy. Texts are collected while the policy loads, and compiled
--- when all vars are known. Precedence of names: vars, fields, basics.
+-- when all vars are known. Precedence of names: vars, fields, helpers and basics.
 
+local documents = require "documents"
+local escape = require "escape"
+local identity = require "identity"
 local machine = require "machine"
 local problems = require "problems"
 local sandbox = require "sandbox"
 local source = require "source"
+local vars = require "vars"
 
 local host = host
 
@@ -19,26 +24,50 @@ Scope.__index = Scope
 -- What an expression's names mean for the machine and vars at hand.
 local function lookup(scope, basics)
     return function(_, name)
-        local vars = scope.vars
-        if vars and vars[name] ~= nil then
-            return vars[name]
+        local known = scope.vars
+        if known and known[name] ~= nil then
+            return vars.copy(known[name])
         elseif machine.names[name] then
             return machine.view(scope.machine)[name]
         elseif name == "machine" then
             return machine.view(scope.machine)
         elseif name == "vars" then
-            return setmetatable({}, { __index = vars, __metatable = "vars" })
+            return vars.copy(known or {})
         end
         return basics[name]
     end
 end
 
-function interpolate.scope()
+-- `config "user-data"`: the URL of a document for the machine at hand. With a "/" at the end,
+-- what the URLs of all documents beneath that name begin with.
+local function config(scope)
+    return function(name)
+        local problem = documents.problem(scope.documents or {}, name)
+        if problem then
+            error("config: " .. problem, 0)
+        end
+        local m = scope.machine
+        return string.format("%s/config/%s/%s", m.base or "",
+                             identity.write(m, scope.carried, scope.entry), name == "/" and "" or name)
+    end
+end
+
+-- What an expression can call: helpers and the sandbox's basics.
+local function callable(scope)
     local basics = sandbox.basics()
+    for name, helper in pairs(escape) do
+        basics[name] = sandbox.placed(helper)
+    end
+    basics.config = sandbox.placed(config(scope))
+    return basics
+end
+
+function interpolate.scope()
     local scope = setmetatable({
-        basics = basics, pending = {}, known_vars = {}, names = {},
+        pending = {}, known_vars = {}, names = {},
     }, Scope)
-    scope.env = setmetatable({}, { __index = lookup(scope, basics), __metatable = "scope" })
+    scope.basics = callable(scope)
+    scope.env = setmetatable({}, { __index = lookup(scope, scope.basics), __metatable = "scope" })
     return scope
 end
 
@@ -54,26 +83,9 @@ function Scope:text(raw, line, file)
 end
 
 -- Declares the names of vars that profiles and rules define.
-function Scope:declare(vars)
-    for name in pairs(vars or {}) do
+function Scope:declare(names)
+    for name in pairs(names or {}) do
         self.known_vars[name] = true
-    end
-end
-
--- Where the expression that starts at `from` ends: at the first }} outside its own braces.
-local function closing(raw, from)
-    local depth = 0
-    local tokens = source.tokens(raw:sub(from))
-    for i, token in ipairs(tokens) do
-        if token.kind == "op" and token.text == "{" then
-            depth = depth + 1
-        elseif token.kind == "op" and token.text == "}" then
-            local after = tokens[i + 1]
-            if depth == 0 and after and after.text == "}" and after.from == token.from + 1 then
-                return from + token.from - 1
-            end
-            depth = depth - 1
-        end
     end
 end
 
@@ -151,12 +163,13 @@ end
 function Scope:parse(text)
     local parts, at, raw = {}, 1, text.raw
     local line, file = text.line, text.file
+    text.uses = {}
     while true do
         local open = raw:find("{{", at, true)
         if not open then
             break
         end
-        local close = closing(raw, open + 2)
+        local close, last = source.closing(raw, open + 2, "}}")
         if not close then
             file.problems:add(line, "{{ without }} in %s", problems.show(raw))
             break
@@ -164,7 +177,9 @@ function Scope:parse(text)
         if open > at then
             table.insert(parts, raw:sub(at, open - 1))
         end
-        table.insert(parts, self:expression(raw:sub(open + 2, close - 1), line, file))
+        local code = raw:sub(open + 2, last)
+        table.insert(parts, self:expression(code, line, file))
+        documents.uses("config", code, line, text.uses, file.problems)
         at = close + 2
     end
     if at <= #raw then
@@ -173,37 +188,54 @@ function Scope:parse(text)
     return parts
 end
 
+-- Has this compiled with the texts: an object with a method compile(report).
+function Scope:add(template)
+    table.insert(self.pending, template)
+end
+
 -- Compiles all texts and reports what is wrong with them. `open_vars`: functions of the
 -- policy may add vars that nothing declares.
 function Scope:compile(open_vars)
     self.open_vars = open_vars
     for _, text in ipairs(self.pending) do
-        text.parts = self:parse(text)
-        text.file = nil
+        if text.compile then
+            text:compile()
+        else
+            text.parts = self:parse(text)
+            text.file = nil
+        end
     end
     self.pending = {}
 end
 
-local function evaluate(scope, expression)
-    local code = expression.code
-    scope.line, scope.display = expression.line, expression.display
-    local value = expression.call()
+-- What an expression came to, as text | nil, what is wrong.
+function interpolate.text_of(value, code)
     local kind = type(value)
     if kind == "string" then
         return value
     elseif kind == "number" or kind == "boolean" then
         return tostring(value)
     elseif kind ~= "nil" then
-        error(string.format("{{%s}} is a %s, expected text", code, kind), 0)
+        return nil, string.format("{{%s}} is a %s, expected text", code, kind)
     elseif code:find("^[%a_][%w_.]*$") then
-        error(string.format('%s is absent: write {{%s or "…"}}', code, code), 0)
+        return nil, string.format('%s is absent: write {{%s or "…"}}', code, code)
     end
-    error(string.format("{{%s}} gave nothing", code), 0)
+    return nil, string.format("{{%s}} gave nothing", code)
 end
 
--- What the following calls of render are about.
-function Scope:enter(m, vars)
-    self.machine, self.vars = m, vars
+local function evaluate(scope, expression)
+    scope.line, scope.display = expression.line, expression.display
+    local text, problem = interpolate.text_of(expression.call(), expression.code)
+    if not text then
+        error(problem, 0)
+    end
+    return text
+end
+
+-- What the following calls of render are about: a machine, and the vars and documents of a
+-- plan; the number of its entry in a menu.
+function Scope:enter(m, known, named, entry)
+    self.machine, self.vars, self.documents, self.entry = m, known, named, entry
     self.line, self.display, m.needs = nil, nil, nil
 end
 
@@ -212,6 +244,9 @@ end
 function Scope:render(text)
     if text.constant then
         return text.constant
+    elseif text.run then
+        self.line = nil -- its problems say where they are
+        return text:run()
     end
     local result = {}
     for i, part in ipairs(text.parts) do

@@ -24,9 +24,6 @@ end
 
 -- Text -> value | nil, message.
 function json.decode(text)
-    if type(text) ~= "string" then
-        return nil, "found a " .. type(text) .. ", expected text"
-    end
     local ok, value = pcall(parser.decode, text)
     if not ok then
         return nil, (tostring(value):gsub("^[^\n]-:%d+: ", ""))
@@ -134,10 +131,12 @@ function json.encode(value)
 end
 
 -- What cannot be read while a policy loads is a problem already.
-local function tolerant(decode)
+local function of_text(decode)
     return function(text)
         if text == void.value then
             return text
+        elseif type(text) ~= "string" then
+            return nil, "found a " .. type(text) .. ", expected text"
         end
         return decode(text)
     end
@@ -145,14 +144,11 @@ end
 
 -- The words of the policy language.
 function json.words()
-    local words = {
-        json = { decode = tolerant(json.decode), encode = json.encode, array = json.array,
+    return {
+        json = { decode = of_text(json.decode), encode = json.encode, array = json.array,
                  null = json.null },
+        yaml = { decode = of_text(host.yaml) },
     }
-    if host.yaml then
-        words.yaml = { decode = tolerant(host.yaml) }
-    end
-    return words
 end
 
 return json

@@ -7,6 +7,7 @@
 -- whoever calls it, reports to the file that it stands in.
 
 local carry = require "carry"
+local documents = require "documents"
 local dsl = require "dsl"
 local index = require "index"
 local interpolate = require "interpolate"
@@ -148,6 +149,7 @@ local function link(l)
         functions = functions or rule.call ~= nil
     end
     l.scope:compile(functions)
+    documents.check(l)
 end
 
 -- All problems of all files, each file's together; nil when there are none.
@@ -167,6 +169,7 @@ function loader.load(display, text, dir)
         display = display, dir = dir, loading = true, scope = interpolate.scope(),
         rules = {}, profiles = {}, settings = {}, routes = {},
         files = {}, opened = {}, by_name = {}, environments = {},
+        templates = {}, -- by the names of their files
         uses = {}, -- list of profiles' names, and where they stand
         running = {}, -- stack of files
         waiting = {}, -- set of names that have no body yet
@@ -190,10 +193,11 @@ function loader.load(display, text, dir)
         texts[#texts + 1] = file.text
         file.text, file.source = nil, nil
     end
+    l.scope.carried = carry.used(table.concat(texts, "\n"))
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
-        routes = l.routes, scope = l.scope, files = l.files,
-        carried = carry.used(table.concat(texts, "\n")), index = index.new(l.rules),
+        routes = l.routes, scope = l.scope, files = l.files, carried = l.scope.carried,
+        index = index.new(l.rules),
     }
 end
 

@@ -130,8 +130,9 @@ function machine.lenient(fields, stage)
     return m
 end
 
--- By this key a view gives what is behind it; no policy can come by it.
-local behind = {}
+-- What is behind a view: of a machine, or of its labels. Weak both ways, as a machine has
+-- its view.
+local behind = setmetatable({}, { __mode = "kv" })
 
 function machine.not_known(m, name)
     return string.format("%s is not known yet at the %s stage", name, m.stage)
@@ -147,7 +148,7 @@ end
 local read_only = "a machine cannot be changed"
 
 local function labels_view(m)
-    return setmetatable({}, {
+    local view = setmetatable({}, {
         __metatable = "labels",
         __newindex = function()
             error(read_only, 2)
@@ -160,13 +161,12 @@ local function labels_view(m)
             return value
         end,
     })
+    behind[view] = m
+    return view
 end
 
 local function read(m, name)
     local field = by_name[name]
-    if name == behind then
-        return m
-    end
     if not field then
         error(machine.unknown_field(name), 3)
     elseif name == "label" then
@@ -201,13 +201,14 @@ function machine.view(m)
                 return machine.name(m)
             end,
         })
+        behind[m.view] = m
     end
     return m.view
 end
 
 -- pairs over a view: the fields that are known, in order.
 function machine.each(view)
-    local m, i = view[behind], 0
+    local m, i = behind[view], 0
     return function()
         while machine.fields[i + 1] do
             i = i + 1
@@ -217,6 +218,23 @@ function machine.each(view)
             end
         end
     end
+end
+
+-- What a view of a machine or of its labels shows, as a plain table; nil for any other value.
+function machine.plain(view)
+    local m = behind[view]
+    if not m then
+        return nil
+    elseif view ~= m.view then
+        return m.label
+    end
+    local fields = {}
+    for name in pairs(by_name) do
+        if m[name] and (name ~= "label" or next(m.label)) then
+            fields[name] = m[name]
+        end
+    end
+    return fields
 end
 
 -- What to call it, in a log.

@@ -5,51 +5,19 @@
 -- `calls` marks those that run the policy's functions: test (value, machine's view).
 -- `keys` is how index.lua finds the machines that it may accept; nil: it cannot.
 --
--- A new matcher word is one more function in `words`.
+-- The words that take an argument are in matchers.lua.
 
 local arch = require "arch"
-local glob = require "glob"
+local matchers = require "matchers"
 local normalise = require "normalise"
 local problems = require "problems"
+local reader = require "reader"
 local sealed = require "sealed"
-
-local bit, host = bit, host
+local void = require "void"
 
 local match = {}
 
-local show = problems.show
-
--- A matcher that looks at one value; on a field of several, any of them may match.
-local function leaf(field, kind, describe, test)
-    if field.type == "set" then
-        local one = test
-        test = function(set)
-            for member in pairs(set) do
-                if one(member) then
-                    return true
-                end
-            end
-            return false
-        end
-    end
-    return { kind = kind, describe = describe, absent = false, test = test }
-end
-
--- Prefixes and globs look at text, whatever the field's type.
-local function on_text(field, test)
-    if field.type ~= "number" then
-        return test
-    end
-    return function(value)
-        return test(tostring(value))
-    end
-end
-
-local case_blind = { lower = true, arch = true, set = true, uuid = true, mac = true }
-
-local function fold(field, text)
-    return case_blind[field.type] and text:lower() or text
-end
+local leaf, show = matchers.leaf, problems.show
 
 -- Adds up to `set` the normal values that a plain value stands for; nil, or what is wrong.
 local function add_plain(field, value, set)
@@ -89,11 +57,6 @@ local function plain(field, value)
     return one_of(field, set, show(value))
 end
 
--- The keys by which the start of a value is found; of numbers it is not.
-local function starts_with(field, text)
-    return field.type ~= "number" and text ~= "" and { prefix = { [text] = true } } or nil
-end
-
 -- A policy's function as a test: `nil, problem` throws, as it may stand inside an except.
 function match.test_of(f)
     return function(...)
@@ -113,9 +76,9 @@ local function called(f)
 end
 
 -- What is accepted by any of these has one of their keys, if all have some.
-local function all_keys(matchers)
+local function all_keys(these)
     local keys = {}
-    for _, matcher in ipairs(matchers) do
+    for _, matcher in ipairs(these) do
         if not matcher.keys then
             return nil
         end
@@ -130,15 +93,15 @@ local function all_keys(matchers)
 end
 
 -- Any of these matchers.
-local function any_of(kind, matchers, describe)
-    local matcher = { kind = kind, describe = describe, absent = false, keys = all_keys(matchers) }
-    for _, each in ipairs(matchers) do
+local function any_of(these, describe)
+    local matcher = { kind = "list", describe = describe, absent = false, keys = all_keys(these) }
+    for _, each in ipairs(these) do
         matcher.absent = matcher.absent or each.absent
         matcher.calls = matcher.calls or each.calls
     end
     function matcher.test(value, view)
-        for i = 1, #matchers do
-            if matchers[i].test(value, view) then
+        for i = 1, #these do
+            if these[i].test(value, view) then
                 return true
             end
         end
@@ -158,116 +121,46 @@ local function describe_list(values)
     return "one of " .. table.concat(texts, ", ")
 end
 
--- A list: its plain values are one set, whatever their number.
-local function list(field, values)
-    local set, matchers, texts = {}, {}, {}
+-- A list, of lists too: its plain values are one set, whatever their number.
+local function list(reading, path, field, values)
+    local set, found, texts, good = {}, {}, {}, true
     local n = 0
     for _ in pairs(values) do
         n = n + 1
     end
     if n ~= #values then
-        return nil, "found a table with keys, expected a list"
-    end
-    for i, value in ipairs(values) do
-        local problem
-        if type(value) == "table" and not sealed.open(value) then
-            return nil, "found a list in a list", i
-        elseif type(value) == "string" or type(value) == "number" then
-            problem = add_plain(field, value, set)
-            texts[i] = show(value)
-        else
-            matchers[#matchers + 1], problem = match.compile(field, value)
-            texts[i] = not problem and matchers[#matchers].describe
-        end
-        if problem then
-            return nil, problem, i
-        end
-    end
-    if #matchers == 0 then
-        return one_of(field, set, describe_list(texts))
-    end
-    table.insert(matchers, 1, one_of(field, set, ""))
-    return any_of("list", matchers, describe_list(texts))
-end
-
--- The digits of a prefix of a MAC address or UUID, any notation, as the field writes them.
-local function hex_prefix(text, most, separator, groups)
-    local digits = text:lower():gsub("[-:.{]", "")
-    if digits == "" or #digits > most or digits:find("%X") then
+        reading:problem(path, "%s: found a table with keys, expected a list", reading.where(path))
         return nil
     end
-    local out, at = {}, 1
-    for _, size in ipairs(groups) do
-        if at > #digits then
-            break
+    for i, value in ipairs(values) do
+        local at = reader.within(path, i)
+        if type(value) == "string" or type(value) == "number" then
+            local problem = add_plain(field, value, set)
+            if problem then
+                reading:problem(at, "%s: %s", reading.where(at), problem)
+                good = false
+            end
+            texts[i] = show(value)
+        elseif value ~= void.value then
+            local matcher = match.compile(reading, at, field, value)
+            found[#found + 1] = matcher
+            texts[i] = matcher and matcher.describe or "?"
+            good = good and matcher ~= nil
         end
-        table.insert(out, digits:sub(at, at + size - 1))
-        at = at + size
     end
-    return table.concat(out, separator)
+    if not good then
+        return nil
+    elseif #found == 0 then
+        return one_of(field, set, describe_list(texts))
+    end
+    table.insert(found, 1, one_of(field, set, ""))
+    return any_of(found, describe_list(texts))
 end
 
-local function prefix_text(field, text)
-    if field.type == "mac" then
-        return hex_prefix(text, 12, ":", { 2, 2, 2, 2, 2, 2 }),
-               'the start of a MAC address, such as "52:54:00"'
-    elseif field.type == "uuid" then
-        return hex_prefix(text, 32, "-", { 8, 4, 4, 4, 12 }),
-               'the start of a UUID, such as "4c4c4544-0052"'
-    end
-    return text ~= "" and fold(field, text) or nil, "some text"
-end
-
--- The words by name: field, the word's argument -> matcher | nil, problem.
-local words = {}
-
-function words.prefix(field, argument)
-    local text, expected = prefix_text(field, argument)
-    if not text then
-        return nil, string.format("prefix: found %s, expected %s", show(argument), expected)
-    end
-    local length = #text
-    local matcher = leaf(field, "prefix", "prefix " .. show(text), on_text(field, function(value)
-        return value:sub(1, length) == text
-    end))
-    matcher.keys = starts_with(field, text)
-    return matcher
-end
-
-function words.glob(field, argument)
-    local text = fold(field, argument)
-    local alias = field.type == "mac" and { ["-"] = ":" } or nil
-    local test, problem = glob.compile(text, alias)
-    if not test then
-        return nil, string.format("glob: found %s, expected %s", show(argument), problem)
-    end
-    local matcher = leaf(field, "glob", "glob " .. show(text), on_text(field, test))
-    matcher.keys = starts_with(field, glob.head(text, alias))
-    return matcher
-end
-
-function words.subnet(field, argument)
-    if field.type ~= "ip" then
-        return nil, string.format("subnet matches ip, gateway and relay, but %s is no address",
-                                  field.name)
-    end
-    local address, mask = host.subnet(argument)
-    if not address then
-        return nil, string.format("subnet: found %s, expected an IPv4 network without bits set "
-                                  .. "outside its mask, such as 10.0.0.0/8", show(argument))
-    end
-    address, mask = bit.tobit(address), bit.tobit(mask)
-    local matcher = leaf(field, "subnet", "subnet " .. show(argument), function(value)
-        return bit.band(host.ip(value), mask) == address
-    end)
-    matcher.keys = { subnet = { [argument] = true } }
-    return matcher
-end
-
-function words.except(field, argument)
-    local inner, problem = match.compile(field, argument)
+local function except(reading, path, field, argument)
+    local inner = match.compile(reading, path, field, argument)
     if not inner then
-        return nil, problem
+        return nil
     end
     local test = inner.test
     return {
@@ -279,25 +172,43 @@ function words.except(field, argument)
     }
 end
 
--- Compiles what a policy wrote for a field -> matcher | nil, problem, and the place in the
--- list that has it.
-function match.compile(field, value)
+-- What a word made for this field -> matcher | nil, problem.
+local function by_word(field, content)
+    local make = matchers.words[content.word]
+    if not make then
+        return nil, string.format("found %s, which is no matcher", content.text)
+    end
+    return make(field, content.argument)
+end
+
+-- Compiles what a policy wrote for a field -> matcher; nil when it is wrong, which is
+-- reported.
+function match.compile(reading, path, field, value)
     local kind = type(value)
     local content = sealed.open(value)
-    if content then
-        if not words[content.word] then
-            return nil, string.format("found %s, which is no matcher", content.text)
-        end
-        return words[content.word](field, content.argument)
+    local matcher, problem
+    if value == void.value then
+        return nil
+    elseif content and content.word == "except" then
+        return except(reading, path, field, content.argument)
+    elseif content then
+        matcher, problem = by_word(field, content)
+    elseif kind == "function" and reading:is_word(value) then
+        problem = "found a word without its argument"
     elseif kind == "function" then
         return called(value)
     elseif kind == "table" then
-        return list(field, value)
+        return list(reading, path, field, value)
     elseif kind == "string" or kind == "number" then
-        return plain(field, value)
+        matcher, problem = plain(field, value)
+    else
+        problem = string.format("found %s, expected a value, a list, a matcher or a function",
+                                show(value))
     end
-    return nil, string.format("found %s, expected a value, a list, a matcher or a function",
-                              show(value))
+    if problem then
+        reading:problem(path, "%s: %s", reading.where(path), problem)
+    end
+    return matcher
 end
 
 return match

@@ -1,14 +1,18 @@
 -- What a machine boots: a profile, and the parts that rules and profiles share.
 
 local dhcp_words = require "dhcp_words"
+local documents = require "documents"
 local problems = require "problems"
 local reader = require "reader"
+local vars = require "vars"
+local void = require "void"
 
 local within = reader.within
 
 local profile = {}
 
-profile.keys = { kernel = true, initrd = true, args = true, vars = true, dhcp = true, files = true }
+profile.keys = { kernel = true, initrd = true, args = true, vars = true, dhcp = true, files = true,
+                 config = true }
 
 function profile.read_args(reading, value, path)
     return reading:list(path, value, reading.template,
@@ -16,13 +20,14 @@ function profile.read_args(reading, value, path)
 end
 
 local function read_var(reading, path, value, name)
-    local kind = type(value)
     if not name:find("^[%a_][%w_]*$") then
         reading:problem(path, "%s: a var's name is letters, digits and _", reading.where(path))
-    elseif kind == "string" or kind == "number" or kind == "boolean" then
-        return value
-    else
-        reading:is(path, value, "string", "text, a number or a boolean")
+    elseif value ~= void.value then
+        local copy, problem = vars.check(value)
+        if problem then
+            reading:problem(path, "%s: %s", reading.where(path), problem)
+        end
+        return copy
     end
     return nil
 end
@@ -54,6 +59,7 @@ function profile.read_shared(reading, body, into, path)
     into.dhcp = dhcp_words.read_override(reading, within(path, "dhcp"), body.dhcp)
     into.files = reading:map(within(path, "files"), body.files, read_file,
                              "a table of names and the files they stand for")
+    into.config = documents.read(reading, within(path, "config"), body.config)
     reading:declare(into.vars)
     return into
 end
@@ -84,10 +90,10 @@ function profile.find(profiles, name)
                               problems.hint(name, profiles))
 end
 
--- Two tables as one, the second's values before the first's; nil when both are.
+-- Two tables as one, the second's values before the first's; nil when neither is there.
 function profile.merge(first, second)
     if not first or not second then
-        return first or second
+        return first or second or nil
     end
     local result = {}
     for key, value in pairs(first) do

@@ -3,6 +3,7 @@
 
 local carry = require "carry"
 local engine = require "engine"
+local identity = require "identity"
 local machine = require "machine"
 local outcome = require "outcome"
 local query = require "query"
@@ -13,11 +14,7 @@ local ipxe = require "render.ipxe"
 local routes = {}
 
 -- What a client may tell of itself in a query; any other parameter is a label.
-routes.told = {
-    mac = true, uuid = true, serial = true, asset = true, manufacturer = true, product = true,
-    hostname = true, domain = true, arch = true, platform = true, buildarch = true,
-    ip = true, gateway = true, vlan = true,
-}
+routes.told = identity.told
 
 local PROCESSORS = {
     i386 = "ia32", x86_64 = "x64", arm32 = "arm32", arm64 = "arm64",
@@ -161,6 +158,41 @@ local function http_ipxe(policy, request)
     return { body = script, status = 200 }, info(who, decision, "ipxe")
 end
 
+-- A document, for the machine of the query or of the identity before its name. What it boots
+-- is decided as at /ipxe, and says which documents it has.
+local function http_config(policy, request, path)
+    local segment, rest = path:match("^(~[^/]*)/(.*)$")
+    local fields = fields_of(request)
+    fields.firmware, fields.stage = "ipxe", "ipxe"
+    local known, entry
+    if segment then
+        known, entry = identity.read(segment)
+    end
+    for key, value in pairs(known or {}) do
+        fields[key] = value
+    end
+    local who, problem = machine.new(fields, fields.stage)
+    if not who then
+        return { body = problem .. "\n", status = 400 },
+            { machine = fields.mac or fields.ip, verdict = "refused", stage = "config", error = problem }
+    end
+    local name = rest or path
+    local decision = engine.decide(policy, who)
+    if decision.verdict == "deny" then
+        return { error = outcome.why(decision), reason = "denied" }, info(who, decision, "config")
+    end
+    local text, detail = decision:document(name, entry)
+    local log = info(who, decision, "config")
+    log.verdict = (text and "document " or "no document ") .. name
+    if text then
+        return { body = text, type = detail, status = 200 }, log
+    elseif detail then
+        log.error = detail
+        return { error = "the policy failed to write " .. name .. ": see the log", reason = "failed" }, log
+    end
+    return { error = "this machine has no document " .. name, reason = "not-found" }, log
+end
+
 local PATHS = {
     ["/boot.ipxe"] = http_ask,
     ["/boot.ipxe.0"] = http_ask,
@@ -194,6 +226,10 @@ local function from_http(policy, request)
     if route then
         return route(policy, request)
     end
+    local document = request.path:match("^/config/(.+)$")
+    if document then
+        return http_config(policy, request, document)
+    end
     local asset = request.path:match("^/assets/(.+)$")
     if asset then
         return { path = asset, root = "assets" }
@@ -205,6 +241,7 @@ local PROTOCOLS = { dhcp = from_dhcp, tftp = from_tftp, http = from_http }
 
 -- request -> reply, info; reply nil is silence, info nil means that nothing was decided.
 function routes.handle(policy, request)
+    policy.base = request.base
     return PROTOCOLS[request.protocol](policy, request)
 end
 

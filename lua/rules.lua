@@ -15,7 +15,7 @@ local host = host
 local rules = {}
 
 local keys = { match = true, boot = true, args = true, vars = true, on_error = true, dhcp = true,
-               files = true }
+               files = true, config = true }
 
 local field_order = {}
 for i, field in ipairs(machine.fields) do
@@ -40,14 +40,9 @@ local function add_predicate(reading, predicates, path, name, value)
     elseif not field then
         reading:problem(path, "match: %s", machine.unknown_field(name))
         return
-    elseif reading:is_word(value) then
-        reading:problem(path, "%s: found a word without its argument", reading.where(path))
-        return
     end
-    local matcher, problem, index = match.compile(field, value)
+    local matcher = match.compile(reading, path, field, value)
     if not matcher then
-        local at = index and reader.within(path, index) or path
-        reading:problem(at, "%s: %s", reading.where(path), problem)
         return
     end
     table.insert(predicates, {

@@ -42,8 +42,8 @@ function simulate.dhcp(policy, m)
     })
 end
 
--- What /boot.ipxe makes iPXE ask.
-function simulate.ipxe(policy, m)
+-- What /boot.ipxe makes iPXE ask, at that path.
+local function ask(policy, m, path)
     local query = {}
     for _, field in ipairs(machine.fields) do
         local value = m[field.name]
@@ -55,10 +55,23 @@ function simulate.ipxe(policy, m)
         query[#query + 1] = url.encode(name) .. "=" .. url.encode(tostring(value))
     end
     return routes.handle(policy, {
-        protocol = "http", method = "GET", path = "/ipxe", query = table.concat(query, "&"),
+        protocol = "http", method = "GET", path = path, query = table.concat(query, "&"),
         client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
         user_agent = "iPXE/1.0.0",
     })
+end
+
+function simulate.ipxe(policy, m)
+    return ask(policy, m, "/ipxe")
+end
+
+-- The document of that name -> text | nil, why not, and whether the policy failed.
+function simulate.config(policy, m, name)
+    local reply, info = ask(policy, m, "/config/" .. name)
+    if reply.status == 200 then
+        return reply.body
+    end
+    return nil, info and info.error or reply.error or reply.body, info and info.error ~= nil
 end
 
 return simulate

@@ -83,6 +83,32 @@ function source.tokens(text, line)
     return tokens
 end
 
+-- Where a piece of Lua inside another text ends: at the first `close` that is in none of
+-- its strings and braces -> place of `close`, end of the Lua; nil when there is none. A
+-- comment ends with its line, or with the piece, and is left out at the end.
+function source.closing(text, from, close)
+    local depth, at = 0, from
+    while at and at <= #text do
+        local c = text:sub(at, at)
+        if depth == 0 and text:sub(at, at + #close - 1) == close then
+            return at, at - 1
+        elseif text:sub(at, at + 1) == "--" and not long_bracket(text, at + 2) then
+            local line_end = text:find("\n", at, true) or #text + 1
+            local found = depth == 0 and text:find(close, at, true)
+            if found and found < line_end then
+                return found, at - 1
+            end
+            at = line_end
+        elseif c == '"' or c == "'" then
+            at = quoted(text, at)
+        else
+            depth = depth + (c == "{" and 1 or c == "}" and -1 or 0)
+            at = long_bracket(text, c == "-" and at + 2 or at) or at + 1
+            at = text:find("[\"'%-%[{}%%]", at)
+        end
+    end
+end
+
 local openers = { ["{"] = 1, ["("] = 1, ["["] = 1, ["}"] = -1, [")"] = -1, ["]"] = -1 }
 local blocks = { ["function"] = 1, ["if"] = 1, ["do"] = 1, ["repeat"] = 1,
                  ["end"] = -1, ["until"] = -1 }

@@ -12,6 +12,7 @@ local outcome = require "outcome"
 local path = require "path"
 local problems = require "problems"
 local sandbox = require "sandbox"
+local simulate = require "simulate"
 
 local testing = {}
 
@@ -113,7 +114,11 @@ end
 
 local function load_policy(suite)
     local display = path.join(suite.directory, suite.policy_file)
-    return engine.load { dir = suite.dir, file = suite.policy_file, display = display }
+    local policy, problem = engine.load { dir = suite.dir, file = suite.policy_file, display = display }
+    if policy then
+        policy.base = simulate.base
+    end
+    return policy, problem
 end
 
 -- What is wrong with a test's table, or nil.

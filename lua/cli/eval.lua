@@ -1,6 +1,7 @@
 -- `moonboot eval`: one machine, one decision.
 
 local engine = require "engine"
+local escape = require "escape"
 local json = require "cli.json"
 local machine = require "machine"
 local options = require "cli.options"
@@ -14,7 +15,7 @@ Says what the policy decides for a machine with these fields (mac, uuid, serial,
 
   --label NAME=VALUE  the machine's label.NAME; may be given more than once
   --stage STAGE       what is known when: dhcp, tftp, or ipxe (default)
-  --render FORMAT,…   also what the machine would be sent: ipxe, dhcp
+  --render FORMAT,…   also what the machine would be sent: ipxe, dhcp, config/NAME
   --json              as JSON
   -h, --help          print this
 
@@ -63,7 +64,7 @@ end
 local function formats_of(text)
     local formats = {}
     for format in (text or ""):gmatch("[^,]+") do
-        if not RENDERERS[format] then
+        if not RENDERERS[format] and not format:find("^config/.") then
             return nil, ("there is no rendering \"%s\""):format(format)
         end
         formats[#formats + 1] = format
@@ -106,7 +107,8 @@ local function write_text(about)
     end
     table.sort(names)
     for i, name in ipairs(names) do
-        names[i] = name .. " = " .. tostring(about.vars[name])
+        local value = about.vars[name]
+        names[i] = name .. " = " .. (type(value) == "table" and escape.json(value) or tostring(value))
     end
     lines("vars", names)
     for _, key in ipairs { "needs", "error" } do
@@ -172,17 +174,26 @@ return function(args)
         host.cli.warn(table.concat(problems, "\n") .. "\n")
         return 1
     end
+    policy.base = simulate.base
     local about = describe(engine.decide(policy, who))
     for _, format in ipairs(formats) do
         about.render = about.render or {}
-        about.render[format] = RENDERERS[format](policy, who)
+        local document = format:match("^config/(.+)$")
+        if document then
+            about.render[format], problem = simulate.config(policy, who, document)
+            about.error = about.error or problem
+        else
+            about.render[format] = RENDERERS[format](policy, who)
+        end
     end
     if values["--json"] then
         host.cli.write(json.encode(about, ORDER) .. "\n")
     else
         write_text(about)
         for _, format in ipairs(formats) do
-            write_rendering(format, about.render[format])
+            if about.render[format] then
+                write_rendering(format, about.render[format])
+            end
         end
     end
     return about.error and 1 or 0

@@ -107,11 +107,21 @@ local look = {
         local reply = simulate.dhcp(found.policy, found.machine)
         return reply and reply.dhcp
     end,
+    config = function(found, wanted)
+        local texts = {}
+        for name in pairs(wanted) do
+            local text, problem, failed = simulate.config(found.policy, found.machine, name)
+            texts[name] = text
+            found.facts.error = found.facts.error or failed and problem or nil
+        end
+        return texts
+    end,
 }
 
 -- In the order in which they are reported.
 local order = {
     "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "ipxe", "dhcp",
+    "config",
 }
 
 local keys = {}
@@ -120,7 +130,7 @@ for _, key in ipairs(order) do
 end
 
 -- Types that a key may have, apart from `false` and `contains`.
-local TABLES = { args = true, initrd = true, vars = true, dhcp = true }
+local TABLES = { args = true, initrd = true, vars = true, dhcp = true, config = true }
 
 -- Why a table is no expectation, or nil.
 function expect.problem(wanted)
@@ -149,7 +159,7 @@ function expect.compare(wanted, subject)
         if wanted[key] ~= nil then
             local found = subject.facts[key]
             if look[key] then
-                found = look[key](subject)
+                found = look[key](subject, wanted[key])
             end
             if not agrees(wanted[key], found) then
                 differences[#differences + 1] = { key = key, expected = show(wanted[key]), found = show(found) }

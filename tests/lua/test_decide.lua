@@ -133,7 +133,7 @@ local nonsense = {
     ["return { use = menu }"] = true,
     ['return { use = "compute", args = { "a", nil, "b" } }'] = true,
     ['return { use = "compute", args = { "{{serial}}" } }'] = true,
-    ['return { use = "compute", vars = { a = {} } }'] = true,
+    ['return { use = "compute", vars = { a = { print } } }'] = true,
     ['return chain "{{mac}}"'] = true,
     ["return chain(nil)"] = true,
     ["local function f() return (string.gsub('a', 'a', f)) end return f()"] = true,

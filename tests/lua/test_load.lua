@@ -33,7 +33,7 @@ end
 function tests.wrong_types()
     refuses([[
 profile "p" { kernel = 7, initrd = { "a", 8 }, args = "x",
-  vars = { a = {}, ["b-c"] = 1, 3 } }
+  vars = { a = { { print } }, ["b-c"] = 1, 3 } }
 rule "r" { boot = 12, args = { "a", nil, "b" }, match = 3,
   on_error = function() end, files = { "x" },
   vars = { ok = true, no = function() end },
@@ -48,7 +48,7 @@ rule "w" { match = { mac = "x" } }
         'policy.lua:1: args: found "x", expected a list of texts, such as { "ip=dhcp" }',
         'policy.lua:1: initrd[2]: found 8, expected text',
         'policy.lua:1: kernel: found 7, expected the name of a file',
-        'policy.lua:2: vars.a: found a table, expected text, a number or a boolean',
+        'policy.lua:2: vars.a: found a function, expected text, a number, a boolean, or a table of them',
         "policy.lua:2: vars.b-c: a var's name is letters, digits and _",
         'policy.lua:2: vars: found the key 1, expected a table of names and values',
         'policy.lua:3: args: found a list with holes, expected a list of texts, such as { "ip=dhcp" }',
@@ -56,7 +56,7 @@ rule "w" { match = { mac = "x" } }
         'policy.lua:3: match: found 3, expected a table of fields, or a function',
         'policy.lua:4: files: found the key 1, expected a table of names and the files they stand for',
         'policy.lua:4: on_error: found a function, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, or a table with use or kernel',
-        'policy.lua:5: vars.no: found a function, expected text, a number or a boolean',
+        'policy.lua:5: vars.no: found a function, expected text, a number, a boolean, or a table of them',
         'policy.lua:6: dhcp.file: found 1, expected the name of a file, or a URL',
         'policy.lua:6: dhcp.ipxe: found 1, expected true or false',
         'policy.lua:6: dhcp.server: found "x", expected an IPv4 address',
@@ -193,7 +193,7 @@ rule "r" { boot = disk, match = {
   ip = subnet "10.0.0.1/8",
   serial = subnet "10.0.0.0/8",
   hostname = glob "a[",
-  asset = { { "a" } },
+  asset = { { "a", true, prefix } },
   product = true,
   stage = "dhpc",
   vlan = "x",
@@ -204,17 +204,51 @@ rule "r" { boot = disk, match = {
 ]], {
         'policy.lua:2: match.mac: prefix: found "52:5g", expected the start of a MAC address, such as "52:54:00"',
         'policy.lua:3: match.uuid: found "00000000-0000-0000-0000-000000000000", which stands for none and never matches',
-        'policy.lua:5: match.arch: found "efi-x65", expected an architecture, such as bios or efi-x64 (did you mean "efi-x64"?)',
+        'policy.lua:5: match.arch[2]: found "efi-x65", expected an architecture, such as bios or efi-x64 (did you mean "efi-x64"?)',
         'policy.lua:6: match.ip: subnet: found "10.0.0.1/8", expected an IPv4 network without bits set outside its mask, such as 10.0.0.0/8',
         "policy.lua:7: match.serial: subnet matches ip, gateway and relay, but serial is no address",
         'policy.lua:8: match.hostname: glob: found "a[", expected a "]" for each "["',
-        "policy.lua:9: match.asset: found a list in a list",
+        "policy.lua:9: match.asset[1][2]: found true, expected a value, a list, a matcher or a function",
+        "policy.lua:9: match.asset[1][3]: found a word without its argument",
         "policy.lua:10: match.product: found true, expected a value, a list, a matcher or a function",
         'policy.lua:11: match.stage: found "dhpc", expected dhcp, tftp, ipxe or http (did you mean "dhcp"?)',
         'policy.lua:12: match.vlan: found "x", expected a number',
         'policy.lua:13: match.label: found "x", expected a table of labels',
         "policy.lua:14: match.platform: found disk, which is no matcher",
         'policy.lua:15: match: found "stray" without a field\'s name',
+    })
+end
+
+function tests.matchers_with_wrong_arguments()
+    refuses([[
+rule "r" { boot = disk, match = {
+  mac = suffix "xy",
+  uuid = suffix "",
+  serial = { pattern "a[",
+    suffix "", { pattern "(" } },
+  ip = range("10.0.0.9", "10.0.0.1"),
+  gateway = range("10.0.0.0/8", "10.0.0.1"),
+  vlan = range("a", "b"),
+  asset = range("a", "b"),
+  arch = range(1, 2),
+  domain = except({ "a", true }),
+} }
+rule "s" { boot = disk, match = { serial = range(1), ip = range(1, "2"), mac = except("a", "b"), vlan = range } }
+]], {
+        'policy.lua:2: match.mac: suffix: found "xy", expected the end of a MAC address, such as "12:34:56"',
+        'policy.lua:3: match.uuid: suffix: found "", expected the end of a UUID, such as "b4c04f4e3732"',
+        'policy.lua:4: match.serial[1]: pattern: found "a[", which lacks a "]"',
+        'policy.lua:5: match.serial[2]: suffix: found "", expected some text',
+        'policy.lua:5: match.serial[3][1]: pattern: found "(", which has a "(" without ")"',
+        'policy.lua:6: match.ip: range: found "10.0.0.1", which is less than "10.0.0.9"',
+        'policy.lua:7: match.gateway: range: found "10.0.0.0/8", expected IPv4 addresses',
+        'policy.lua:8: match.vlan: range: found "a", expected numbers',
+        "policy.lua:9: match.asset: range matches numbers and addresses, but asset is text: give it numbers",
+        "policy.lua:10: match.arch: range matches numbers and addresses, but arch is neither",
+        "policy.lua:11: match.domain[2]: found true, expected a value, a list, a matcher or a function",
+        "policy.lua:13: except: found two values, expected one, or a list: except { … }",
+        "policy.lua:13: match.vlan: found a word without its argument",
+        "policy.lua:13: range: expected two numbers, or two addresses: range(first, last)",
     })
 end
 

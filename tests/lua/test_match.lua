@@ -1,4 +1,5 @@
 local glob = require "glob"
+local pattern = require "pattern"
 local policies = require "policies"
 
 local tests = {}
@@ -82,6 +83,90 @@ function tests.except()
     no('{ asset = except(except "x") }', dell)
 end
 
+function tests.suffixes()
+    yes('{ mac = suffix "CD-EF" }', dell)
+    yes('{ mac = suffix "b:cd:ef" }', dell)
+    no('{ mac = suffix "cd:ee" }', dell)
+    yes('{ uuid = suffix "0-8051-B4C04F4E3732" }', dell)
+    yes('{ hostname = suffix "DE7", serial = suffix "72", vlan = suffix "2" }', dell)
+    no('{ serial = suffix "XR5QNN72" }', dell)
+    yes('{ features = suffix "image" }', dell)
+end
+
+function tests.patterns()
+    yes('{ serial = pattern "^R%d%u+%d%d$" }', dell)
+    no('{ serial = pattern "^%d" }', dell)
+    yes('{ hostname = pattern "^N%Sde%d$" }', dell)
+    yes('{ mac = pattern "[A-F]B:%x%x:EF$", vlan = pattern "^1%d$" }', dell)
+    no('{ hostname = pattern "%s" }', dell)
+    yes('{ serial = pattern "(.)%1" }', dell)
+end
+
+function tests.ranges()
+    yes('{ vlan = range(12, 12) }', dell)
+    no('{ vlan = range(13, 20) }', dell)
+    yes('{ vlan = range("1", "12") }', dell)
+    yes('{ ip = range("10.1.2.3", "10.1.2.3") }', dell)
+    yes('{ ip = range("9.255.255.255", "10.1.10.1") }', dell)
+    no('{ ip = range("10.1.2.4", "10.1.10.1") }', dell)
+    yes('{ ip = range("0.0.0.0", "255.255.255.255") }', dell)
+    yes('{ mac = range("525400AB0000", "52-54-00-ab-ff-ff") }', dell)
+    no('{ mac = range("525400AB0000", "52-54-00-ab-cd-ee") }', dell)
+    yes('{ ["label.rack"] = range(9, 100) }', dell)
+    no('{ serial = range(1, 9) }', dell)
+    no('{ asset = range(1, 9) }', dell)
+end
+
+function tests.presence()
+    yes('{ serial = present, asset = absent, ["label.row"] = absent }', dell)
+    no('{ serial = absent }', dell)
+    no('{ asset = present }', dell)
+    yes('{ asset = except(present), serial = except(absent) }', dell)
+    yes('{ asset = { "x", absent }, serial = { "R5QNN72", absent } }', dell)
+    no('{ serial = { "x", absent } }', dell)
+    yes('{ features = present }', dell)
+    local matched, d = matches('{ mac = present, serial = present }', { mac = "525400000001" }, "dhcp")
+    assert(not matched and d.verdict == "undetermined" and d.needs == "serial")
+    matched, d = matches('{ asset = absent }', {}, "dhcp")
+    assert(not matched and d.needs == "asset")
+end
+
+function tests.lists_in_lists()
+    yes('{ serial = { "x", { "y", { prefix "R5" } } } }', dell)
+    no('{ serial = { "x", { "y", {} } } }', dell)
+    no('{ serial = except { { "R5QNN72" } } }', dell)
+    yes('{ serial = { except { prefix "R", suffix "x" }, range(1, 2), "R5QNN72" } }', dell)
+end
+
+function tests.what_is_no_pattern()
+    for _, text in ipairs {
+        "%", "a%", "[", "[a", "[]", "[^]", "[%", "[%]", "(", "a(b", ")", "(a))", "%b", "%bx", "%f", "%fa", "%1", "(%1)",
+        "%0", ("(a)"):rep(33), "[^", "%f[",
+    } do
+        assert(pattern.problem(text), text)
+    end
+    for _, text in ipairs {
+        "", "^", "^$", "%%", "[]]", "[^]]", "[%]]", "[%a-]", "()", "(a(b))%1", "(a)%1", "%b()", "%f[%w]x", "*", "a-", "[[]",
+        ("(a)"):rep(32), "()%1", "\0", "%z",
+    } do
+        assert(not pattern.problem(text), text)
+    end
+    -- Where Lua itself finds a fault, so do we; and what we accept never fails.
+    math.randomseed(3)
+    local pieces = { "%", "[", "]", "^", "(", ")", "a", "%b", "%f", "%1", "%a", "-", "*", "$", "%%", ".", "x" }
+    for _ = 1, 20000 do
+        local text = {}
+        for i = 1, math.random(6) do
+            text[i] = pieces[math.random(#pieces)]
+        end
+        text = table.concat(text)
+        for _, subject in ipairs { "", "a", "xa", "a(x)a", "]" } do
+            local ok, message = pcall(string.find, subject, text)
+            assert(ok or pattern.problem(text), text .. ": " .. tostring(message))
+        end
+    end
+end
+
 function tests.functions()
     yes('{ serial = function(s) return s:find "^R5" end }', dell)
     no('{ asset = function() error "not asked" end }', dell)
@@ -100,8 +185,8 @@ function tests.labels()
 end
 
 function tests.glob_patterns()
-    local function fits(pattern, text)
-        return assert(glob.compile(pattern))(text)
+    local function fits(wanted, text)
+        return assert(glob.compile(wanted))(text)
     end
     assert(fits("", "") and not fits("", "a") and fits("*", "") and fits("**a**", "bab"))
     assert(fits("a*b*c", "aXbYbZc") and not fits("a*b*c", "aXbYbZ"))

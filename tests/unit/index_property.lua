@@ -23,13 +23,16 @@ local arches = { "bios", "efi-x64", "efi-arm64", "efi-x64-http" }
 
 local function text_matcher(values)
   return function()
-    local n, text = random(9), one(values)
+    local n, text = random(12), one(values)
     if n <= 3 then return text
     elseif n == 4 then return prefix(text:sub(1, random(#text)))
     elseif n == 5 then return glob(one { "*", text:sub(1, 2) .. "*", "?" .. text:sub(2), "[!A]*", text })
     elseif n == 6 then return { one(values), one(values), prefix(text:sub(1, 1)) }
     elseif n == 7 then return except(text)
     elseif n == 8 then return { text, function(value) return #value == 2 end }
+    elseif n == 9 then return { { text, suffix(text:sub(-1)) }, pattern "^%u1$" }
+    elseif n == 10 then return one { present, absent, except(absent) }
+    elseif n == 11 then return { one(values), absent }
     else return { except { text, one(values) }, one(values) } end
   end
 end
@@ -37,14 +40,16 @@ end
 local fields = {
   mac = function()
     return one { one(macs), { one(macs), one(macs) }, prefix "52:54:00", prefix "5", prefix "5254-0000-01",
-                 except(one(macs)), glob "52-54-*", {} }
+                 except(one(macs)), glob "52-54-*", {}, suffix "01", absent,
+                 range("52:54:00:00:00:01", "525400000100"), range("3c0000000000", "525400000001") }
   end,
   uuid = function() return one { one(uuids), prefix "4C4C4544-005", prefix "1", except(one(uuids)) } end,
   serial = text_matcher(serials), hostname = text_matcher(hosts), circuit_id = text_matcher(serials),
   arch = function() return one { one(arches), { one(arches), one(arches) }, except(one(arches)), prefix "efi" } end,
-  ip = function() return one { one(ips), subnet(one(nets)), { subnet(one(nets)), one(ips) }, except(subnet(one(nets))) } end,
+  ip = function() return one { one(ips), subnet(one(nets)), { subnet(one(nets)), one(ips) }, except(subnet(one(nets))),
+                             range("10.0.0.1", "10.0.1.0"), range("10.0.0.1", "192.168.0.1"), present } end,
   relay = function() return one { one(ips), subnet(one(nets)), prefix "10.0" } end,
-  vlan = function() return one { random(3), { 1, "2" }, prefix "1", except(2) } end,
+  vlan = function() return one { random(3), { 1, "2" }, prefix "1", except(2), range(2, 3), absent } end,
   features = function() return one { "http", { "https", "bzimage" }, except "http", prefix "http" } end,
   firmware = function() return one { "pxe", "ipxe", except "pxe" } end,
   stage = function() return one { "dhcp", "tftp", "ipxe", { "dhcp", "ipxe" } } end,

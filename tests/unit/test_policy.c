@@ -94,6 +94,9 @@ static const struct {
     {"a table that grows", "local t = {} while true do t[#t + 1] = {} end"},
     {"growth behind pcall",
      "local t = {} while true do pcall(function () t[#t + 1] = ('x'):rep(1e6) .. #t end) end"},
+    {"memory that is never asked for again",
+     "local t = {} pcall(function () while true do t[#t + 1] = ('x'):rep(1e5) .. #t end end)"
+     " error 'full'"},
     {"a thrown table", "error {}"},
     {"a thrown nil", "error(nil)"},
     {"a thrown function", "error(print)"},

@@ -1,0 +1,199 @@
+local policies = require "policies"
+local routes = require "routes"
+
+local tests = {}
+
+local FILES = {
+    ["policy.lua"] = [=[
+profile "node" {
+  kernel = "vmlinuz",
+  args   = { "ds=nocloud-net;s={{config 'nocloud/'}}", "ign={{config 'node.ign'}}", "all={{config '/'}}" },
+  vars   = { role = "node" },
+  config = {
+    ["nocloud/user-data"] = template "user-data",
+    ["nocloud/meta-data"] = "instance-id: {{serial or mac}}\n",
+    ["node.ign"] = template "node.ign",
+    fixed = { "as it is\n", type = "text/x-fixed" },
+  },
+}
+rule "thief"  { match = { serial = "S" }, boot = deny "stolen" }
+rule "broken" { match = { serial = "B" }, boot = function() error "oops" end, on_error = "node" }
+rule "login"  { match = { ["label.role"] = "login" }, boot = "node", vars = { role = "login" },
+                config = { fixed = "for login\n", motd = "{{config 'motd'}}" } }
+rule "leased" { match = { relay = "10.1.0.1" }, boot = disk, config = { where = "{{relay}}" } }
+rule "menu"   { match = { serial = "M" }, boot = menu { title = "t",
+  { "a", { kernel = "k", args = { "u={{config 'd'}}" }, config = { d = "first" } } },
+  { "b", { kernel = "k", args = { "u={{config 'd'}}" }, config = { d = "second" } } },
+  { "c", "node" },
+} }
+rule "half"   { match = { serial = "H" }, boot = "node", args = { "{{serial:nope()}}" } }
+rule "made"   { match = { serial = "F" }, boot = function(m)
+  return { kernel = "k", config = { made = m.mac } }
+end }
+rule "nodes"  { match = { mac = prefix "52:54:00" }, boot = "node" }
+]=],
+    ["user-data"] = "#cloud-config\nhostname: {{json(serial or 'none')}}\nrole: {{role}}\n{{ config 'fixed' }}\n",
+    ["node.ign"] = "{{ json { role = role, serial = serial } }}{% if asset then %}{{asset:x()}}{% end %}",
+}
+
+local POLICY, problems = policies.load_files(FILES)
+assert(POLICY, problems and table.concat(problems, "\n"))
+local BASE = "http://10.0.0.2:8080"
+
+local function get(path, query)
+    return routes.handle(POLICY, { protocol = "http", method = "GET", path = path, query = query, client = "10.0.0.77",
+                                   base = BASE, server = "10.0.0.2" })
+end
+
+-- The kernel arguments that a machine gets by iPXE.
+local function args_of(query)
+    local script = get("/ipxe", query).body
+    local args = script:match("kernel %S+ (.-) ||")
+    assert(args, script)
+    return args
+end
+
+-- What a URL of this server gives.
+local function fetch(url)
+    local path, query = url:match("^http://10%.0%.0%.2:8080([^?]*)%??(.*)$")
+    assert(path, url)
+    return get(path, query ~= "" and query or nil)
+end
+
+function tests.by_query()
+    local reply, info = get("/config/nocloud/user-data", "mac=52-54-00-00-00-01&serial=R%205")
+    assert(reply.body:find('^#cloud%-config\nhostname: "R 5"\nrole: node\n'), reply.body)
+    assert(reply.status == 200 and reply.type == "text/plain; charset=utf-8")
+    assert(info.machine == "52:54:00:00:00:01" and info.rule == "nodes" and info.stage == "config"
+        and info.verdict == "document nocloud/user-data" and info.error == nil)
+    reply = get("/config/node.ign", "mac=52-54-00-00-00-01")
+    assert(reply.body == '{"role": "node"}' and reply.type == "application/json")
+    reply = get("/config/fixed", "mac=52-54-00-00-00-01")
+    assert(reply.body == "as it is\n" and reply.type == "text/x-fixed")
+end
+
+-- The URL in the arguments gives that machine's documents, whoever asks.
+function tests.by_identity()
+    local query = "mac=52-54-00-00-00-01&serial=A%20%26%2F~%3d%25&role=login&platform=efi&buildarch=x86_64"
+    local args = args_of(query)
+    local prefix, ign, all = args:match("^ds=nocloud%-net;s=(%S+) ign=(%S+) all=(%S+)$")
+    assert(prefix, args)
+    assert(prefix:find("/config/~mac=52:54:00:00:00:01~serial-hex=4120262f7e3d25~", 1, true) and prefix:find("/nocloud/$"), prefix)
+    assert(not args:find("[&%%?#]"), args)
+    assert(prefix == all .. "nocloud/" and ign == all .. "node.ign")
+    for _, name in ipairs { "nocloud/user-data", "nocloud/meta-data", "node.ign", "fixed", "motd" } do
+        local reply, info = fetch(all .. name)
+        assert(reply.body == get("/config/" .. name, query).body and info.rule == "login", name)
+    end
+    assert(fetch(prefix .. "user-data").body:find('hostname: "A &/~=%"', 1, true))
+    assert(fetch(all .. "fixed").body == "for login\n")
+    assert(fetch(all .. "motd").body == all .. "motd")
+end
+
+function tests.refusals()
+    local reply, info = get("/config/nope", "mac=52-54-00-00-00-01")
+    assert(reply.reason == "not-found" and info.verdict == "no document nope" and info.error == nil)
+    reply, info = get("/config/fixed", "serial=S")
+    assert(reply.reason == "denied" and reply.error == "stolen" and info.verdict == "deny: stolen")
+    reply = get("/config/fixed", "mac=00-11-22-33-44-55")
+    assert(reply.reason == "not-found")
+    reply, info = get("/config/fixed", "mac=nonsense")
+    assert(reply.status == 400 and info.error)
+    for _, path in ipairs { "/config", "/config/", "/config/~mac=52:54:00:00:00:01/", "/config/~mac=52:54:00:00:00:01" } do
+        reply = get(path)
+        assert(reply.reason == "not-found", path)
+    end
+end
+
+function tests.failures()
+    local reply, info = get("/config/node.ign", "mac=52-54-00-00-00-01&asset=x")
+    assert(reply.reason == "failed" and not reply.error:find("node.ign:1", 1, true), reply.error)
+    assert(info.error:find("^site/node.ign:1: attempt to call method 'x'"), info.error)
+    -- what on_error says has documents too, and the rule's own are left out
+    reply, info = get("/config/fixed", "serial=B")
+    assert(reply.body == "as it is\n" and info.error:find("oops", 1, true))
+    -- args that fail make another decision, which has no documents
+    reply = get("/config/fixed", "serial=H")
+    assert(reply.reason == "not-found")
+end
+
+function tests.of_a_menu()
+    for i, text in ipairs { "first", "second" } do
+        local decision = policies.decide(POLICY, { serial = "M" }, "ipxe"):render()
+        local url = decision.menu.entries[i].decision.args[1]:match("^u=(.*)$")
+        assert(url:find("~entry=" .. i .. "/d$"), url)
+        assert(fetch(url).body == text)
+    end
+    assert(get("/config/d", "serial=M").body == "first")
+    assert(get("/config/fixed", "serial=M").body == "as it is\n")
+    assert(get("/config/~serial=M~entry=9/d").reason == "not-found")
+end
+
+function tests.of_other_verdicts()
+    local reply = get("/config/where", "relay=10.1.0.1")
+    assert(reply.body == "10.1.0.1")
+    reply = get("/config/made", "serial=F&mac=52-54-00-00-00-09")
+    assert(reply.body == "52:54:00:00:00:09")
+end
+
+function tests.problems()
+    policies.refuses([[
+profile "p" {
+  kernel = "k", args = {
+    "{{config 'usr-data'}} {{ config('nocloud/') }}",
+    "{{config 'nocluod/'}} {{config 'extra'}}" },
+  config = {
+    ["user-data"] = "x",
+    ["nocloud/meta-data"] = 3,
+    ["a b"] = "", ["/x"] = "", ["x/"] = "", ["~x"] = "", ["a/../b"] = "",
+    typed = { "x", type = "text" }, list = { "x", "y", kind = "z" }, word = template,
+    none = {},
+  },
+}
+rule "with" { match = { vlan = 1 }, boot = "p", config = { extra = "" } }
+rule "without" { match = { vlan = 2 }, boot = "p" }
+rule "any" { boot = disk, config = { 1 } }
+]], {
+        'policy.lua:3: config: there is no document "usr-data" (did you mean "user-data"?)',
+        'policy.lua:4: config: there is no document beneath "nocluod/" (did you mean "nocloud/"?)',
+        'policy.lua:4: config: under rule "without" there is no document "extra"',
+        'policy.lua:7: config.nocloud/meta-data: found 3, expected template "file", a text, or { template "file", type = "…" }',
+        'policy.lua:8: config./x: a document\'s name is a path such as "nocloud/user-data"',
+        'policy.lua:8: config.a b: a document\'s name has only letters, digits and any of - . _ / @ +',
+        'policy.lua:8: config.a/../b: a document\'s name is a path such as "nocloud/user-data"',
+        'policy.lua:8: config.x/: a document\'s name is a path such as "nocloud/user-data"',
+        'policy.lua:8: config.~x: a document\'s name has only letters, digits and any of - . _ / @ +',
+        'policy.lua:9: config.list: found "y", expected template "file", a text, or { template "file", type = "…" }',
+        'policy.lua:9: config.list: found the key "kind", expected template "file", a text, or { template "file", type = "…" }',
+        'policy.lua:9: config.typed.type: found "text", expected a media type, such as "text/xml"',
+        'policy.lua:9: config.word: found a word without its argument',
+        'policy.lua:10: config.none: found nothing, expected template "file", a text, or { template "file", type = "…" }',
+        'policy.lua:15: config: found the key 1, expected a table of names and documents',
+    })
+end
+
+-- A name that is computed is looked for when it is known.
+function tests.computed_names()
+    local policy = policies.load [[
+profile "p" { kernel = "k", args = { "{{config(role)}}" }, vars = { role = "user-date" }, config = { ["user-data"] = "x" } }
+rule "r" { boot = "p" }]]
+    local d = policies.decide(policy, {}):render()
+    assert(d.error == 'policy.lua:1: config: there is no document "user-date" (did you mean "user-data"?)', d.error)
+end
+
+-- Nonsense in the path is answered, like any.
+function tests.any_path_is_answered()
+    math.randomseed(5)
+    local pieces = { "~", "mac=", "52:54:00:00:00:01", "serial-hex=", "label.", "label-hex=", "61.62", "entry=", "1", "-1", "x",
+                     "/", "=", ".", "fixed", "stage=", "dhcp", "\0", "\255", "{{", "ip=1.2.3.4" }
+    for _ = 1, 2000 do
+        local parts = {}
+        for i = 1, math.random(0, 8) do
+            parts[i] = pieces[math.random(#pieces)]
+        end
+        local reply = get("/config/" .. table.concat(parts))
+        assert(reply.body or reply.error)
+    end
+end
+
+return tests
