@@ -7,7 +7,7 @@ CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PKG_CONFIG ?= pkg-config
 
 VARIANT := $(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))$(if $(SANITIZE),-sanitize)
-BUILD   := build$(VARIANT)
+BUILD   := $(if $(FUZZ),build-fuzz,build$(VARIANT))
 
 LIBRARIES := luajit libevent_core libevent_extra libevent_openssl openssl yaml-0.1 libsodium
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -25,6 +25,11 @@ LDLIBS      = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -llua5.1-cjson -lm
 ifdef SANITIZE
 ALL_CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ALL_LDFLAGS += -fsanitize=address,undefined
+endif
+
+ifdef FUZZ
+ALL_CFLAGS  += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+ALL_LDFLAGS += -fsanitize=fuzzer,address,undefined
 endif
 
 CORE_C  := $(filter-out core/main.c,$(wildcard core/*.c))
@@ -61,24 +66,23 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka -lpcap
 
--include $(wildcard $(BUILD)/core/*.d $(BUILD)/unit/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/core/*.d $(BUILD)/unit/*.d)
 
 .PHONY: unit
 unit: $(UNIT)
 
-# --- fuzzers: clang and libFuzzer ---------------------------------------------------------
+# --- fuzzers: clang and libFuzzer, with everything instrumented ------------------------------
 
-FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
-FUZZ   := $(FUZZ_C:tests/fuzz/%.c=build-fuzz/%)
-
-build-fuzz/%: tests/fuzz/%.c $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard core/*.h)
-	@mkdir -p $(@D)
-	clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    -o $@ $< $(filter core/%.c,$(shell sed -n 's/^\/\/ link: //p' $<)) \
-	    $(filter-out core/%.c,$(shell sed -n 's/^\/\/ link: //p' $<))
+FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: fuzzers
-fuzzers: $(FUZZ)
+fuzzers:
+	$(MAKE) CC=clang FUZZ=1 $(FUZZERS)
+
+ifdef FUZZ
+build-fuzz/%: tests/fuzz/%.c $(LIB)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+endif
 
 # --- what people type ------------------------------------------------------------------------
 

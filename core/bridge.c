@@ -214,8 +214,10 @@ static void read_options(struct reading *r, struct reply_dhcp *dhcp)
         return;
     }
     dhcp->options = calloc(254, sizeof *dhcp->options);
-    if (!dhcp->options)
+    if (!dhcp->options) {
         fail(r, "no memory for the reply");
+        return;
+    }
     for (lua_pushnil(L); !r->failed && lua_next(L, -2); lua_pop(L, 1)) {
         if (read_option(r, &dhcp->options[dhcp->n_options]))
             dhcp->n_options++;
@@ -271,17 +273,6 @@ static int read_choice(struct reading *r, int table, const char *key, const char
     return i;
 }
 
-static void read_file(struct reading *r, int table)
-{
-    static const char *const roots[] = {"tftp", "assets", NULL};
-    struct reply *reply = begin(r, REPLY_FILE);
-    if (!reply)
-        return;
-    reply->file.path = read_string(r, table, "path", NULL);
-    reply->file.content_type = read_string(r, table, "type", NULL);
-    reply->file.root = (enum reply_root)read_choice(r, table, "root", roots);
-}
-
 /* A header's value: printable ASCII, so that it cannot end its line. */
 static bool header_safe(const char *text)
 {
@@ -326,6 +317,37 @@ static bool has(struct reading *r, int table, const char *key)
     bool there = lua_toboolean(r->L, -1);
     lua_pop(r->L, 1);
     return there;
+}
+
+/* What is sent when there is no such file, into the reply that has the file. */
+static void read_otherwise(struct reading *r, int table, struct reply *file)
+{
+    struct reply **outer = r->reply;
+    r->reply = &file->file.otherwise;
+    if (has(r, table, "body"))
+        read_body(r, table);
+    else if (has(r, table, "error"))
+        read_error(r, table);
+    else
+        fail(r, "the reply's `otherwise` has neither body nor error");
+    r->reply = outer;
+}
+
+static void read_file(struct reading *r, int table)
+{
+    static const char *const roots[] = {"tftp", "assets", NULL};
+    struct reply *reply = begin(r, REPLY_FILE);
+    if (!reply)
+        return;
+    reply->file.path = read_string(r, table, "path", NULL);
+    reply->file.content_type = read_string(r, table, "type", NULL);
+    reply->file.root = (enum reply_root)read_choice(r, table, "root", roots);
+    get(r, table, "otherwise");
+    if (lua_istable(r->L, -1))
+        read_otherwise(r, lua_gettop(r->L), reply);
+    else if (!lua_isnil(r->L, -1))
+        fail(r, "the reply's `otherwise` is no table");
+    lua_pop(r->L, 1);
 }
 
 static void read_table(struct reading *r, int table, const struct request *request)

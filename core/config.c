@@ -321,10 +321,9 @@ static bool set_defaults(struct config *config, const char *path)
     config->limits.memory_mb = 256;
     config->limits.request_kb = 64;
     config->limits.connections = 10000;
-    config->user = strdup("moonboot");
     config->path = strdup(path);
     config->http.listen = calloc(1, sizeof *config->http.listen);
-    if (!config->user || !config->path || !config->http.listen)
+    if (!config->path || !config->http.listen)
         return false;
     config->http.n_listen = 1;
     return addr_listen_parse("0.0.0.0:8080", config->http.listen);

@@ -37,7 +37,7 @@ struct config {
         char *assets; /* NULL: none */
     } http;
     unsigned workers; /* resolved: never 0 */
-    char *user;       /* whom workers run as when the service is started as root */
+    char *user;       /* whom workers run as, started as root; NULL: privileges_user says */
     struct {
         enum log_level level;
         enum log_format format;

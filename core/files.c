@@ -10,14 +10,47 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define IPXE_DIRECTORY "/usr/lib/ipxe"
-#define OPEN_FLAGS     (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+#define PACKAGES   "/usr/lib"
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
-/* What may be taken from the iPXE package's directory, where some names are links that
- * lead out of it: programs for network boot, and nothing else. */
-static const char *const ipxe_programs[] = {"undionly.kpxe",     "undionly.kkpxe", "ipxe.pxe",
-                                            "ipxe.efi",          "snponly.efi",    "ipxe.lkrn",
-                                            "snponly-arm64.efi", "ipxe-arm64.efi", NULL};
+/* What is taken from packages, and nothing else: programs for network boot. Of a name that stands
+ * here twice, the first file that is there is meant; some are links that lead elsewhere. The GRUB
+ * that shim asks for, grubx64.efi, is here the one that boots from networks. */
+static const struct {
+    const char *name;
+    const char *path;
+} programs[] = {
+    {"undionly.kpxe", "ipxe/undionly.kpxe"},
+    {"undionly.kkpxe", "ipxe/undionly.kkpxe"},
+    {"ipxe.pxe", "ipxe/ipxe.pxe"},
+    {"ipxe.efi", "ipxe/ipxe.efi"},
+    {"snponly.efi", "ipxe/snponly.efi"},
+    {"ipxe.lkrn", "ipxe/ipxe.lkrn"},
+    {"snponly-arm64.efi", "ipxe/snponly-arm64.efi"},
+    {"ipxe-arm64.efi", "ipxe/ipxe-arm64.efi"},
+    {"pxelinux.0", "PXELINUX/pxelinux.0"},
+    {"lpxelinux.0", "PXELINUX/lpxelinux.0"},
+    {"ldlinux.c32", "syslinux/modules/bios/ldlinux.c32"},
+    {"libcom32.c32", "syslinux/modules/bios/libcom32.c32"},
+    {"libutil.c32", "syslinux/modules/bios/libutil.c32"},
+    {"menu.c32", "syslinux/modules/bios/menu.c32"},
+    {"vesamenu.c32", "syslinux/modules/bios/vesamenu.c32"},
+    {"grubnetx64.efi", "grub/x86_64-efi-signed/grubnetx64.efi.signed"},
+    {"grubnetx64.efi", "grub/x86_64-efi/monolithic/grubnetx64.efi"},
+    {"grubx64.efi", "grub/x86_64-efi-signed/grubnetx64.efi.signed"},
+    {"grubnetaa64.efi", "grub/arm64-efi-signed/grubnetaa64.efi.signed"},
+    {"grubnetaa64.efi", "grub/arm64-efi/monolithic/grubnetaa64.efi"},
+    {"grubaa64.efi", "grub/arm64-efi-signed/grubnetaa64.efi.signed"},
+    {"grubnetia32.efi", "grub/i386-efi-signed/grubnetia32.efi.signed"},
+    {"grubnetia32.efi", "grub/i386-efi/monolithic/grubnetia32.efi"},
+    {"grubia32.efi", "grub/i386-efi-signed/grubnetia32.efi.signed"},
+    {"shimx64.efi", "shim/shimx64.efi.signed"},
+    {"mmx64.efi", "shim/mmx64.efi.signed"},
+    {"shimaa64.efi", "shim/shimaa64.efi.signed"},
+    {"mmaa64.efi", "shim/mmaa64.efi.signed"},
+    {"shimia32.efi", "shim/shimia32.efi.signed"},
+    {"mmia32.efi", "shim/mmia32.efi.signed"},
+};
 
 static const struct {
     const char *suffix;
@@ -46,9 +79,9 @@ int files_root_open(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
-int files_ipxe_open(void)
+int files_packages_open(void)
 {
-    return files_root_open(IPXE_DIRECTORY);
+    return files_root_open(PACKAGES);
 }
 
 /* For kernels before 5.6, and sandboxes that know no openat2: a walk by component that
@@ -104,15 +137,18 @@ int files_open_beneath(int dir, const char *path)
     return errno == ELOOP ? -EXDEV : -errno;
 }
 
-static int open_ipxe_program(int dir, const char *path)
+static int open_program(int packages, const char *name)
 {
-    for (size_t i = 0; dir >= 0 && ipxe_programs[i]; i++) {
-        if (strcmp(path, ipxe_programs[i]) != 0)
+    int fd = -ENOENT;
+    for (size_t i = 0; packages >= 0 && i < sizeof programs / sizeof *programs; i++) {
+        if (strcmp(name, programs[i].name) != 0)
             continue;
-        int fd = openat(dir, path, OPEN_FLAGS);
-        return fd < 0 ? -errno : fd;
+        fd = openat(packages, programs[i].path, OPEN_FLAGS);
+        if (fd >= 0)
+            return fd;
+        fd = -errno;
     }
-    return -ENOENT;
+    return fd;
 }
 
 int files_open(const struct files *files, enum reply_root root, const char *path, struct file *file)
@@ -120,7 +156,7 @@ int files_open(const struct files *files, enum reply_root root, const char *path
     int dir = files->roots[root];
     int fd = dir < 0 ? -ENOENT : files_open_beneath(dir, path);
     if (fd == -ENOENT)
-        fd = open_ipxe_program(files->ipxe, path);
+        fd = open_program(files->packages, path);
     if (fd == -ENOTDIR || fd == -ENXIO)
         return -ENOENT;
     if (fd < 0)

@@ -9,11 +9,12 @@
 
 #include "reply.h"
 
-/* The directories that are served; -1: there is none. iPXE's programs are looked up
- * in `ipxe` (where Debian's package puts them) when the asked root has none. */
+/* The directories that are served; -1: there is none. Boot programs (iPXE, PXELINUX, GRUB,
+ * shim) are looked up where Debian's packages put them, beneath `packages`, when the asked root
+ * has none of that name. */
 struct files {
     int roots[2]; /* by enum reply_root */
-    int ipxe;
+    int packages;
 };
 
 struct file {
@@ -26,8 +27,8 @@ struct file {
 /* An O_PATH-like directory descriptor, or a negative errno. */
 int files_root_open(const char *path);
 
-/* Opens the iPXE package's directory if there is one. */
-int files_ipxe_open(void);
+/* Opens the directory beneath which packages put boot programs. */
+int files_packages_open(void);
 
 /* Opens a regular file for reading. 0, or a negative errno: -ENOENT (no such file,
  * a directory, a special file), -EACCES (not readable), -EXDEV (the name leads out of

@@ -51,7 +51,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
         problems_add(problems, "%s: no memory", site);
         return NULL;
     }
-    g->policy_dir = g->commands = g->files.ipxe = -1;
+    g->policy_dir = g->commands = g->files.packages = -1;
     g->files.roots[REPLY_ROOT_TFTP] = g->files.roots[REPLY_ROOT_ASSETS] = -1;
     g->config = config_load(site, problems);
     if (!g->config)
@@ -65,7 +65,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
     g->files.roots[REPLY_ROOT_TFTP] = open_root(g->config, "root", g->config->tftp.root, problems);
     g->files.roots[REPLY_ROOT_ASSETS] =
         open_root(g->config, "assets", g->config->http.assets, problems);
-    g->files.ipxe = files_ipxe_open();
+    g->files.packages = files_packages_open();
     g->sockets = sockets_open(g->config, previous ? previous->sockets : NULL,
                               previous ? previous->config : NULL, problems);
     if (g->sockets && problems->n == before)
@@ -120,7 +120,7 @@ void generation_close(struct generation *g)
     close_fd(g->policy_dir);
     close_fd(g->files.roots[REPLY_ROOT_TFTP]);
     close_fd(g->files.roots[REPLY_ROOT_ASSETS]);
-    close_fd(g->files.ipxe);
+    close_fd(g->files.packages);
     sockets_close(g->sockets);
     config_free(g->config);
     free(g->policy_file);

@@ -179,8 +179,8 @@ static int parse_request_line(char *line, struct http_head *head)
         return 400;
     *target++ = '\0';
     *version++ = '\0';
-    if (strncmp(version, "HTTP/", 5) || version[5] < '0' || version[5] > '9' || version[6] != '.' ||
-        version[7] < '0' || version[7] > '9' || version[8])
+    if (strncmp(version, "HTTP/", 5) != 0 || version[5] < '0' || version[5] > '9' ||
+        version[6] != '.' || version[7] < '0' || version[7] > '9' || version[8])
         return 400;
     if (version[5] != '1')
         return 505;
@@ -294,9 +294,11 @@ int http_parse(char *data, size_t len, struct http_head *head)
         size_t value_len = strlen(value);
         while (value_len > 0 && (value[value_len - 1] == ' ' || value[value_len - 1] == '\t'))
             value_len--;
-        char *name = memmove(out, line, name_len);
+        char *name = out;
+        char *kept = name + name_len + 1;
+        memmove(name, line, name_len);
         name[name_len] = '\0';
-        char *kept = memmove(out + name_len + 1, value, value_len);
+        memmove(kept, value, value_len);
         kept[value_len] = '\0';
         out = kept + value_len + 1;
         if (!note_field(name, kept, head, &framing))

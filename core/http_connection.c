@@ -157,6 +157,13 @@ static bool queue_file(struct http_connection *c, struct http_response *r)
     return added;
 }
 
+static bool queue_body(struct http_connection *c, struct http_response *r)
+{
+    if (r->fd >= 0)
+        return queue_file(c, r);
+    return evbuffer_add(bufferevent_get_output(c->bev), r->data, r->length) == 0;
+}
+
 /* Queues an answer, of which nothing is left afterwards, and turns to what follows. */
 static void respond(struct http_connection *c, struct http_response *r, bool keep_alive)
 {
@@ -172,11 +179,9 @@ static void respond(struct http_connection *c, struct http_response *r, bool kee
     c->phase = keep_alive ? HEAD : FINISHING;
     c->served = true;
     note_response(c, r);
-    if (evbuffer_add(output, head, head_len) < 0)
-        c->phase = FINISHING; /* out of memory: nothing was sent, the end says so */
-    else if (has_body &&
-             !(r->fd >= 0 ? queue_file(c, r) : evbuffer_add(output, r->data, r->length) == 0))
-        c->phase = FINISHING; /* shorter than it said it would be */
+    /* Without memory the answer ends early, and with it the connection, which says so. */
+    if (evbuffer_add(output, head, head_len) < 0 || (has_body && !queue_body(c, r)))
+        c->phase = FINISHING;
     else if (has_body)
         c->body_queued += r->length;
     if (c->phase == HEAD && (c->file >= 0 || evbuffer_get_length(output) >= MAX_QUEUED))

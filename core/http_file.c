@@ -15,9 +15,9 @@
  * or size. */
 static void make_etag(const struct file *file, char out[ETAG_TEXT])
 {
-    snprintf(out, ETAG_TEXT, "\"%llx-%llx-%llx%08lx\"", (unsigned long long)file->inode,
-             (unsigned long long)file->size, (unsigned long long)file->mtime.tv_sec,
-             (unsigned long)file->mtime.tv_nsec);
+    (void)snprintf(out, ETAG_TEXT, "\"%llx-%llx-%llx%08lx\"", (unsigned long long)file->inode,
+                   (unsigned long long)file->size, (unsigned long long)file->mtime.tv_sec,
+                   (unsigned long)file->mtime.tv_nsec);
 }
 
 /* Takes the selected bytes into memory. False when the file no longer has them. */

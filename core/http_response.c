@@ -70,7 +70,7 @@ void http_response_field(struct http_response *response, const char *format, ...
     if (n < 0 || (size_t)n + 2 >= sizeof response->fields - used)
         response->fields[used] = '\0';
     else
-        strcpy(response->fields + used + n, "\r\n");
+        memcpy(response->fields + used + n, "\r\n", sizeof "\r\n");
 }
 
 bool http_response_is_type(const char *type)
@@ -118,9 +118,9 @@ static void print_encoded(FILE *out, const char *text, const char *also)
         unsigned char c = (unsigned char)*text;
         if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
             strchr("-._~/:,=", c) || strchr(also, c))
-            fputc(c, out);
+            (void)fputc(c, out);
         else
-            fprintf(out, "%%%02X", c);
+            (void)fprintf(out, "%%%02X", c);
     }
 }
 
@@ -131,29 +131,29 @@ static char *retry_script(const struct http_head *head, const char *message, siz
     FILE *out = open_memstream(&text, len);
     if (!out)
         return NULL;
-    fprintf(out,
-            "#!ipxe\n"
-            "echo moonboot: %s\n"
-            "isset ${failed} || set failed:int32 0\n"
-            "inc failed\n"
-            "iseq ${failed} 30 && goto leave ||\n"
-            "echo moonboot: trying again in 10 seconds\n"
-            "sleep 10 ||\n"
-            "chain --replace --autofree ",
-            message);
+    (void)fprintf(out,
+                  "#!ipxe\n"
+                  "echo moonboot: %s\n"
+                  "isset ${failed} || set failed:int32 0\n"
+                  "inc failed\n"
+                  "iseq ${failed} 30 && goto leave ||\n"
+                  "echo moonboot: trying again in 10 seconds\n"
+                  "sleep 10 ||\n"
+                  "chain --replace --autofree ",
+                  message);
     /* One slash in front: two would be another host's name. */
-    fputc('/', out);
+    (void)fputc('/', out);
     print_encoded(out, head->path + strspn(head->path, "/"), "");
     if (head->query) {
-        fputc('?', out);
+        (void)fputc('?', out);
         print_encoded(out, head->query, "%&+?");
     }
-    fputs(" ||\n"
-          ":leave\n"
-          "echo moonboot: leaving network boot\n"
-          "iseq ${platform} efi && exit 1 ||\n"
-          "exit\n",
-          out);
+    (void)fputs(" ||\n"
+                ":leave\n"
+                "echo moonboot: leaving network boot\n"
+                "iseq ${platform} efi && exit 1 ||\n"
+                "exit\n",
+                out);
     return fclose(out) == 0 ? text : NULL;
 }
 
@@ -186,7 +186,8 @@ struct http_response http_response_error(const struct http_head *head, int statu
     char line[MESSAGE_MAX + 64];
     bool is_script = head && runs_as_script(head);
     copy_harmless(text, sizeof text, message ? message : "", is_script ? IPXE_MAGIC : "");
-    snprintf(line, sizeof line, "%d %s%s%s", status, reason_of(status), *text ? ": " : "", text);
+    (void)snprintf(line, sizeof line, "%d %s%s%s", status, reason_of(status), *text ? ": " : "",
+                   text);
 
     size_t len = 0;
     if (is_script) {
@@ -222,8 +223,8 @@ size_t http_response_head(const struct http_response *response, const char *date
     };
     char body[192] = "";
     if (!http_response_is_bare(response->status))
-        snprintf(body, sizeof body, "Content-Type: %s\r\nContent-Length: %llu\r\n", response->type,
-                 (unsigned long long)response->length);
+        (void)snprintf(body, sizeof body, "Content-Type: %s\r\nContent-Length: %llu\r\n",
+                       response->type, (unsigned long long)response->length);
     int n = snprintf(out, HTTP_RESPONSE_HEAD,
                      "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: moonboot\r\n%s%s%s\r\n",
                      response->status, reason_of(response->status), date, body, response->fields,

@@ -82,6 +82,8 @@ static struct http_response answer_file(struct http_service *service, const stru
             type = files_content_type(wanted->path);
         return http_file_response(head, &file, type, time(NULL));
     }
+    if (error == -ENOENT && wanted->otherwise)
+        return http_route_reply(service, head, wanted->otherwise);
     int status = http_file_status(error);
     struct http_response response = http_response_error(head, status, NULL);
     if (status >= 500)

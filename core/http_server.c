@@ -13,7 +13,7 @@
 #include "http_response.h"
 
 #define ACCEPT_BATCH  64 /* then others have their turn */
-#define PAUSE_MS      100
+#define PAUSE_US      100000L
 #define RETRY_SECONDS 5
 
 struct http_server {
@@ -63,7 +63,7 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 /* The socket stays readable while nobody accepts: look away for a moment. */
 static void pause_listening(struct http_server *server)
 {
-    struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+    struct timeval pause = {.tv_usec = PAUSE_US};
     set_listening(server, false);
     event_add(server->resume, &pause);
 }
@@ -161,7 +161,7 @@ struct http_server *http_server_open(struct event_base *base,
     server->service.closed = on_closed;
     server->spare = open_spare();
     server->resume = evtimer_new(base, on_resume, server);
-    server->listeners = calloc(options->n_fds, sizeof *server->listeners);
+    server->listeners = calloc(options->n_fds, sizeof(struct event *));
     if (!server->resume || !server->listeners)
         goto fail;
     for (size_t i = 0; i < options->n_fds; i++) {
@@ -171,7 +171,8 @@ struct http_server *http_server_open(struct event_base *base,
             goto fail;
     }
     /* bufferevents write by writev and sendfile, which know no MSG_NOSIGNAL. */
-    signal(SIGPIPE, SIG_IGN);
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        goto fail;
     return server;
 
 fail:

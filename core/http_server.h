@@ -1,4 +1,12 @@
-/* The HTTP/1.1 server: connections, routing to the policy side, static files. */
+/* The HTTP/1.1 server: connections, routing to the policy side, static files.
+ *
+ * /healthz, /readyz and /metrics are answered here; all else is the policy's. Requests are
+ * read strictly (http.h), answers come in order (http_connection.h), files go out by
+ * sendfile with ranges and conditions (http_select.h), and an error is a line of text, or
+ * for iPXE a script that prints it and tries again (http_response.h).
+ *
+ * At the limit of connections a new one gets a 503 with Retry-After at once; with no
+ * descriptor left it is closed. Neither spins, and both are logged at most each 10 s. */
 #ifndef MOONBOOT_HTTP_SERVER_H
 #define MOONBOOT_HTTP_SERVER_H
 
@@ -30,18 +38,21 @@ struct http_server_options {
 };
 
 /* A listening, non-blocking socket (SO_REUSEPORT when `n` workers > 1 share the
- * address), or a negative errno. */
+ * address; TCP_NODELAY, which accepted ones inherit), or a negative errno. */
 int http_server_bind(const struct sockaddr_in *address, unsigned n);
 
-/* Starts to accept. The descriptors stay the caller's. NULL when memory is out. */
+/* Starts to accept. The descriptors stay the caller's. SIGPIPE is ignored from here on.
+ * NULL when memory is out. */
 struct http_server *http_server_open(struct event_base *base,
                                      const struct http_server_options *options);
 
 /* Accepts no more, closes idle connections, lets answers in flight end; calls `idle`
- * when no connection is left (at once, when there is none). */
+ * when no connection is left (at once, when there is none). One that has not asked
+ * anything yet has two seconds: it may be a machine whose request is under way. */
 void http_server_drain(struct http_server *server);
 
-/* Ends everything. */
+/* Ends everything. What the policy is still deciding is dropped when it comes. NULL is
+ * allowed. */
 void http_server_close(struct http_server *server);
 
 #endif

@@ -1,13 +1,11 @@
 #include "nursery.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,21 +13,16 @@
 #include "log.h"
 #include "notify.h"
 #include "policy.h"
+#include "privileges.h"
 #include "task.h"
 #include "worker.h"
 
-/* From root to the service's user, for good. The supervisor has checked that the user
- * exists. */
-static bool drop_privileges(const char *user)
+/* What workers will not be able to serve is better said now than found by a machine. */
+static void check_root(int dir, const char *key, const char *user)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return false;
-    if (geteuid() != 0)
-        return true;
-    struct passwd *entry = getpwnam(user);
-    return entry && setgroups(0, NULL) == 0 &&
-           setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) == 0 &&
-           setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) == 0;
+    if (dir >= 0 && faccessat(dir, ".", X_OK, AT_EACCESS) < 0)
+        log_warn("the directory that `%s` names cannot be entered by user %s: %s", key, user,
+                 strerror(errno));
 }
 
 static struct policy *load(const struct generation *g)
@@ -84,12 +77,19 @@ _Noreturn void nursery_run(const struct generation *g, int commands)
     signal(SIGUSR1, SIG_IGN);
     sigprocmask(SIG_SETMASK, &none, NULL);
     struct notify message = {NOTIFY_REFUSED, getpid(), g->number, 0};
-    if (!drop_privileges(g->config->user)) {
-        log_error("cannot become user %s: %s", g->config->user, strerror(errno));
+    const char *user = privileges_user(g->config->user);
+    if (!privileges_drop(user)) {
+        log_error("cannot become user %s: %s", user, strerror(errno));
         notify_send(g->notify, &message);
         exit(1);
     }
     struct policy *policy = load(g);
+    if (!privileges_finish()) {
+        log_error("cannot give up the last capability: %s", strerror(errno));
+        exit(1);
+    }
+    check_root(g->files.roots[REPLY_ROOT_TFTP], "root", user);
+    check_root(g->files.roots[REPLY_ROOT_ASSETS], "assets", user);
     message.kind = policy ? NOTIFY_LOADED : NOTIFY_REFUSED;
     if (policy)
         log_info("generation %llu: loaded %s (%s)", (unsigned long long)g->number, g->policy_path,

@@ -49,6 +49,7 @@ void reply_free(struct reply *reply)
     case REPLY_FILE:
         free(reply->file.path);
         free(reply->file.content_type);
+        reply_free(reply->file.otherwise);
         break;
     case REPLY_BODY:
         free(reply->body.content_type);
@@ -59,4 +60,14 @@ void reply_free(struct reply *reply)
         break;
     }
     free(reply);
+}
+
+struct reply *reply_otherwise(struct reply *reply)
+{
+    struct reply *otherwise = reply->file.otherwise;
+    if (otherwise) {
+        reply->file.otherwise = NULL;
+        reply_free(reply);
+    }
+    return otherwise;
 }

@@ -42,8 +42,10 @@ struct reply_dhcp {
 
 struct reply_file {
     enum reply_root root;
-    char *path;         /* relative to the root */
-    char *content_type; /* NULL: by suffix */
+    char *path;              /* relative to the root */
+    char *content_type;      /* NULL: by suffix */
+    struct reply *otherwise; /* the answer when there is no such file: REPLY_BODY or REPLY_ERROR;
+                              * NULL: that there is none */
 };
 
 struct reply_body {
@@ -79,5 +81,9 @@ struct reply *reply_alloc(enum reply_kind kind);
 struct reply *reply_error(enum reply_reason reason, const char *message);
 
 void reply_free(struct reply *reply);
+
+/* Takes a REPLY_FILE's `otherwise` out of it, and frees the rest; NULL, and nothing is
+ * freed, when it has none. */
+struct reply *reply_otherwise(struct reply *reply);
 
 #endif

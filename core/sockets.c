@@ -11,6 +11,24 @@
 #include "http_server.h"
 #include "tftp_server.h"
 
+/* Workers share a port by SO_REUSEPORT, which would let a second service of the same user
+ * slip in among them and take a part of the requests. A socket without it finds out
+ * whether the address is free. 0 or a negative errno. */
+static int probe(int type, const struct sockaddr_in *address)
+{
+    int on = 1, error = 0;
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    /* For TCP, connections of a service that has just ended do not count. */
+    if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        error = -errno;
+    if (!error && bind(fd, (const struct sockaddr *)address, sizeof *address) < 0)
+        error = -errno;
+    close(fd);
+    return error;
+}
+
 static int keep(int fd)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -84,6 +102,10 @@ static bool open_tftp(struct sockets *sockets, const struct config *config,
     if (config->tftp.backend == CONFIG_TFTP_OFF)
         return true;
     bool kept = previous && previous->tftp && was->tftp.port == config->tftp.port;
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(config->tftp.port)};
+    int taken = kept ? 0 : probe(SOCK_DGRAM, &any);
+    if (taken < 0)
+        return opened(taken, "TFTP (UDP)", config->tftp.port, config, problems);
     sockets->tftp = malloc(sockets->n_workers * sizeof *sockets->tftp);
     if (!sockets->tftp)
         return opened(-ENOMEM, "TFTP (UDP)", config->tftp.port, config, problems);
@@ -121,6 +143,9 @@ static bool open_http(struct sockets *sockets, const struct config *config,
         const struct sockaddr_in *address = &config->http.listen[i % sockets->n_listen];
         int old = was_listening(was, address);
         size_t worker = i / sockets->n_listen;
+        int taken = old < 0 && worker == 0 ? probe(SOCK_STREAM, address) : 0;
+        if (!opened(taken, "HTTP (TCP)", ntohs(address->sin_port), config, problems))
+            return false;
         sockets->http[i] = old >= 0
                                ? keep(previous->http[worker * previous->n_listen + (size_t)old])
                                : http_server_bind(address, sockets->n_workers);

@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -15,11 +15,13 @@
 #include "generation.h"
 #include "log.h"
 #include "notify.h"
+#include "privileges.h"
 
 #define TICK_MS       250
 #define SWAP_MS       500   /* for old workers to stop reading, before new ones start anyway */
 #define DRAIN_MS      30000 /* for transfers to end at SIGTERM */
-#define STANDSTILL_MS 2000  /* an event loop that does not turn for so long hangs */
+#define FILES_WANTED  65536
+#define STANDSTILL_MS 2000 /* an event loop that does not turn for so long hangs */
 
 struct supervisor {
     const char *site;
@@ -65,12 +67,13 @@ static void discard_candidate(struct supervisor *s)
 
 static bool user_exists(const struct config *config, struct problems *problems)
 {
-    if (geteuid() != 0 || getpwnam(config->user))
+    if (geteuid() != 0 || privileges_user(config->user))
         return true;
     problems_add(problems,
                  "%s: there is no user \"%s\" for workers to run as: make one (useradd --system "
                  "%s), or name another as `user`",
-                 config->path, config->user, config->user);
+                 config->path, config->user ? config->user : "nobody",
+                 config->user ? config->user : "moonboot");
     return false;
 }
 
@@ -351,6 +354,19 @@ static bool open_channels(struct supervisor *s)
     return s->signals >= 0 && socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, s->notify) == 0;
 }
 
+/* A transfer takes two descriptors, and the usual soft limit is 1,024: takes what it may. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (geteuid() == 0 && limit.rlim_max < FILES_WANTED)
+        limit.rlim_max = FILES_WANTED;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_warn("cannot raise the limit of open files: %s", strerror(errno));
+}
+
 static void loop(struct supervisor *s)
 {
     struct pollfd fds[] = {{.fd = s->signals, .events = POLLIN},
@@ -377,8 +393,10 @@ int supervisor_run(const char *site)
     }
     if (!s || !s->board || !open_channels(s)) {
         log_error("cannot start: %s", strerror(errno));
+        free(s);
         return 1;
     }
+    raise_file_limit();
     begin_load(s);
     loop(s);
     bool failed = s->failed;

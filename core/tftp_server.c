@@ -169,10 +169,19 @@ static void send_to(struct client *client, const struct file *file, struct reply
     refuse_client(client, TFTP_UNDEFINED, "the server is busy, try again");
 }
 
-static void send_file(struct client *client, const struct reply_file *wanted)
+static void answer(struct client *client, struct reply *reply);
+
+/* Takes `reply` over, a REPLY_FILE. */
+static void send_file(struct client *client, struct reply *reply)
 {
+    const struct reply_file *wanted = &reply->file;
     struct file file;
     int error = files_open(client->server->options.files, wanted->root, wanted->path, &file);
+    struct reply *otherwise = error == -ENOENT ? reply_otherwise(reply) : NULL;
+    if (otherwise) {
+        answer(client, otherwise);
+        return;
+    }
     switch (error) {
     case 0:
         send_to(client, &file, NULL);
@@ -194,6 +203,7 @@ static void send_file(struct client *client, const struct reply_file *wanted)
         refuse_client(client, TFTP_UNDEFINED, "the file cannot be opened");
         break;
     }
+    reply_free(reply);
 }
 
 static enum tftp_error error_code(enum reply_reason reason)
@@ -209,18 +219,13 @@ static enum tftp_error error_code(enum reply_reason reason)
     return TFTP_UNDEFINED;
 }
 
-static void on_decided(struct reply *reply, void *arg)
+/* Takes `reply` over. */
+static void answer(struct client *client, struct reply *reply)
 {
-    struct client *client = arg;
-    if (!client->server) {
-        client_free(client);
-        reply_free(reply);
-        return;
-    }
     switch (reply->kind) {
     case REPLY_FILE:
-        send_file(client, &reply->file);
-        break;
+        send_file(client, reply);
+        return;
     case REPLY_BODY:
         send_to(client, NULL, reply);
         return;
@@ -235,6 +240,17 @@ static void on_decided(struct reply *reply, void *arg)
         refuse_client(client, TFTP_UNDEFINED, "internal error");
         break;
     }
+    reply_free(reply);
+}
+
+static void on_decided(struct reply *reply, void *arg)
+{
+    struct client *client = arg;
+    if (client->server) {
+        answer(client, reply);
+        return;
+    }
+    client_free(client);
     reply_free(reply);
 }
 

@@ -2,6 +2,7 @@
 -- its machines are answered, the word `dhcp {…}` sets what holds for the site.
 
 local arch = require "arch"
+local bootloaders = require "bootloaders"
 local problems = require "problems"
 local reader = require "reader"
 
@@ -9,8 +10,8 @@ local host, within = host, reader.within
 
 local dhcp_words = {}
 
-local override_keys = { file = true, server = true, vendor_class = true, options = true,
-                        ipxe = true, menu = true }
+local override_keys = { file = true, loader = true, server = true, vendor_class = true,
+                        options = true, ipxe = true, menu = true }
 local item_keys = { [1] = true, file = true, server = true, type = true }
 local menu_keys = { prompt = true, timeout = true }
 local site_keys = { programs = true, vendors = true }
@@ -20,6 +21,16 @@ local function read_server(reading, path, value)
     if text and not host.ip(text) then
         reading:problem(path, "%s: found %s, expected an IPv4 address", reading.where(path),
                         problems.show(text))
+        return nil
+    end
+    return text
+end
+
+local function read_loader(reading, path, value)
+    local text = reading:literal(path, value, "a loader's name, such as \"grub\"")
+    if text and not bootloaders.programs[text] then
+        reading:problem(path, "%s: there is no loader %s%s", reading.where(path), problems.show(text),
+                        problems.hint(text, bootloaders.programs))
         return nil
     end
     return text
@@ -123,6 +134,7 @@ function dhcp_words.read_override(reading, path, value)
     end
     local result = {
         file = reading:literal(at "file", value.file, "the name of a file, or a URL"),
+        loader = read_loader(reading, at "loader", value.loader),
         server = read_server(reading, at "server", value.server),
         vendor_class = read_vendor_class(reading, at "vendor_class", value.vendor_class),
         options = read_options(reading, at "options", value.options),

@@ -41,12 +41,12 @@ end
 -- A file that comes with the program; nil when `module`, as `require` takes it, is none.
 local function shipped(l, module)
     local name = module:match "^moonboot%.(.+)$"
-    local text = name and host.policy(name)
-    if name and not text then
-        name = name .. ".init"
-        text = host.policy(name)
+    for _, candidate in ipairs { name, name and name .. ".init" } do
+        local text = host.policy(candidate)
+        if text then
+            return l:open("moonboot/" .. candidate:gsub("%.", "/") .. ".lua", text)
+        end
     end
-    return text and l:open("moonboot/" .. name:gsub("%.", "/") .. ".lua", text)
 end
 
 -- A name, the shortest way to write it.

@@ -8,16 +8,9 @@
 local carry = require "carry"
 local machine = require "machine"
 local normalise = require "normalise"
+local told = require "told"
 
 local identity = {}
-
--- What a client may tell of itself (routes.lua) and what firmware and DHCP told.
-local told = {
-    mac = true, uuid = true, serial = true, asset = true, manufacturer = true, product = true,
-    hostname = true, domain = true, arch = true, platform = true, buildarch = true,
-    ip = true, gateway = true, vlan = true,
-}
-identity.told = told
 
 -- Who is asked for a document is past these.
 local early = { dhcp = true, tftp = true }
@@ -57,7 +50,7 @@ function identity.write(m, carried, entry)
         end
     end
     for _, field in ipairs(machine.fields) do
-        if told[field.name] then
+        if told.names[field.name] then
             add(field.name)
         end
     end
@@ -105,7 +98,7 @@ function identity.read(segment)
         else
             value = plain and bytes(value) or not plain and value or nil
             name = plain or name
-            if told[name] or carry.is(name) or name == "firmware" or name == "stage" then
+            if told.names[name] or carry.is(name) or name == "firmware" or name == "stage" then
                 fields[name] = value
             end
         end

@@ -37,15 +37,19 @@ machine.fields = {
     { name = "remote_id", type = "text", early = "dhcp", doc = "the relay's name (option 82.2)" },
     { name = "user_class", type = "text", early = "dhcp", doc = "option 77" },
     { name = "vendor_class", type = "text", early = "dhcp", doc = "option 60" },
-    { name = "firmware", type = "lower", early = "dhcp", doc = "who asks: pxe, http, ipxe, uboot" },
+    { name = "firmware", type = "lower", early = "dhcp", doc = "who asks: pxe, http, ipxe, grub, uboot, …" },
     { name = "features", type = "set", early = "dhcp", doc = "what iPXE can do: http, bzimage, …" },
-    { name = "stage", type = "stage", early = "dhcp tftp", doc = "how it asks: dhcp, tftp, ipxe" },
+    { name = "stage", type = "stage", early = "dhcp tftp", doc = "how it asks: dhcp, tftp, ipxe, grub, …" },
     { name = "label", type = "labels", doc = "label.NAME: any other query parameter" },
 }
 
+-- What PXELINUX tells by the name it asks for, one after the other: what the name leaves out is
+-- not known yet.
+local by_turns = { mac = true, uuid = true }
+
 local by_name = {}
 for _, field in ipairs(machine.fields) do
-    field.late = {}
+    field.late = { pxelinux = by_turns[field.name] or false }
     for _, stage in ipairs { "dhcp", "tftp" } do
         field.late[stage] = not (field.early or ""):find(stage, 1, true)
     end

@@ -90,12 +90,13 @@ function normalise.arch(value)
     return name
 end
 
-local stages = { dhcp = true, tftp = true, http = true, ipxe = true }
+local stages = { dhcp = true, tftp = true, http = true, ipxe = true, grub = true, pxelinux = true,
+                 pixiecore = true }
 
 function normalise.stage(value)
     local text = normalise.lower(value)
     if not stages[text] then
-        return nil, "dhcp, tftp, ipxe or http" .. problems.hint(text, stages)
+        return nil, "dhcp, tftp, http, ipxe, grub, pxelinux or pixiecore" .. problems.hint(text, stages)
     end
     return text
 end

@@ -2,6 +2,7 @@
 -- or cannot be written down the way a protocol wants it.
 
 local decision = require "decision"
+local machine = require "machine"
 
 local outcome = {}
 
@@ -85,6 +86,17 @@ function outcome.verdict(d)
         return "undetermined: needs " .. d.needs
     end
     return d.verdict
+end
+
+-- What the decision log says.
+function outcome.info(who, d, stage)
+    return {
+        machine = machine.name(who),
+        rule = d.rule and d.rule.name,
+        verdict = outcome.verdict(d),
+        stage = stage,
+        error = d.error,
+    }
 end
 
 return outcome

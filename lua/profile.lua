@@ -105,11 +105,14 @@ function profile.merge(first, second)
     return result
 end
 
--- Two `dhcp` tables as one; options one by one.
+-- Two `dhcp` tables as one; options one by one. A file and a loader say the same thing.
 function profile.merge_dhcp(first, second)
     local result = profile.merge(first, second)
     if result and first and second then
         result.options = profile.merge(first.options, second.options)
+        if second.loader and not second.file then
+            result.file = nil
+        end
     end
     return result
 end

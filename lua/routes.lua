@@ -1,50 +1,24 @@
 -- From a request to a reply: who asks, what the policy says, how that looks on this
 -- protocol. core/README.md has the two tables.
 
+local bootloaders = require "bootloaders"
 local carry = require "carry"
+local configs = require "configs"
 local engine = require "engine"
 local identity = require "identity"
 local machine = require "machine"
 local outcome = require "outcome"
 local query = require "query"
 local serve = require "serve"
+local told = require "told"
 local dhcp = require "render.dhcp"
+local grub = require "render.grub"
 local ipxe = require "render.ipxe"
 
 local routes = {}
 
--- What a client may tell of itself in a query; any other parameter is a label.
-routes.told = identity.told
-
-local PROCESSORS = {
-    i386 = "ia32", x86_64 = "x64", arm32 = "arm32", arm64 = "arm64",
-    riscv32 = "riscv32", riscv64 = "riscv64",
-}
-
--- A machine's architecture by what iPXE says of itself.
-local function arch_of(buildarch, platform)
-    if platform == "pcbios" then
-        return "bios"
-    elseif platform == "efi" and buildarch == "loong64" then
-        return "loongarch64"
-    elseif platform == "efi" and PROCESSORS[buildarch] then
-        return "efi-" .. PROCESSORS[buildarch]
-    end
-end
-
--- What iPXE is needed for: the rest is silence to a DHCP client.
+-- What a boot program is needed for: the rest is silence to a DHCP client.
 local ANSWERED = { boot = true, chain = true, menu = true, shell = true, undetermined = true }
-
--- What the decision log says.
-local function info(who, decision, stage)
-    return {
-        machine = machine.name(who),
-        rule = decision.rule and decision.rule.name,
-        verdict = outcome.verdict(decision),
-        stage = stage,
-        error = decision.error,
-    }
-end
 
 local function from_dhcp(policy, request)
     local settings = policy.settings.dhcp or {}
@@ -66,7 +40,7 @@ local function from_dhcp(policy, request)
     end
 
     local decision = engine.decide(policy, who)
-    local log = info(who, decision, stage)
+    local log = outcome.info(who, decision, stage)
     if ANSWERED[decision.verdict] then
         local answer = dhcp.render(decision, request, kind, who.arch, settings,
                                    carry.query(policy.carried, who))
@@ -77,16 +51,27 @@ end
 
 -- A name as a client wrote it, as a path below the root.
 local function tftp_path(file)
-    return (file:gsub("\\", "/"):gsub("/+", "/"):gsub("^/", ""))
+    file = file:gsub("\\", "/"):gsub("/+", "/"):gsub("^/", "")
+    -- shim takes its own file's name from option 67 with the bytes that follow there.
+    return (file:gsub("(%.efi)[%c\128-\255].*$", "%1"))
 end
 
-local MAC_DIRECTORY = "^(" .. ("%x%x%-"):rep(5) .. "%x%x)/(.+)$"
-
 local function from_tftp(policy, request)
+    local question = request.file:match("^/?grub%?(.*)$")
+    if question then
+        return configs.grub(policy, request, question)
+    end
     local path = tftp_path(request.file)
-    local mac, rest = path:match(MAC_DIRECTORY)
-    path = rest or path
-    if path == "boot.ipxe" or path == "boot.ipxe.0" then
+    local reply, log = configs.answer(policy, request, path)
+    if reply then
+        return reply, log
+    end
+    local mac
+    mac, path = bootloaders.machine_of(path)
+    local asset = path:match("^assets/(.+)$")
+    if asset then
+        return { path = asset, root = "assets" } -- a kernel for a loader that has no HTTP
+    elseif path == "boot.ipxe" or path == "boot.ipxe.0" then
         return { body = ipxe.ask(request.base), status = 200 }
     elseif path == "autoexec.ipxe" then
         return { path = path, root = "tftp" } -- every iPXE asks; no choice of the policy's
@@ -99,12 +84,12 @@ local function from_tftp(policy, request)
     local decision = engine.decide(policy, who)
     local alias = decision.files and decision.files[path]
     if decision.verdict == "deny" then
-        return { error = outcome.why(decision), reason = "denied" }, info(who, decision, "tftp")
+        return { error = outcome.why(decision), reason = "denied" }, outcome.info(who, decision, "tftp")
     elseif alias == false then
-        return { error = "denied: " .. path, reason = "denied" }, info(who, decision, "tftp")
+        return { error = "denied: " .. path, reason = "denied" }, outcome.info(who, decision, "tftp")
     end
     local known = mac or alias or decision.error
-    return { path = alias or path, root = "tftp" }, known and info(who, decision, "tftp") or nil
+    return { path = alias or path, root = "tftp" }, known and outcome.info(who, decision, "tftp") or nil
 end
 
 local function is_ipxe(request)
@@ -127,21 +112,9 @@ end
 
 -- The fields of a machine that an HTTP client told, malformed ones included.
 local function fields_of(request)
-    local fields = { ip = request.client, interface = request.interface, label = {} }
-    local told = query.parse(request.query)
+    local fields, all = told.fields(request.query, request)
     fields.firmware = is_ipxe(request) and "ipxe" or nil
-    for name, value in pairs(told) do
-        if routes.told[name] then
-            fields[name] = value
-        elseif not carry.is(name) then
-            fields.label[name] = value
-        end
-    end
-    for name, value in pairs(carry.read(told)) do
-        fields[name] = value
-    end
-    fields.arch = fields.arch or arch_of(fields.buildarch, fields.platform)
-    return fields, told
+    return fields, all
 end
 
 local function http_ipxe(policy, request)
@@ -155,7 +128,14 @@ local function http_ipxe(policy, request)
     local script, decision = outcome.settle(engine.decide(policy, who), function(decision)
         return ipxe.render(decision, request.base, who)
     end)
-    return { body = script, status = 200 }, info(who, decision, "ipxe")
+    return { body = script, status = 200 }, outcome.info(who, decision, "ipxe")
+end
+
+local function http_grub(policy, request)
+    if not request.query or request.query == "" then
+        return { body = grub.ask(request), status = 200 }
+    end
+    return configs.grub(policy, request, request.query)
 end
 
 -- A document, for the machine of the query or of the identity before its name. What it boots
@@ -179,10 +159,10 @@ local function http_config(policy, request, path)
     local name = rest or path
     local decision = engine.decide(policy, who)
     if decision.verdict == "deny" then
-        return { error = outcome.why(decision), reason = "denied" }, info(who, decision, "config")
+        return { error = outcome.why(decision), reason = "denied" }, outcome.info(who, decision, "config")
     end
     local text, detail = decision:document(name, entry)
-    local log = info(who, decision, "config")
+    local log = outcome.info(who, decision, "config")
     log.verdict = (text and "document " or "no document ") .. name
     if text then
         return { body = text, type = detail, status = 200 }, log
@@ -197,15 +177,17 @@ local PATHS = {
     ["/boot.ipxe"] = http_ask,
     ["/boot.ipxe.0"] = http_ask,
     ["/ipxe"] = http_ipxe,
+    ["/grub"] = http_grub,
 }
 
 -- A path of the policy's own. What is malformed in the query is no field of the machine.
 local function http_serve(route, params, policy, request)
-    local fields, told = fields_of(request)
+    local fields, all = fields_of(request)
     local who = machine.lenient(fields, fields.firmware or "http")
     local reply, problem = serve.answer(policy, route, {
-        method = request.method, path = request.path, params = params, query = told,
-        host = request.host, user_agent = request.user_agent, body = request.body,
+        method = request.method, path = request.path, params = params, query = all,
+        raw_query = request.query or "", host = request.host, user_agent = request.user_agent,
+        body = request.body,
         base = request.base, client = request.client, machine = machine.view(who),
     })
     local log = { machine = machine.name(who), rule = route.name, stage = "serve" }
@@ -233,6 +215,18 @@ local function from_http(policy, request)
     local asset = request.path:match("^/assets/(.+)$")
     if asset then
         return { path = asset, root = "assets" }
+    end
+    local address = request.path:match("^/v1/boot/([^/]+)$")
+    if address then
+        return configs.pixiecore(policy, request, address)
+    end
+    local reply, log = configs.answer(policy, request, request.path:sub(2), request.query)
+    if reply then
+        return reply, log
+    end
+    local module = request.path:match("^/([%w_-]+%.c32)$")
+    if module then
+        return { path = module, root = "tftp" } -- a part of lpxelinux.0
     end
     return { error = "no such page: " .. request.path, reason = "not-found" }
 end

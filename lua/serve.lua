@@ -116,8 +116,9 @@ local function reply_of(value)
     return { body = body, status = status or 200, type = kind }
 end
 
-local fields = { method = true, path = true, params = true, query = true, host = true,
-                 user_agent = true, body = true, base = true, client = true, machine = true }
+local fields = { method = true, path = true, params = true, query = true, raw_query = true,
+                 host = true, user_agent = true, body = true, base = true, client = true,
+                 machine = true }
 
 local Request = { __metatable = "request" }
 

@@ -3,12 +3,14 @@
 
 local machine = require "machine"
 local routes = require "routes"
+local told = require "told"
 local url = require "url"
 
 local simulate = {}
 
 -- The server of examples: RFC 5737 has no address that reads as well.
 simulate.server = "10.0.0.2"
+simulate.client = "10.0.0.100"
 simulate.base = "http://10.0.0.2:8080"
 
 local arch_ids = {}
@@ -47,7 +49,7 @@ local function ask(policy, m, path)
     local query = {}
     for _, field in ipairs(machine.fields) do
         local value = m[field.name]
-        if routes.told[field.name] and value then
+        if told.names[field.name] and value then
             query[#query + 1] = field.name .. "=" .. url.encode(tostring(value))
         end
     end
@@ -72,6 +74,25 @@ function simulate.config(policy, m, name)
         return reply.body
     end
     return nil, info and info.error or reply.error or reply.body, info and info.error ~= nil
+end
+
+local STATUSES = { ["not-found"] = 404, denied = 403, failed = 500 }
+
+-- What a GET of "/path?query" is answered: { status =, type =, body =, asset =, error = }.
+function simulate.get(policy, target)
+    local path, query = target:match "^([^?]*)%??(.*)$"
+    local reply, info = routes.handle(policy, {
+        protocol = "http", method = "GET", path = url.decode(path), query = query ~= "" and query or nil,
+        client = simulate.client, server = simulate.server, base = simulate.base,
+        host = simulate.base:match "//(.*)$", user_agent = "moonboot-test",
+    })
+    local answer = { error = info and info.error, asset = reply.path, type = reply.type }
+    if not reply.path then
+        answer.status = reply.status or STATUSES[reply.reason]
+        answer.body = reply.body or reply.error .. "\n"
+        answer.type = reply.type or "text/plain; charset=utf-8"
+    end
+    return answer
 end
 
 return simulate

@@ -1,6 +1,7 @@
 -- Tests of policies: reads a *_test.lua file, runs what it declares.
 --
 --   test "name" { given = { mac = … }, expect = { boot = "compute" } }
+--   test "name" { get = "/path?query", expect = { status = 200, body = … } }
 --
 -- A test is a pass, a fail (the decision is another one), an error (it could not run) or
 -- skipped. Deciding has no side effects, so tests cannot disturb each other.
@@ -9,6 +10,7 @@ local engine = require "engine"
 local expect = require "testing.expect"
 local machine = require "machine"
 local outcome = require "outcome"
+local page = require "testing.page"
 local path = require "path"
 local problems = require "problems"
 local sandbox = require "sandbox"
@@ -16,7 +18,7 @@ local simulate = require "simulate"
 
 local testing = {}
 
-local KEYS = { given = "table", expect = "table", skip = "string" }
+local KEYS = { given = "table", get = "string", expect = "table", skip = "string" }
 
 -- Where the function that called the caller stands, as "file:line".
 local function caller_line()
@@ -138,6 +140,8 @@ local function test_problem(case)
     end
     if not case.body.expect and not case.body.skip then
         return "a test wants `expect`: what the policy should decide"
+    elseif case.body.get and case.body.expect then
+        return page.problem(case.body)
     end
     return case.body.expect and expect.problem(case.body.expect)
 end
@@ -155,6 +159,10 @@ local function run_test(case, policy)
         return fails(problem)
     elseif case.body.skip then
         result.status, result.message = "skip", case.body.skip
+        return result
+    end
+    if case.body.get then
+        page.run(policy, case.body, result)
         return result
     end
     local given = case.body.given or {}

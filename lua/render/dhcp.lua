@@ -5,6 +5,7 @@
 -- messages a boot server answers at all, and the fields and options that every answer
 -- has, are the codec's affair.
 
+local bootloaders = require "bootloaders"
 local pxe_menu = require "render.pxe_menu"
 
 local dhcp = {}
@@ -157,14 +158,22 @@ end
 
 -- A policy's own words for this client, over the default. Returns whether the client is
 -- answered, whatever the answer holds; nil: when it holds something.
-local function override(answer, own, request, kind)
+local function override(answer, own, request, kind, arch, carried)
     if not own or kind == "ipxe" and not own.ipxe then
         return nil
     end
     if own.menu then
         answer.file = nil
     end
-    if own.file then
+    if own.loader and not own.file then
+        local file, options = bootloaders.answer(own.loader, arch, request, carried)
+        if file then
+            answer.file = kind == "http" and program_url(request.base, file:match("[^/]+$")) or file
+            for code, bytes in pairs(kind ~= "http" and options or {}) do
+                answer.options[code] = bytes
+            end
+        end
+    elseif own.file then
         answer.file = kind == "http" and program_url(request.base, own.file) or own.file
     end
     answer.server = own.server
@@ -182,7 +191,7 @@ end
 -- The `dhcp` part of a reply for a decision that answers, or nil: silence.
 function dhcp.render(decision, request, kind, arch, settings, carried)
     local answer = default(request, kind, arch, settings, carried)
-    local answered = override(answer, decision.dhcp, request, kind)
+    local answered = override(answer, decision.dhcp, request, kind, arch, carried)
     if answered == nil then
         answered = answer.file or answer.options[43]
     end

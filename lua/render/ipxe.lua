@@ -106,6 +106,19 @@ local function named(kernel)
     return "--name vmlinuz " .. kernel
 end
 
+-- Under EFI iPXE hands each byte over as a character of its own: text of Unicode's first 256
+-- characters, as one byte each, is what the kernel is to read. Nil and why for any other.
+local function latin1(line)
+    local plain = line:gsub("([\194\195])([\128-\191])", function(lead, byte)
+        return lead == "\194" and byte .. "\0" or string.char(byte:byte() + 64) .. "\0"
+    end)
+    -- What was a character is marked by a NUL, which no line has; any other byte above 127 was none.
+    if plain:gsub("[\128-\255]%z", ""):find("[\128-\255]") then
+        return nil, ("'%s': iPXE under EFI can pass on only characters up to U+00FF"):format(line)
+    end
+    return (plain:gsub("%z", ""))
+end
+
 -- Boots what the decision's profile names. Under EFI the kernel finds its initrds by
 -- the names in `initrd=`; a BIOS kernel is handed them, and its arguments stay as the
 -- policy wrote them.
@@ -120,6 +133,9 @@ local function boot(decision, base, machine)
         args[#args + 1] = arg
     end
     local line, problem = cmdline.line(args)
+    if line and machine.arch ~= "bios" then
+        line, problem = latin1(line)
+    end
     if not line then
         return nil, problem
     end

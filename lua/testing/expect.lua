@@ -152,7 +152,18 @@ function expect.problem(wanted)
     end
 end
 
--- The list of { key =, expected =, found = } that do not agree.
+-- { key =, expected =, found = } when what was found is something else.
+function expect.difference(key, wanted, found)
+    if not agrees(wanted, found) then
+        return { key = key, expected = show(wanted), found = show(found) }
+    end
+end
+
+function expect.is_contains(value)
+    return getmetatable(value) == Contains
+end
+
+-- The list of differences.
 function expect.compare(wanted, subject)
     local differences = {}
     for _, key in ipairs(order) do
@@ -161,9 +172,7 @@ function expect.compare(wanted, subject)
             if look[key] then
                 found = look[key](subject, wanted[key])
             end
-            if not agrees(wanted[key], found) then
-                differences[#differences + 1] = { key = key, expected = show(wanted[key]), found = show(found) }
-            end
+            differences[#differences + 1] = expect.difference(key, wanted[key], found)
         end
     end
     return differences

@@ -48,7 +48,9 @@ function pretty:result(result)
                 difference.key, indent(difference.expected, "          "),
                 indent(difference.found, "          ")))
         end
-        self.write("      the rules that were tried:\n" .. why(result.trace))
+        if result.trace then
+            self.write("      the rules that were tried:\n" .. why(result.trace))
+        end
         if result.decision_error then
             self.write("      the policy failed: " .. result.decision_error .. "\n")
         end

@@ -42,8 +42,8 @@ function tap:result(result)
             lines[#lines + 1] = "    expected: " .. yaml(difference.expected)
             lines[#lines + 1] = "    found: " .. yaml(difference.found)
         end
-        lines[#lines + 1] = "rules:"
-        for _, step in ipairs(result.trace) do
+        lines[#lines + 1] = result.trace and "rules:"
+        for _, step in ipairs(result.trace or {}) do
             lines[#lines + 1] = ("  - { line: %d, rule: %s, matched: %s, why: %s }"):format(
                 step.line, yaml(step.rule), tostring(step.matched), yaml(step.why or ""))
         end

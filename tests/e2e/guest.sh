@@ -4,6 +4,7 @@
 
 GUEST_BEGIN="--- kernel command line ---"
 GUEST_END="--- end ---"
+GUEST_MORE=()
 
 # guest_fetch PACKAGE FILE NAME: FILE (a pattern) of a Debian package, as $LAB_CACHE/NAME.
 guest_fetch() {
@@ -72,16 +73,19 @@ guest_expected() {
 #   bios        SeaBIOS, and iPXE in the network card's ROM
 #   uefi-pxe    OVMF, which boots by its own PXE stack (the card has no ROM)
 #   uefi-http   OVMF, which boots by its own HTTP stack
+#   uefi-secure as uefi-pxe, with Secure Boot on, by Microsoft's keys
 # on tap0, for LAB_TIMEOUT seconds at most. Its console goes to DIR/console. Sets GUEST_PID.
+# GUEST_MORE are further arguments of QEMU.
 # Always by emulation: /dev/kvm may exist in a virtual machine and still fail.
 guest_start() {
     local dir=$1 firmware=$2 mac=$3 uuid=$4
-    local machine=(-machine pc) rom=
+    local machine=(-machine pc) rom='' keys=''
     if [ "$firmware" != bios ]; then
         rom=",romfile="
-        cp /usr/share/OVMF/OVMF_VARS_4M.fd "$dir/vars.fd"
-        machine=(-machine q35
-            -drive "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"
+        [ "$firmware" != uefi-secure ] || keys=.ms
+        cp "/usr/share/OVMF/OVMF_VARS_4M$keys.fd" "$dir/vars.fd"
+        machine=(-machine "q35${keys:+,smm=on}" ${keys:+-global driver=cfi.pflash01,property=secure,value=on}
+            -drive "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M$keys.fd"
             -drive "if=pflash,format=raw,file=$dir/vars.fd"
             -fw_cfg "name=opt/org.tianocore/IPv6Support,string=n"
             -fw_cfg "name=opt/org.tianocore/IPv6PXESupport,string=n")
@@ -93,7 +97,7 @@ guest_start() {
         -accel tcg -m 512 -uuid "$uuid" -boot n -no-reboot \
         -nographic -monitor none -serial "file:$dir/console" \
         -netdev tap,id=n0,ifname=tap0,script=no,downscript=no \
-        -device "virtio-net-pci,netdev=n0,mac=$mac,bootindex=1$rom" > "$dir/qemu.log" 2>&1
+        -device "virtio-net-pci,netdev=n0,mac=$mac,bootindex=1$rom" "${GUEST_MORE[@]}" > "$dir/qemu.log" 2>&1
     # shellcheck disable=SC2034 # for the caller
     GUEST_PID=$LAB_PID
 }

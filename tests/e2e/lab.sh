@@ -101,11 +101,11 @@ lab_stop() { # lab_stop PID...: and wait until it has ended
     done
 }
 
-# dhcp_start dnsmasq|udhcpd: a plain DHCP server. dnsmasq names itself as siaddr in every answer,
-# udhcpd leaves it 0, as Kea and ISC's do. Router advertisements come along in both cases: without
+# dhcp_start dnsmasq|udhcpd [SIADDR]: a plain DHCP server. dnsmasq names itself as siaddr in every
+# answer, udhcpd SIADDR, or leaves it 0 as Kea and ISC's do. Router advertisements come along in both cases: without
 # them every iPXE waits 15 s longer.
 dhcp_start() {
-    local kind=$1 log=$LAB_DIR/dhcp.log range=()
+    local kind=$1 siaddr=${2:-} log=$LAB_DIR/dhcp.log range=()
     DHCP_PIDS=()
     : > "$log"
     case $kind in
@@ -121,6 +121,7 @@ lease_file $LAB_DIR/udhcpd.leases
 pidfile $LAB_DIR/udhcpd.pid
 opt subnet 255.255.255.0
 opt lease 600
+${siaddr:+siaddr $siaddr}
 END
         lab_spawn dhcp "$LAB_CACHE/busybox" udhcpd -f "$LAB_DIR/udhcpd.conf" >> "$log" 2>&1
         DHCP_PIDS+=("$LAB_PID")

@@ -1,6 +1,11 @@
 # Shared by the end-to-end scripts: a service on loopback high ports, and checks.
 # shellcheck shell=bash
 
+# As root each script has a loopback of its own, so that no other service is in its way.
+if [ "$(id -u)" = 0 ] && [ -z "${OWN_NETWORK:-}" ]; then
+    OWN_NETWORK=1 exec unshare --net -- bash -c 'ip link set lo up && exec "$@"' - "$0" "$@"
+fi
+
 BUILD=${BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build}
 BUILD=$(cd "$BUILD" && pwd)
 http_port=18080 tftp_port=16969 dhcp_port=16767 boot_port=16711

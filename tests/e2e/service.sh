@@ -41,12 +41,12 @@ reload() { # reload WANTED: sends SIGHUP, waits for a log line
     kill -HUP "$service"
     wait_for "$1 (reload)" 10 sh -c "tail -n +$((before + 1)) '$log' | grep -q '$1'"
 }
-workers() { # the pids of serving workers
-    local pid
+workers() { # the pids of workers: children with an event loop, which the nursery has not
+    local pid fd
     for pid in $(pgrep -P "$service"); do
-        # The nursery has no event loop: it waits for commands in recv.
-        grep -q epoll "/proc/$pid/wchan" 2>/dev/null && echo "$pid"
-        ls -l "/proc/$pid/fd" 2>/dev/null | grep -q eventpoll && echo "$pid"
+        for fd in "/proc/$pid/fd"/*; do
+            [[ $(readlink "$fd" 2>/dev/null) == *eventpoll* ]] && echo "$pid"
+        done
     done | sort -u
 }
 
@@ -132,6 +132,20 @@ if [ "$(id -u)" = 0 ]; then
     check "workers are not root" sh -c "! grep -qE '^Uid:.*\b0\b' /proc/$worker/status"
     check "workers have no capability" grep -qE '^CapEff:\s0+$' "/proc/$worker/status"
     check "workers cannot gain any" grep -qE '^NoNewPrivs:\s1$' "/proc/$worker/status"
+    sed -i '/^user:/d' "$site/site.yaml"
+    chmod 600 "$site/policy.lua"
+    chmod 700 "$site/assets"
+    reload ready
+    check "a policy that only root may read is loaded" [ "$(args_now)" = marker=four ]
+    check "workers still are not root" sh -c "! grep -qE '^Uid:.*\b0\b' /proc/$(workers | head -n 1)/status"
+    check "workers still have no capability" grep -qE '^CapPrm:\s0+$' "/proc/$(workers | head -n 1)/status"
+    check "a directory that workers cannot enter is warned of" grep -q 'assets. names cannot be entered' "$log"
+    sed -i '$ a user: nonesuch' "$site/site.yaml"
+    reload refused
+    check "a user that does not exist is refused" grep -q 'there is no user "nonesuch"' "$log"
+    write_site
+    chmod 755 "$site/assets"
+    chmod 644 "$site/policy.lua"
 else
     skip "what workers may do" "not root"
 fi
@@ -174,14 +188,9 @@ policy six
 sed -i 's,assets: assets,assets: /nonexistent,' "$site/site.yaml"
 refuses "a directory that is not there" 'assets: /nonexistent`: No such file'
 write_site
-python3 - "$http_port" <<'PY' &
-import socket, sys, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); time.sleep(8)
-PY
-holder=$!
-sleep 0.5
-refuses "a port in use" "HTTP (TCP) port $http_port: Address already in use"
-kill "$holder"
-wait "$holder" 2>/dev/null
+start_service
+refuses "ports in use" "HTTP (TCP) port $http_port: Address already in use"
+check "ports in use: all are named" grep -q "TFTP (UDP) port $tftp_port: Address" "$site/refused.log"
+stop_service
 
 finish

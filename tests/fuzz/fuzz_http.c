@@ -1,7 +1,6 @@
 /* libFuzzer entry for everything that reads a request's head: where it ends, what it
  * says, what is selected by it, and what an error page makes of it. The bytes come in
  * two pieces, cut where the first byte says. */
-// link: core/http.c core/http_date.c core/http_select.c core/http_response.c
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* libFuzzer entry for TFTP: a datagram as a request, as an ACK or ERROR, and as a course
  * of events for the state machine of a transfer, whose invariants must hold. */
-// link: core/tftp.c core/tftp_transfer.c core/bytes.c
 #include <stdlib.h>
 #include <string.h>
 

@@ -50,6 +50,51 @@ function tests.a_failure_shows_both_sides_and_the_trace()
     has(out, 'line 2, "rack": mac: wanted prefix "52:54:00", found "00:00:00:00:00:01"')
 end
 
+local SERVED = [=[
+serve "/role/:mac" (function(request)
+  if request.query.boom then error "oops" end
+  return { body = request.params.mac .. " " .. request.raw_query .. "\n", status = 201, type = "a/b" }
+end)
+serve "/logo" (function() return { asset = "logo.png" } end)
+serve "/plain" (function() return "x" end)
+]=]
+
+function tests.pages_are_tested_by_get()
+    local files = { ["p.lua"] = SERVED }
+    files["p_test.lua"] = [=[
+        test "all" { get = "/role/a%20b?x=%20&y", expect = { status = 201, body = "a b x=%20&y\n", type = "a/b", asset = false } }
+        test "an asset" { get = "/logo", expect = { asset = "logo.png", body = false, status = false } }
+        test "none" { get = "/nowhere", expect = { status = 404, body = contains "/nowhere" } }
+        test "throws" { get = "/role/a?boom=1", expect = { status = 500, error = contains "p.lua:2: oops" } }
+        test "built in" { get = "/boot.ipxe", expect = { body = contains "#!ipxe", type = contains "text/plain" } }
+    ]=]
+    local code, out = run_tests(nil, {}, files)
+    assert(code == 0, out)
+    has(out, "\n5 passed, 0 failed\n")
+
+    files["p_test.lua"] = 'test "no" { get = "/plain", expect = { status = 404, body = "y" } }'
+    for _, format in ipairs { "pretty", "tap" } do
+        code, out = run_tests(nil, { "--format", format }, files)
+        assert(code == 1, out)
+        has(out, "404", "200", "status", "body")
+    end
+
+    for body, said in pairs {
+        ["get = '/x', given = {}, expect = { status = 200 }"] = "a test has `given` or `get`",
+        ["get = 'x', expect = { status = 200 }"] = '`get` is "x", and must be a path',
+        ["get = '/x', expect = {}"] = "`expect` must be a table",
+        ["get = '/x', expect = { boot = 'disk' }"] = '`expect` of a page has no key "boot"',
+        ["get = '/x', expect = { status = '200' }"] = '`expect.status` is "200", and must be a number',
+        ["get = '/x', expect = { body = 1 }"] = "`expect.body` is 1, and must be a text",
+        ["get = 1, expect = { status = 200 }"] = "`get` is 1, and must be a text",
+    } do
+        files["p_test.lua"] = "test 'x' { " .. body .. " }"
+        code, out = run_tests(nil, {}, files)
+        assert(code == 2, body .. ": " .. out)
+        has(out, said)
+    end
+end
+
 function tests.errors_are_not_failures()
     for body, said in pairs {
         ["test 'x' { given = {}, expekt = {} }"] = 'a test has no key "expekt" (did you mean "expect"?)',

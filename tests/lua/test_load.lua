@@ -211,7 +211,7 @@ rule "r" { boot = disk, match = {
         "policy.lua:9: match.asset[1][2]: found true, expected a value, a list, a matcher or a function",
         "policy.lua:9: match.asset[1][3]: found a word without its argument",
         "policy.lua:10: match.product: found true, expected a value, a list, a matcher or a function",
-        'policy.lua:11: match.stage: found "dhpc", expected dhcp, tftp, ipxe or http (did you mean "dhcp"?)',
+        'policy.lua:11: match.stage: found "dhpc", expected dhcp, tftp, http, ipxe, grub, pxelinux or pixiecore (did you mean "dhcp"?)',
         'policy.lua:12: match.vlan: found "x", expected a number',
         'policy.lua:13: match.label: found "x", expected a table of labels',
         "policy.lua:14: match.platform: found disk, which is no matcher",

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,6 +35,7 @@ struct peer {
     uint16_t port;
     struct metrics_board *board;
     char dir[64];
+    bool told; /* to end */
 };
 
 /* What a test wants otherwise than usual; 0: as usual. */
@@ -169,6 +171,7 @@ _Noreturn static inline void peer_serve(int listener, const struct peer *peer,
                                         const struct peer_options *o)
 {
     struct files files = {{-1, files_root_open(peer->dir)}, -1};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     peer_base = event_base_new();
     const struct http_server_options options = {
         .fds = &listener,
@@ -218,12 +221,19 @@ static inline struct peer peer_start(struct peer_options options)
     return peer;
 }
 
+static inline void peer_tell(struct peer *peer)
+{
+    if (!peer->told)
+        kill(peer->pid, SIGTERM);
+    peer->told = true;
+}
+
 /* Ends it and sees that it had no complaint (a sanitizer's is an exit code). */
 static inline void peer_stop(struct peer *peer)
 {
     char command[128];
     int status;
-    kill(peer->pid, SIGTERM);
+    peer_tell(peer);
     assert_int_equal(waitpid(peer->pid, &status, 0), peer->pid);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);

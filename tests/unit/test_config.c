@@ -48,7 +48,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->http.n_listen, 1);
     assert_int_equal(ntohs(config->http.listen[0].sin_port), 8080);
     assert_true(config->workers >= 1);
-    assert_string_equal(config->user, "moonboot");
+    assert_null(config->user);
     assert_int_equal(config->limits.decision_ms, 250);
     assert_int_equal(config->limits.memory_mb, 256);
     config_free(config);

@@ -126,7 +126,7 @@ static inline void open_world(struct world *w, unsigned n, unsigned max_transfer
     w->base = event_base_new();
     w->board = metrics_board_alloc();
     w->files.roots[REPLY_ROOT_TFTP] = files_root_open(w->directory);
-    w->files.roots[REPLY_ROOT_ASSETS] = w->files.ipxe = -1;
+    w->files.roots[REPLY_ROOT_ASSETS] = w->files.packages = -1;
     for (unsigned i = 0; i < n; i++) {
         w->fds[i] = tftp_server_bind(w->port, n);
         assert_true(w->fds[i] >= 0);

@@ -4,7 +4,7 @@
 profile "guest" {
   kernel = "vmlinuz",
   initrd = { "initrd.img" },
-  args   = { "console=ttyS0", "uuid={{uuid}}", "ds=nocloud-net;s=http://10.99.0.2/seed/" },
+  args   = { "console=ttyS0", "mac={{mac}}", "ds=nocloud-net;s=http://10.99.0.2/seed/" },
 }
 
 rule "the lab's client" {

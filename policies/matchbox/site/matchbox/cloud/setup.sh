@@ -1,0 +1,2 @@
+#!/bin/sh
+echo {{printf "%q" .request.raw_query}}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Boots real firmware by PXELINUX, lpxelinux.0, GRUB, and shim with Secure Boot, and from its disk.
+# loaders.lua says who boots how. Logs: build/lab/NAME/.
+#
+#   loaders.sh [PATTERN]      only the boots that match
+set -eu
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/e2e/lab.sh
+. "$here/lab.sh"
+# shellcheck source=tests/e2e/guest.sh
+. "$here/guest.sh"
+# shellcheck source=tests/e2e/boots.sh
+. "$here/boots.sh"
+
+if [ -z "${LAB_INSIDE:-}" ]; then
+    why=$(lab_missing)
+    for file in PXELINUX/lpxelinux.0 syslinux/modules/bios/ldlinux.c32 shim/shimx64.efi.signed \
+        grub/x86_64-efi-signed/grubnetx64.efi.signed; do
+        [ -e "/usr/lib/$file" ] || why=${why:-/usr/lib/$file is missing (make deps)}
+    done
+    if [ -n "$why" ]; then
+        echo "skipped: $why"
+        echo "0 passed, 0 failed, 1 skipped"
+        exit 0
+    fi
+    [ -x "$MOONBOOT" ] || { echo "$MOONBOOT is not there: make it first" >&2; exit 2; }
+    guest_build
+    lab_enter "${BASH_SOURCE[0]}" "$@"
+    exit
+fi
+
+pattern=${1:-.}
+before='' after='' # what the loader puts around the arguments
+
+wanted() { [[ $1 =~ $pattern ]]; }
+
+# What boots.sh compares a guest's command line with.
+guest_expected() { echo "$before$2$after"; }
+
+# arguments MAC: what loaders.lua has for that machine, as the kernel is to have it.
+arguments() {
+    "$MOONBOOT" eval "$here/loaders.lua" --mac "$1" "${@:2}" --json |
+        python3 -c 'import json, sys
+print(*(a.replace("mb.words=two  words", sys.argv[1]) for a in json.load(sys.stdin)["args"]))' "$words"
+}
+
+mkdir -p "$LAB_DIR"
+site=$LAB_DIR/site
+rm -rf "$site"
+site_write "$site" policy.lua
+cp "$here/loaders.lua" "$site/policy.lua"
+mkdir -p "$site/tftp/pxelinux.cfg"
+echo "tftp: { root: tftp }" >> "$site/site.yaml"
+chmod -R a+rX "$site"
+
+lab_network
+if ! boot_server_start "$site"; then
+    not_ok "moonboot starts" "$(cat "$BOOT_LOG")"
+    finish
+    exit
+fi
+ok "moonboot starts"
+words='mb.words="two  words"'
+
+
+# loads NAME FIRMWARE MAC UUID RULE [FIELD VALUE...]: a machine must boot with its arguments, which
+# that rule chose.
+loads() {
+    wanted "$1" || return 0
+    boots "$1" "$2" "$3" "$4" "$(arguments "$3" --uuid "$4" "${@:6}")"
+    decided "$3" "$5"
+}
+
+# asked NAME FILE: the machine of that boot asked TFTP for FILE.
+asked() {
+    wanted "$1" || return 0
+    check "$1: asked for $2" capture_shows "$LAB_DIR/$1/net.pcap" "udp dst port 69" "RRQ \"$2\""
+}
+
+# config NAME ROLE: the site's own PXELINUX configuration of that name.
+config() {
+    cat > "$site/tftp/pxelinux.cfg/$1" << END
+DEFAULT linux
+LABEL linux
+  LINUX ::assets/vmlinuz
+  INITRD ::assets/initrd.img
+  APPEND console=ttyS0,115200n8 quiet config=$1
+END
+}
+
+# tree NAME FILE: a machine boots by the configuration of that name.
+tree() {
+    wanted "$1" || return 0
+    config "$2"
+    before="BOOT_IMAGE=::assets/vmlinuz " after=" initrd=::assets/initrd.img"
+    boots "$1" bios 52:54:00:00:01:05 "$(random_uuid)" "console=ttyS0,115200n8 quiet config=$2"
+    rm "$site/tftp/pxelinux.cfg/$2"
+}
+
+echo "# PXELINUX"
+dhcp_start udhcpd
+before="BOOT_IMAGE=10.0.0.2::assets/vmlinuz " after=" initrd=10.0.0.2::assets/initrd.img"
+uuid=$(random_uuid)
+loads pxelinux bios 52:54:00:00:01:01 "$uuid" "by PXELINUX"
+asked pxelinux "52-54-00-00-01-01/pxelinux.cfg/01-52-54-00-00-01-01\?arch=bios&uuid=$uuid"
+
+loads pxelinux-uuid bios 52:54:00:00:01:03 00112233-4455-6677-8899-aabbccddeeff "by UUID"
+asked pxelinux-uuid "pxelinux.cfg/33221100-5544-7766-8899-aabbccddeeff"
+
+loads pxelinux-mac bios 52:54:00:00:01:04 "$(random_uuid)" "by MAC"
+asked pxelinux-mac "pxelinux.cfg/01-52-54-00-00-01-04"
+
+tree pxelinux-ip 0A0000
+asked pxelinux-ip "pxelinux.cfg/0A0000[0-9A-F]{2}"
+tree pxelinux-default default
+
+before="BOOT_IMAGE=http://10.0.0.2:8080/assets/vmlinuz " after=" initrd=http://10.0.0.2:8080/assets/initrd.img"
+loads lpxelinux bios 52:54:00:00:01:02 "$(random_uuid)" "by lpxelinux"
+if wanted lpxelinux; then
+    check "lpxelinux: fetched the kernel by HTTP" \
+        capture_shows "$LAB_DIR/lpxelinux/net.pcap" "tcp dst port 8080" "GET /assets/vmlinuz"
+    check_not "lpxelinux: fetched no kernel by TFTP" \
+        capture_shows "$LAB_DIR/lpxelinux/net.pcap" "udp dst port 69" "vmlinuz"
+fi
+
+echo "# iPXE"
+words='mb.words="two  words"'
+before='' after=''
+loads ipxe-bios bios 52:54:00:00:03:01 "$(random_uuid)" "by iPXE"
+before='vmlinuz initrd=initrd1 '
+loads ipxe-uefi uefi-pxe 52:54:00:00:03:02 "$(random_uuid)" "by iPXE"
+dhcp_stop
+
+echo "# GRUB: the DHCP server names moonboot as the boot server"
+dhcp_start udhcpd 10.0.0.2
+words='"mb.words=two  words"'
+before="BOOT_IMAGE=(tftp,10.0.0.2)/assets/vmlinuz " after=''
+loads grub uefi-pxe 52:54:00:00:02:01 "$(random_uuid)" "by GRUB"
+GUEST_MORE=(-smbios "type=1,serial=S-1 & co")
+loads grub-asks uefi-pxe 52:54:00:00:02:02 "$(random_uuid)" "GRUB by serial number" --serial "S-1 & co" --arch efi-x64
+GUEST_MORE=()
+loads shim uefi-secure 52:54:00:00:02:03 "$(random_uuid)" "by shim"
+asked shim "52-54-00-00-02-03/grubx64.efi"
+if wanted shim; then
+    check "shim: Secure Boot is on" grep -qa "Secure boot enabled" "$LAB_DIR/shim/console"
+fi
+
+boot_server_stop
+dhcp_stop
+finish
