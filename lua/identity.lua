@@ -105,6 +105,9 @@ function identity.read(segment)
     end
     fields.stage = not early[fields.stage] and normalise.stage(fields.stage) or "ipxe"
     fields.firmware = fields.firmware or "ipxe"
+    if fields.stage == "pxelinux" then -- what it did not tell by now it does not
+        fields.mac, fields.uuid = fields.mac or false, fields.uuid or false
+    end
     return fields, entry
 end
 

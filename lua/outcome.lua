@@ -24,6 +24,9 @@ function outcome.settle(d, write)
         if d.plan then
             d:render()
         end
+        for _, entry in ipairs(d.menu and d.menu.entries or {}) do
+            d.error = d.error or entry.decision:render().error
+        end
         local text, problem = write(d)
         if text or not d.plan then
             return text, d
@@ -67,6 +70,21 @@ end
 local function peek(d, name)
     local copy = decision.new(d.policy, d.rule, d.machine, d.plan)
     return copy:render().verdict == d.verdict and copy[name] or nil
+end
+
+local IMAGES = { efi = true, iso = true, img = true }
+
+-- What firmware that boots by HTTP can start by itself: the name or URL of an EFI program or disk
+-- image that the decision chains to, or boots without initrd and arguments. Nil for any other.
+function outcome.image(d)
+    if d.verdict ~= "chain" and d.verdict ~= "boot" then
+        return nil
+    end
+    local copy = decision.new(d.policy, d.rule, d.machine, d.plan):render()
+    local name = copy.verdict == d.verdict and (copy.url or copy.kernel)
+    local suffix = name and name:lower():match("^[^?#]*%.(%w+)%f[?#\0]")
+    local alone = d.verdict == "chain" or #copy.args == 0 and #copy.initrd == 0
+    return suffix and IMAGES[suffix] and alone and name or nil
 end
 
 -- Why a machine is denied.

@@ -43,7 +43,7 @@ local function from_dhcp(policy, request)
     local log = outcome.info(who, decision, stage)
     if ANSWERED[decision.verdict] then
         local answer = dhcp.render(decision, request, kind, who.arch, settings,
-                                   carry.query(policy.carried, who))
+                                   carry.query(policy.carried, who), kind == "http" and outcome.image(decision))
         return answer and { dhcp = answer }, log
     end
     return nil, log -- at once, so that firmware goes on to its next boot device

@@ -1,6 +1,8 @@
 -- Requests as a machine would send them, for tests and `moonboot eval`: what policy
 -- authors see rendered has gone the whole way that a real request goes.
 
+local asked = require "asked"
+local carry = require "carry"
 local machine = require "machine"
 local routes = require "routes"
 local told = require "told"
@@ -44,8 +46,8 @@ function simulate.dhcp(policy, m)
     })
 end
 
--- What /boot.ipxe makes iPXE ask, at that path.
-local function ask(policy, m, path)
+-- What /boot.ipxe makes iPXE ask, and GRUB's first script GRUB, at that path.
+local function ask(policy, m, path, agent)
     local query = {}
     for _, field in ipairs(machine.fields) do
         local value = m[field.name]
@@ -59,12 +61,40 @@ local function ask(policy, m, path)
     return routes.handle(policy, {
         protocol = "http", method = "GET", path = path, query = table.concat(query, "&"),
         client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
-        user_agent = "iPXE/1.0.0",
+        user_agent = agent or "iPXE/1.0.0",
     })
 end
 
 function simulate.ipxe(policy, m)
     return ask(policy, m, "/ipxe")
+end
+
+function simulate.grub(policy, m)
+    return ask(policy, m, "/grub", "GRUB 2.06")
+end
+
+-- What PXELINUX is sent for the name it asks for first; `body` is nil for one that is sent on to
+-- the site's own files.
+function simulate.pxelinux(policy, m)
+    local known = { "arch=" .. url.encode(m.arch or "bios") }
+    for _, name in ipairs { "uuid", "ip" } do
+        known[#known + 1] = m[name] and name .. "=" .. m[name] or nil
+    end
+    local facts = carry.query(carry.names, m)
+    known[#known + 1] = facts ~= "" and facts or nil
+    local name = m.mac and "01-" .. m.mac:gsub(":", "-") or m.uuid and asked.swapped(m.uuid) or "default"
+    return routes.handle(policy, {
+        protocol = "http", method = "GET", path = "/pxelinux.cfg/" .. name, query = table.concat(known, "&"),
+        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
+    })
+end
+
+-- What Pixiecore is answered; `body` is nil for a machine that it is to leave alone.
+function simulate.pixiecore(policy, m)
+    return routes.handle(policy, {
+        protocol = "http", method = "GET", path = "/v1/boot/" .. (m.mac or ""),
+        server = simulate.server, base = simulate.base, interface = m.interface,
+    })
 end
 
 -- The document of that name -> text | nil, why not, and whether the policy failed.

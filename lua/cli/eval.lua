@@ -15,7 +15,8 @@ Says what the policy decides for a machine with these fields (mac, uuid, serial,
 
   --label NAME=VALUE  the machine's label.NAME; may be given more than once
   --stage STAGE       what is known when: dhcp, tftp, or ipxe (default)
-  --render FORMAT,…   also what the machine would be sent: ipxe, dhcp, config/NAME
+  --render FORMAT,…   also what the machine would be sent: dhcp, ipxe, grub, pxelinux,
+                      pixiecore, config/NAME
   --json              as JSON
   -h, --help          print this
 
@@ -42,10 +43,28 @@ local function hex(bytes)
     end))
 end
 
+-- What the machine is sent, and the problem of a policy whose decision cannot be written so.
 local RENDERERS = {}
 
 function RENDERERS.ipxe(policy, who)
-    return simulate.ipxe(policy, who).body
+    local reply, info = simulate.ipxe(policy, who)
+    return reply.body, info and info.error
+end
+
+function RENDERERS.grub(policy, who)
+    local reply, info = simulate.grub(policy, who)
+    return reply.body, info and info.error
+end
+
+-- For a name that the policy leaves to the site's own files: which file.
+function RENDERERS.pxelinux(policy, who)
+    local reply, info = simulate.pxelinux(policy, who)
+    return reply.body or { file = reply.path, error = reply.error }, info and info.error
+end
+
+function RENDERERS.pixiecore(policy, who)
+    local reply, info = simulate.pixiecore(policy, who)
+    return reply.body or { error = reply.error }, info and info.error
 end
 
 function RENDERERS.dhcp(policy, who)
@@ -183,7 +202,9 @@ return function(args)
             about.render[format], problem = simulate.config(policy, who, document)
             about.error = about.error or problem
         else
-            about.render[format] = RENDERERS[format](policy, who)
+            local failure
+            about.render[format], failure = RENDERERS[format](policy, who)
+            about.error = about.error or failure
         end
     end
     if values["--json"] then

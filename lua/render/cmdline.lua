@@ -5,6 +5,9 @@
 
 local cmdline = {}
 
+-- COMMAND_LINE_SIZE of x86 and arm64, less its NUL. What is longer Linux cuts without a word.
+local LINE_MAX = 2047
+
 local SPACE = "[ \t\v\f\160]"
 
 -- Whether all white space of `arg` is inside quotes, and whether every quote is closed.
@@ -46,7 +49,18 @@ function cmdline.line(args)
             words[#words + 1] = word
         end
     end
-    return table.concat(words, " ")
+    local line = table.concat(words, " ")
+    if #line > LINE_MAX then
+        return nil, ("the arguments are %d bytes, of which Linux would take %d"):format(#line, LINE_MAX)
+    end
+    return line
+end
+
+-- What is wrong with a profile that DHCP alone knows what to do with.
+function cmdline.no_kernel(decision, loader)
+    local name = decision.profile.name
+    return ("%s names no kernel, which is what %s boots"):format(
+        name and ("profile \"%s\""):format(name) or "the profile", loader)
 end
 
 return cmdline

@@ -7,6 +7,7 @@
 
 local bootloaders = require "bootloaders"
 local pxe_menu = require "render.pxe_menu"
+local url = require "url"
 
 local dhcp = {}
 
@@ -129,7 +130,7 @@ local function script_url(base, carried)
 end
 
 -- The answer that needs no policy, or nil when there is none for this client.
-local function default(request, kind, arch, settings, carried)
+local function default(request, kind, arch, settings, carried, image)
     local answer = { options = {} }
     if kind == "ipxe" then
         answer.vendor_class = "PXEClient"
@@ -139,7 +140,7 @@ local function default(request, kind, arch, settings, carried)
     elseif kind == "http" then
         answer.vendor_class = "HTTPClient"
         local file = program(settings, arch)
-        answer.file = file and program_url(request.base, file)
+        answer.file = image and url.resolve(request.base, image) or file and program_url(request.base, file)
     else
         answer.vendor_class = kind == "pxe" and "PXEClient" or nil
         if kind == "pxe" and is_pi(request) then
@@ -188,9 +189,10 @@ local function override(answer, own, request, kind, arch, carried)
     end
 end
 
--- The `dhcp` part of a reply for a decision that answers, or nil: silence.
-function dhcp.render(decision, request, kind, arch, settings, carried)
-    local answer = default(request, kind, arch, settings, carried)
+-- The `dhcp` part of a reply for a decision that answers, or nil: silence. `image` is what firmware
+-- that boots by HTTP is to start itself, if anything (outcome.lua).
+function dhcp.render(decision, request, kind, arch, settings, carried, image)
+    local answer = default(request, kind, arch, settings, carried, image)
     local answered = override(answer, decision.dhcp, request, kind, arch, carried)
     if answered == nil then
         answered = answer.file or answer.options[43]

@@ -5,6 +5,7 @@
 -- all that is written here. Up to 2.06 it reaches HTTP on port 80 alone: what cannot be had from
 -- there is fetched by TFTP, which has the assets too.
 
+local cmdline = require "render.cmdline"
 local text = require "render.grub_text"
 local url = require "url"
 
@@ -217,7 +218,7 @@ local function lines(decision, request)
     elseif verdict ~= "boot" then
         return leave "nothing to boot for this machine"
     elseif not decision.kernel then
-        return nil, ("profile \"%s\" names no kernel, which is what GRUB boots"):format(decision.profile.name)
+        return nil, cmdline.no_kernel(decision, "GRUB")
     end
     return boot(decision, request)
 end

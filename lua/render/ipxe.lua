@@ -61,16 +61,17 @@ local function say(message)
 end
 
 -- Counts a failure in `counter` and goes back to `label` after a pause, or leaves when
--- there were enough.
-local function again(counter, label, limit, problem)
+-- there were enough. `id` makes the labels of a script's parts differ.
+local function again(counter, label, limit, problem, id)
+    id = id or ""
     return {
         "inc " .. counter,
-        ("iseq ${%s} %d && goto leave ||"):format(counter, limit.tries),
+        ("iseq ${%s} %d && goto leave%s ||"):format(counter, limit.tries, id),
         ("echo moonboot: %s: try ${%s} of %d failed, next in %d s"):format(
             problem, counter, limit.tries, limit.pause),
         ("sleep %d ||"):format(limit.pause),
-        "goto " .. label,
-        ":leave",
+        "goto " .. label .. id,
+        ":leave" .. id,
         say(problem .. ": leaving network boot"),
         LEAVE,
     }
@@ -122,7 +123,7 @@ end
 -- Boots what the decision's profile names. Under EFI the kernel finds its initrds by
 -- the names in `initrd=`; a BIOS kernel is handed them, and its arguments stay as the
 -- policy wrote them.
-local function boot(decision, base, machine)
+local function boot(decision, base, machine, id)
     local args = {}
     if machine.arch ~= "bios" then
         for i = 1, #decision.initrd do
@@ -147,62 +148,111 @@ local function boot(decision, base, machine)
     end
 
     local load = {
-        ("kernel %s %s || goto failed"):format(named(url.resolve(base, decision.kernel)), tokens),
+        ("kernel %s %s || goto failed%s"):format(named(url.resolve(base, decision.kernel)), tokens, id),
     }
     for i, initrd in ipairs(decision.initrd) do
-        load[#load + 1] = ("initrd --name initrd%d %s || goto failed"):format(i, url.resolve(base, initrd))
+        load[#load + 1] = ("initrd --name initrd%d %s || goto failed%s"):format(i, url.resolve(base, initrd), id)
     end
-    return script(
+    return {
         text.settings(used),
         "set loaded:int32 0",
-        ":load",
+        ":load" .. id,
         "imgfree",
         load,
         "boot ||",
-        ":failed",
-        again("loaded", "load", LOAD, "could not boot"))
+        ":failed" .. id,
+        again("loaded", "load", LOAD, "could not boot", id),
+    }
 end
 
-local function chain(target, base)
-    return script(
+local function chain(target, base, id)
+    return {
         "set loaded:int32 0",
-        ":load",
+        ":load" .. id,
         ("chain --replace --autofree %s ||"):format(url.resolve(base, target)),
-        again("loaded", "load", LOAD, "could not chain"))
+        again("loaded", "load", LOAD, "could not chain", id),
+    }
 end
 
+-- EFI goes on to its next boot entry, which is the disk when the firmware was told so; the ROM of
+-- a BIOS has to start it.
 local function disk()
-    return script(
+    return {
         say "booting from the local disk",
         LEAVE[1],
         "sanboot --no-describe --drive 0x80 ||",
-        "exit")
-end
-
-local function ignore()
-    return script(say "nothing to boot for this machine", LEAVE)
+        "exit",
+    }
 end
 
 local function deny(why)
-    return script(say("denied: " .. why), ("sleep %d ||"):format(DENIED_PAUSE), LEAVE)
+    return { say("denied: " .. why), ("sleep %d ||"):format(DENIED_PAUSE), LEAVE }
+end
+
+local function shell()
+    return { say "this is iPXE's shell: exit leaves it", "shell ||", LEAVE }
+end
+
+local menu
+
+-- The lines for a decision whose texts are filled in, or nil and why there is no way to write it.
+local function lines(decision, base, machine, id)
+    local verdict = decision.verdict
+    if verdict == "disk" then
+        return disk()
+    elseif verdict == "deny" then
+        return deny(decision.why)
+    elseif verdict == "chain" then
+        return chain(decision.url, base, id)
+    elseif verdict == "shell" then
+        return shell()
+    elseif verdict == "menu" then
+        return menu(decision.menu, base, machine)
+    elseif verdict ~= "boot" then
+        return { say "nothing to boot for this machine", LEAVE }
+    elseif not decision.kernel then
+        return nil, cmdline.no_kernel(decision, "iPXE")
+    end
+    return boot(decision, base, machine, id)
+end
+
+-- A text of a menu, as tokens; no option.
+local function shown(message, used)
+    return text.tokens(text.message(message):gsub("^[%s-]+", ""), used)
+end
+
+function menu(choices, base, machine)
+    local used, items, parts = {}, {}, {}
+    for i, entry in ipairs(choices.entries) do
+        local body, problem = lines(entry.decision, base, machine, "_" .. i)
+        if not body then
+            return nil, problem
+        end
+        items[i] = ("item entry_%d %s"):format(i, shown(entry.label, used))
+        parts[i] = { ":entry_" .. i, body }
+    end
+    local title = "menu " .. shown(choices.title or "", used)
+    return {
+        text.settings(used),
+        title .. " || goto leave",
+        items,
+        ("choose%s%s selected || goto leave"):format(
+            choices.default and " --default entry_" .. choices.default or "",
+            choices.timeout and (" --timeout %d"):format(choices.timeout * 1000) or ""),
+        "goto ${selected}",
+        ":leave",
+        LEAVE,
+        parts,
+    }
 end
 
 -- The script for a decision whose texts are filled in, or nil and why there is no way to write it.
 function ipxe.render(decision, base, machine)
-    if decision.verdict == "disk" then
-        return disk()
-    elseif decision.verdict == "deny" then
-        return deny(decision.why)
-    elseif decision.verdict == "chain" then
-        return chain(decision.url, base)
-    elseif decision.verdict ~= "boot" then
-        return ignore()
+    local body, problem = lines(decision, base, machine, "")
+    if not body then
+        return nil, problem
     end
-    if not decision.kernel then
-        return nil, ("profile \"%s\" names no kernel, which is what iPXE boots"):format(
-            decision.profile.name or decision.rule.name)
-    end
-    return boot(decision, base, machine)
+    return script(body)
 end
 
 -- For a request that failed: says why and starts over after a pause. The count outlives

@@ -19,7 +19,7 @@ function pixiecore.render(decision, base)
     elseif decision.verdict ~= "boot" then
         return ""
     elseif not decision.kernel then
-        return nil, ("profile \"%s\" names no kernel, which is what Pixiecore boots"):format(decision.profile.name)
+        return nil, cmdline.no_kernel(decision, "Pixiecore")
     end
     local line, problem = cmdline.line(decision.args)
     if not line then
@@ -33,7 +33,7 @@ function pixiecore.render(decision, base)
         kernel = url.resolve(base, decision.kernel),
         initrd = initrd[1] and initrd or nil,
         cmdline = line:gsub("{{", '{{"{{"}}'),
-        message = decision.profile and "moonboot: booting " .. decision.profile.name or nil,
+        message = decision.profile.name and "moonboot: booting " .. decision.profile.name or nil,
     } .. "\n"
 end
 

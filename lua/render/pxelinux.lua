@@ -64,7 +64,7 @@ end
 -- What to boot, as the lines of a label.
 local function boot(decision, request)
     if not decision.kernel then
-        return nil, ("profile \"%s\" names no kernel, which is what PXELINUX boots"):format(decision.profile.name)
+        return nil, cmdline.no_kernel(decision, "PXELINUX")
     end
     local line, kernel, initrd, problem
     line, problem = cmdline.line(decision.args)
@@ -72,6 +72,8 @@ local function boot(decision, request)
         return nil, problem
     elseif line == "-" then
         return nil, "PXELINUX takes an argument \"-\" that is alone for none"
+    elseif line:find("^%c") then
+        return nil, "PXELINUX takes a control character before the arguments for white space"
     end
     kernel, problem = file(decision.kernel, request)
     if not kernel then
@@ -85,11 +87,10 @@ local function boot(decision, request)
     elseif line:find("initrd=", 1, true) then
         return nil, "PXELINUX would load what stands behind \"initrd=\" in the arguments"
     end
-    return {
-        "LINUX " .. kernel,
-        initrd ~= "" and "INITRD " .. initrd or nil,
-        "APPEND " .. line,
-    }
+    local body = { "LINUX " .. kernel }
+    body[#body + 1] = initrd ~= "" and "INITRD " .. initrd or nil
+    body[#body + 1] = "APPEND " .. line
+    return body
 end
 
 -- Another configuration, module or boot program, by the end of its name.

@@ -103,6 +103,9 @@ local look = {
     boot = function(found) return found.facts.profile or found.facts.verdict end,
     vars = function(found) return found.facts.vars or {} end,
     ipxe = function(found) return simulate.ipxe(found.policy, found.machine).body end,
+    grub = function(found) return simulate.grub(found.policy, found.machine).body end,
+    pxelinux = function(found) return simulate.pxelinux(found.policy, found.machine).body end,
+    pixiecore = function(found) return simulate.pixiecore(found.policy, found.machine).body end,
     dhcp = function(found)
         local reply = simulate.dhcp(found.policy, found.machine)
         return reply and reply.dhcp
@@ -120,8 +123,8 @@ local look = {
 
 -- In the order in which they are reported.
 local order = {
-    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "ipxe", "dhcp",
-    "config",
+    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "ipxe", "grub",
+    "pxelinux", "pixiecore", "dhcp", "config",
 }
 
 local keys = {}

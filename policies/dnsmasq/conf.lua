@@ -17,7 +17,7 @@ end
 local function bare(text)
   local parts, at = {}, 1
   while at <= #text do
-    local from, to = text:find('"', at, true)
+    local from = text:find('"', at, true)
     local outside = text:sub(at, (from or #text + 1) - 1)
     local comment = (" " .. outside):find("%s#")
     if comment and (comment > 1 or at == 1 or outside:find("^%s")) then
@@ -28,7 +28,7 @@ local function bare(text)
     if not from then
       break
     end
-    to = from
+    local to = from
     repeat -- a quote that a backslash stands before does not end the text
       to = text:find('"', to + 1, true)
       local slashes = to and text:sub(from + 1, to - 1):match("(\\*)$")

@@ -30,7 +30,7 @@ test "the default is a menu" {
   given  = { mac = "02:00:00:00:00:01", ip = "10.2.0.1", arch = "bios" },
   expect = {
     boot = "menu",
-    grub = contains { "Lab network boot", "Boot from local disk", "Install Debian", "Memory test", "debian/vmlinuz",
+    ipxe = contains { "Lab network boot", "Boot from local disk", "Install Debian", "Memory test", "debian/vmlinuz",
                       "debian/initrd.gz", "firmware.cpio", "BOOTIF=01-02-00-00-00-00-01" },
   },
 }
