@@ -378,10 +378,10 @@ function directives.read(found)
     if word then
       good, wrong = word(site, directive.fields)
     elseif directive.name:find("^pxe%-") or directive.name:find("^dhcp%-pxe") then
-      good, wrong = nil, "is not known"
+      good, wrong = nil, "moonboot knows no such directive"
     end
     if not good then
-      problem(directive.file, directive.line, ("%s %s"):format(directive.name, wrong))
+      problem(directive.file, directive.line, ("%s: %s"):format(directive.name, wrong))
     end
   end
   return site
