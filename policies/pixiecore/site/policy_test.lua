@@ -4,7 +4,8 @@ test "what to boot, as Pixiecore reads it" {
     status = 200, type = "application/json",
     body = contains {
       '"kernel":"http:\\/\\/10.0.0.2:8080\\/assets\\/el9\\/vmlinuz"',
-      '"initrd":["http:\\/\\/10.0.0.2:8080\\/assets\\/el9\\/initrd.img","http:\\/\\/10.0.0.2:8080\\/assets\\/el9\\/extra.img"]',
+      '"initrd":["http:\\/\\/10.0.0.2:8080\\/assets\\/el9\\/initrd.img",',
+      'http:\\/\\/10.0.0.2:8080\\/assets\\/el9\\/extra.img"]',
       '"cmdline":"ip=dhcp role=node note=\\"two words\\""',
     },
   },
