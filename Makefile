@@ -66,10 +66,20 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka -lpcap
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/core/*.d $(BUILD)/unit/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/core/*.d $(BUILD)/unit/*.d $(BUILD)/bench/*.d)
 
 .PHONY: unit
 unit: $(UNIT)
+
+# --- benchmarks -------------------------------------------------------------------------------
+
+$(BUILD)/bench/%: tests/bench/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+.PHONY: bench-rules
+bench-rules: $(BUILD)/bench/rules
+	@$<
 
 # --- fuzzers: clang and libFuzzer, with everything instrumented ------------------------------
 
@@ -107,7 +117,7 @@ run: all
 
 .PHONY: lint
 lint:
-	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c)
+	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c)
 	clang-tidy --quiet core/*.c -- -std=c11 $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 	luacheck --quiet lua policies examples tests/lua
 	shellcheck -x -S warning tests/*.sh tests/e2e/*.sh tests/fuzz/*.sh .ci/run
@@ -131,6 +141,7 @@ help:
 	@echo 'make demo       boot a virtual machine by policy, in a private network (as root)'
 	@echo 'make test       run all tests; what cannot run here says why'
 	@echo 'make run        serve on this host with examples/quickstart'
+	@echo 'make bench-rules  what a decision costs as rules and hosts grow'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall'
 	@echo 'make lint       clang-format, clang-tidy, luacheck, shellcheck'
 	@echo 'make deps       install what build, tests and lab need (Debian, as root)'

@@ -9,10 +9,11 @@
 void api_open(lua_State *L);
 
 /* The parts, each adding functions to the table on top of the stack. */
-void api_address_open(lua_State *L); /* mac uuid ip subnet */
-void api_source_open(lua_State *L);  /* read list policy load names where */
-void api_yaml_open(lua_State *L);    /* yaml */
-void api_index_open(lua_State *L);   /* index */
-void api_cli_open(lua_State *L);     /* host.cli: for the command line only */
+void api_address_open(lua_State *L);   /* mac uuid ip subnet */
+void api_source_open(lua_State *L);    /* read list policy load names where */
+void api_yaml_open(lua_State *L);      /* yaml */
+void api_index_open(lua_State *L);     /* index */
+void api_inventory_open(lua_State *L); /* inventory */
+void api_cli_open(lua_State *L);       /* host.cli: for the command line only */
 
 #endif

@@ -90,13 +90,49 @@ static int api_warn(lua_State *L)
     return write_to(L, stderr);
 }
 
+/* Writes a whole file, into a directory that is made if it is missing (its parent is not).
+ * 0 or a negative errno; -EEXIST when there is one and it is not to be replaced. */
+static int save(const char *path, const char *text, size_t len, bool replace)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
+    if (dir && mkdir(dir, 0777) < 0 && errno != EEXIST) {
+        int error = errno;
+        free(dir);
+        return -error;
+    }
+    free(dir);
+    FILE *out = fopen(path, replace ? "we" : "wxe");
+    if (!out)
+        return -errno;
+    bool good = fwrite(text, 1, len, out) == len;
+    int error = errno;
+    if (fclose(out) != 0 && good)
+        return -errno;
+    return good ? 0 : -error;
+}
+
+/* host.cli.save(path, text, replace) -> true; false: it is there, and stays | nil, message */
+static int api_save(lua_State *L)
+{
+    size_t len;
+    const char *path = luaL_checkstring(L, 1);
+    const char *text = luaL_checklstring(L, 2, &len);
+    int error = save(path, text, len, lua_toboolean(L, 3));
+    if (error == 0 || error == -EEXIST) {
+        lua_pushboolean(L, error == 0);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(-error));
+    return 2;
+}
+
 void api_cli_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"opendir", api_opendir},
-                                         {"find", api_find},
-                                         {"write", api_write},
-                                         {"warn", api_warn},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"opendir", api_opendir}, {"find", api_find},
+                                         {"write", api_write},     {"warn", api_warn},
+                                         {"save", api_save},       {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     lua_pushboolean(L, isatty(STDOUT_FILENO));

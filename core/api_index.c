@@ -213,12 +213,9 @@ static int index_bytes(lua_State *L)
 
 void api_index_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"field", index_field_of},
-                                       {"add", index_add_key},
-                                       {"freeze", index_freeze_it},
-                                       {"candidates", index_candidates},
-                                       {"memory", index_bytes},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"field", index_field_of},        {"add", index_add_key},  {"freeze", index_freeze_it},
+        {"candidates", index_candidates}, {"memory", index_bytes}, {NULL, NULL}};
     luaL_newmetatable(L, INDEX_METATABLE);
     luaL_register(L, NULL, methods);
     lua_pushvalue(L, -1);

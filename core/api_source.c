@@ -14,34 +14,6 @@
 
 #define SOURCE_MAX (64u << 20)
 
-/* The whole of a regular file; NULL and errno. */
-static char *read_whole(int fd, size_t *len)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return NULL;
-    if (!S_ISREG(st.st_mode) || st.st_size > SOURCE_MAX) {
-        errno = S_ISREG(st.st_mode) ? EFBIG : EISDIR;
-        return NULL;
-    }
-    char *text = malloc((size_t)st.st_size + 1);
-    size_t n = 0;
-    while (text && n < (size_t)st.st_size) {
-        ssize_t got = read(fd, text + n, (size_t)st.st_size - n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            free(text);
-            return NULL;
-        }
-        if (got == 0)
-            break;
-        n += (size_t)got;
-    }
-    *len = n;
-    return text;
-}
-
 /* nil, message, whether there is nothing of that name. */
 static int push_file_error(lua_State *L, int error)
 {
@@ -57,14 +29,11 @@ static int api_read(lua_State *L)
 {
     int dir = (int)luaL_checkinteger(L, 1);
     const char *path = luaL_checkstring(L, 2);
-    size_t len = 0;
-    int fd = files_open_beneath(dir, path);
-    char *text = fd < 0 ? NULL : read_whole(fd, &len);
-    int error = fd < 0 ? -fd : errno;
-    if (fd >= 0)
-        close(fd);
-    if (!text)
-        return push_file_error(L, error);
+    size_t len;
+    char *text;
+    int error = files_read_beneath(dir, path, SOURCE_MAX, &text, &len);
+    if (error)
+        return push_file_error(L, -error);
     /* Lua may run out of memory here and throw: the text then is lost, once, at a load
      * that fails. */
     lua_pushlstring(L, text, len);

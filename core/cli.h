@@ -1,4 +1,4 @@
-/* The commands that are written in Lua (lua/cli): check, eval, test. */
+/* The commands that are written in Lua (lua/cli): check, eval, test, stubs. */
 #ifndef MOONBOOT_CLI_H
 #define MOONBOOT_CLI_H
 

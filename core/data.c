@@ -1,4 +1,4 @@
-#include "data.h"
+#include "data_json.h"
 
 #include <errno.h>
 #include <math.h>
@@ -24,6 +24,9 @@ struct tape {
 };
 
 struct data {
+    bool is_json;
+    struct data_json json;
+
     yaml_parser_t parser;
     yaml_event_t event; /* holds the text of the last event */
     const char *text;
@@ -142,12 +145,26 @@ struct data *data_yaml(const char *text, size_t len)
     return data;
 }
 
+struct data *data_json(const char *text, size_t len)
+{
+    struct data *data = calloc(1, sizeof *data);
+    if (!data)
+        return NULL;
+    data->is_json = true;
+    data_json_init(&data->json, text, len);
+    return data;
+}
+
 void data_free(struct data *data)
 {
     if (!data)
         return;
-    yaml_event_delete(&data->event);
-    yaml_parser_delete(&data->parser);
+    if (data->is_json) {
+        data_json_free(&data->json);
+    } else {
+        yaml_event_delete(&data->event);
+        yaml_parser_delete(&data->parser);
+    }
     tape_free(&data->tape);
     free(data);
 }
@@ -257,6 +274,8 @@ static bool enter(struct data *data, struct data_event *event)
         data->levels[top - 1] = VALUE_NEXT;
         if (event->kind != DATA_SCALAR)
             return fail_at(data, event, "a key that is no text");
+        if (event->len > DATA_KEY)
+            return fail_at(data, event, "a key that is too long");
     } else if (top && data->levels[top - 1] == VALUE_NEXT) {
         data->levels[top - 1] = KEY_NEXT;
     }
@@ -277,7 +296,9 @@ bool data_next(struct data *data, struct data_event *event)
         *event = (struct data_event){.kind = DATA_DONE};
         return true;
     }
-    if (!yaml_event(data, event, &anchor))
+    if (data->is_json && !data_json_next(&data->json, event))
+        return fail(data, data->json.line, data->json.column, data->json.problem);
+    if (!data->is_json && !yaml_event(data, event, &anchor))
         return false;
     if (event->kind == DATA_DONE) {
         data->done = true;

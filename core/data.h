@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #define DATA_DEPTH   64
+#define DATA_KEY     1024 /* bytes */
 #define DATA_ALIASES 10000
 #define DATA_ANCHORS 1000
 
@@ -35,6 +36,7 @@ struct data;
 
 /* A reader of a text, which must outlive it. NULL when memory is out. */
 struct data *data_yaml(const char *text, size_t len);
+struct data *data_json(const char *text, size_t len); /* RFC 8259, strictly */
 void data_free(struct data *data);
 
 /* The next event. False: data_problem says what is wrong, and so does every later call. */

@@ -137,6 +137,44 @@ int files_open_beneath(int dir, const char *path)
     return errno == ELOOP ? -EXDEV : -errno;
 }
 
+/* Up to `size` bytes: a file that is being cut short gives what is left. */
+static int read_whole(int fd, size_t size, char *text, size_t *len)
+{
+    for (*len = 0; *len < size;) {
+        ssize_t got = read(fd, text + *len, size - *len);
+        if (got < 0 && errno != EINTR)
+            return -errno;
+        if (got == 0)
+            break;
+        *len += got > 0 ? (size_t)got : 0;
+    }
+    return 0;
+}
+
+int files_read_beneath(int dir, const char *path, size_t max, char **text, size_t *len)
+{
+    struct stat st;
+    int fd = files_open_beneath(dir, path), error = fd < 0 ? fd : 0;
+    *text = NULL;
+    if (!error && fstat(fd, &st) < 0)
+        error = -errno;
+    if (!error && !S_ISREG(st.st_mode))
+        error = -EISDIR;
+    if (!error && (size_t)st.st_size > max)
+        error = -EFBIG;
+    if (!error && !(*text = malloc((size_t)st.st_size + 1)))
+        error = -ENOMEM;
+    if (!error)
+        error = read_whole(fd, (size_t)st.st_size, *text, len);
+    if (error) {
+        free(*text);
+        *text = NULL;
+    }
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
 static int open_program(int packages, const char *name)
 {
     int fd = -ENOENT;

@@ -4,6 +4,7 @@
 #define MOONBOOT_FILES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -39,6 +40,10 @@ int files_open(const struct files *files, enum reply_root root, const char *path
 /* Any file beneath an open directory, with the same safety; a descriptor or a
  * negative errno. */
 int files_open_beneath(int dir, const char *path);
+
+/* The whole of a regular file beneath an open directory, for the caller to free. 0, or a
+ * negative errno; -EFBIG when it has more than `max` bytes, -EISDIR when it is no file. */
+int files_read_beneath(int dir, const char *path, size_t max, char **text, size_t *len);
 
 /* The media type for a name's suffix; "application/octet-stream" when unknown. */
 const char *files_content_type(const char *path);

@@ -15,6 +15,7 @@ static const char help[] =
     "  check   report everything that is wrong with a site's configuration and policy\n"
     "  eval    decide for one machine, and show what it would get\n"
     "  test    run a policy's tests\n"
+    "  stubs   write what editors need to know of the policy language\n"
     "\n"
     "  moonboot COMMAND --help   a command's options\n"
     "  moonboot --version        the version\n";
@@ -82,7 +83,7 @@ int main(int argc, char **argv)
         return serve(argc - 1, argv + 1);
     if (!strcmp(command, "check"))
         return cli_check(argc - 1, argv + 1);
-    if (!strcmp(command, "eval") || !strcmp(command, "test"))
+    if (!strcmp(command, "eval") || !strcmp(command, "test") || !strcmp(command, "stubs"))
         return cli_run(command, argc - 2, argv + 2);
     if (*command)
         fprintf(stderr, "moonboot: no command \"%s\"\n", command);

@@ -2,17 +2,19 @@
 -- of one rule with all that profile and rule add to it, made once, when the policy is loaded.
 -- Functions choose later: their answers are read as strictly, and throw.
 
+local inventory = require "inventory"
 local profile = require "profile"
 local reader = require "reader"
 local rollout = require "rollout"
 local sealed = require "sealed"
 local void = require "void"
+local words = require "words"
 
 local choice = {}
 
-local keys = { use = true, args = true, vars = true }
+local keys = words.keys "Use"
 local expected = "a profile's name, disk, ignore, shell, deny \"…\", chain \"…\", menu {…}, "
-                 .. "rollout {…}, or a table with use or kernel"
+                 .. "rollout {…}, an inventory, or a table with use or kernel"
 
 -- A table without `use`: a profile of this rule's own.
 local function read_inline(reading, path, value)
@@ -26,15 +28,16 @@ local function read_inline(reading, path, value)
 end
 
 -- Reads what is behind `boot` or `on_error` -> choice: { verdict =, use = profile's name,
--- profile =, url =, why =, menu =, rollout =, args =, vars = } or { call = function }; nil when it
--- is wrong.
+-- profile =, url =, why =, menu =, rollout =, inventory =, args =, vars = } or { call = function };
+-- nil when it is wrong.
 function choice.read(reading, path, value, functions)
     local content = sealed.open(value)
     if value == void.value then
         return nil
     elseif content and content.verdict then
         return { verdict = content.verdict, url = content.url, why = content.why,
-                 menu = content.menu, rollout = content.rollout }
+                 menu = content.menu, rollout = content.rollout,
+                 inventory = content.inventory }
     elseif type(value) == "string" then
         reading:uses(path, value)
         return { verdict = "boot", use = value }
@@ -146,6 +149,8 @@ function choice.link(rule, chosen, profiles, own, outer)
         plan.menu, problem = link_menu(chosen.menu, link)
     elseif chosen.rollout then
         plan.rollout, problem = rollout.link(chosen.rollout, rule.name, link)
+    elseif chosen.inventory then
+        plan.inventory, problem = inventory.link(chosen.inventory, link)
     end
     if problem then
         return nil, problem
@@ -154,12 +159,16 @@ function choice.link(rule, chosen, profiles, own, outer)
     return plan
 end
 
--- The plan that a machine gets: that of a rollout is one of two. nil and the name of a field
--- when that is not known yet.
+-- The plan that a machine gets: that of a rollout is one of two, that of an inventory its
+-- host's. nil when there is none for it, nil and the name of a field when that is not known yet.
 function choice.settle(plan, m)
     local needs
-    while plan and plan.rollout do
-        plan, needs = rollout.pick(plan.rollout, m)
+    while plan and (plan.rollout or plan.inventory) do
+        if plan.rollout then
+            plan, needs = rollout.pick(plan.rollout, m)
+        else
+            plan, needs = inventory.pick(plan.inventory, m)
+        end
     end
     return plan, needs
 end

@@ -127,6 +127,7 @@ local function named(policy, request, name, mac)
     elseif is_silent(decision) then
         return file, log
     end
+    who.mac, who.uuid = who.mac or false, who.uuid or false -- what was not asked for is not told
     return rendered(render, decision, request, who, name.loader)
 end
 

@@ -115,6 +115,7 @@ function methods.render(d)
             end
             for i, entry in ipairs(texts.menu and d.plan.menu.entries or {}) do
                 local chosen = decision.new(policy, rule, m, entry.plan)
+                               or decision.new(policy, rule, m, rule.ignore)
                 chosen.entry = i
                 texts.menu.entries[i].decision = chosen
             end
@@ -180,12 +181,12 @@ function Decision.__index(d, name)
     return methods[name]
 end
 
--- The decision that `plan` is for this machine.
+-- The decision that `plan` is for this machine; nil when it is none.
 function decision.new(policy, rule, m, plan)
     local needs
     plan, needs = choice.settle(plan, m)
     if not plan then
-        return decision.undetermined(rule, needs)
+        return needs and decision.undetermined(rule, needs)
     end
     return setmetatable({
         verdict = plan.verdict, profile = plan.profile, rule = rule,
@@ -196,7 +197,7 @@ end
 
 -- What the rule has for its on_error, because of a message that names its place.
 function decision.failed(policy, rule, m, message)
-    local d = decision.new(policy, rule, m, rule.on_error)
+    local d = decision.new(policy, rule, m, rule.on_error) or decision.new(policy, rule, m, rule.ignore)
     d.error = message
     return d
 end

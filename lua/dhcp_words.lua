@@ -5,16 +5,15 @@ local arch = require "arch"
 local bootloaders = require "bootloaders"
 local problems = require "problems"
 local reader = require "reader"
+local words = require "words"
 
 local host, within = host, reader.within
 
 local dhcp_words = {}
 
-local override_keys = { file = true, loader = true, server = true, vendor_class = true,
-                        options = true, ipxe = true, menu = true }
-local item_keys = { [1] = true, file = true, server = true, type = true }
-local menu_keys = { prompt = true, timeout = true }
-local site_keys = { programs = true, vendors = true }
+local override_keys, site_keys = words.keys "Dhcp", words.keys "Site"
+local menu_keys, item_keys = words.keys "PxeMenu", words.keys "PxeItem"
+item_keys[1] = true
 
 local function read_server(reading, path, value)
     local text = reading:literal(path, value, "an IPv4 address")

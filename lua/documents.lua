@@ -142,11 +142,13 @@ local function each_text(plan, visit)
     for _, texts in ipairs { plan.args or {}, plan.initrd or {}, { plan.kernel }, { plan.url },
                              { plan.why }, menu.texts or {} } do
         for _, text in ipairs(texts) do
-            visit(text, plan)
+            if text.uses then -- most are constant
+                visit(text, plan)
+            end
         end
     end
     for _, document in pairs(plan.config or {}) do
-        if document.text then
+        if document.text and document.text.uses then
             visit(document.text, plan)
         end
     end
@@ -163,6 +165,12 @@ local function add_names(names, config)
     for name in pairs(config or {}) do
         names[name] = true
     end
+end
+
+-- Is the plan its profile's, and nothing else?
+local function adds_nothing(plan)
+    local profile = plan.profile
+    return profile and plan.config == profile.config and #plan.args == #(profile.args or {})
 end
 
 -- Reports what names a document that the policy, or the plan that it is in, does not have.
@@ -191,9 +199,17 @@ function documents.check(l)
     for _, profile in pairs(l.profiles) do
         check(profile)
     end
+    local checked = {} -- set of profiles whose plain plan has been
     for _, rule in ipairs(l.rules) do
-        for _, plan in ipairs { rule.plan or {}, rule.on_error or {} } do
-            check(plan, rule)
+        local on_error = rule.on_error ~= rule.ignore and rule.on_error or nil
+        for _, plan in ipairs { rule.plan or on_error, rule.plan and on_error } do
+            local plain = adds_nothing(plan)
+            if not plain or not checked[plan.profile] then
+                check(plan, rule)
+            end
+            if plain then
+                checked[plan.profile] = true
+            end
         end
     end
 end

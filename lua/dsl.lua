@@ -5,6 +5,7 @@ local blame = require "blame"
 local choice = require "choice"
 local dhcp_words = require "dhcp_words"
 local files = require "files"
+local inventory = require "inventory"
 local json = require "json"
 local menu = require "menu"
 local problems = require "problems"
@@ -222,7 +223,7 @@ function dsl.words(l)
         menu = with_table(l, "menu", menu.read),
         rollout = with_table(l, "rollout", rollout.read),
     }
-    for _, more in ipairs { files.words(l), serve.words(l), json.words() } do
+    for _, more in ipairs { files.words(l), inventory.words(l), serve.words(l), json.words() } do
         for name, word in pairs(more) do
             words[name] = word
         end

@@ -50,9 +50,10 @@ function engine.decide(policy, m, trace)
         local rule = policy.rules[i]
         local matched, detail, needs = rules.match(rule, m)
         if matched then
-            local found = rule.plan and decision.new(policy, rule, m, rule.plan)
-                          or decision.consult(policy, rule, m)
-            note(trace, rule, true, not found and "its function has no opinion"
+            local ask = rule.call and decision.consult or decision.new
+            local found = ask(policy, rule, m, rule.plan)
+            note(trace, rule, true, not found and (rule.call and "its function has no opinion"
+                                                  or "its inventory has no such machine")
                                     or found.needs and found.needs .. " is not known yet"
                                     or found.error)
             if found then

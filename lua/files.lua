@@ -15,12 +15,12 @@ local files = {}
 local show = problems.show
 
 -- A file's name as messages have it.
-local function display(l, name)
+function files.display(l, name)
     return path.join((path.split(l.display)), name)
 end
 
 -- host.read and host.list for this policy.
-local function from_disk(l, read, name)
+function files.from_disk(l, read, name)
     if name:find("%z") then
         return nil, "a file's name has no NUL byte in it", false
     elseif not l.dir then
@@ -31,11 +31,11 @@ end
 
 -- A file beside the policy -> text, its name in messages | nil, why it cannot be read.
 function files.text(l, name)
-    local text, message = from_disk(l, host.read, name)
+    local text, message = files.from_disk(l, host.read, name)
     if not text then
-        return nil, string.format("%s cannot be read: %s", show(display(l, name)), message)
+        return nil, string.format("%s cannot be read: %s", show(files.display(l, name)), message)
     end
-    return text, display(l, name)
+    return text, files.display(l, name)
 end
 
 -- A file that comes with the program; nil when `module`, as `require` takes it, is none.
@@ -99,12 +99,12 @@ local function include(l)
         name = good
         local found = shipped(l, (name:gsub("%.lua$", ""):gsub("/", ".")))
         if not found then
-            local text, message = from_disk(l, host.read, name)
+            local text, message = files.from_disk(l, host.read, name)
             if not text then
                 return blame.wrong(file, line, "include: %s cannot be read: %s",
-                                   show(display(l, name)), message)
+                                   show(files.display(l, name)), message)
             end
-            found = l:open(display(l, name), text)
+            found = l:open(files.display(l, name), text)
         end
         enter(l, found, file, line, false)
         return nil
@@ -121,15 +121,15 @@ local function find_module(l, name)
     end
     local base = name:gsub("%.", "/")
     for _, candidate in ipairs { base .. ".lua", base .. "/init.lua" } do
-        local text, message, missing = from_disk(l, host.read, candidate)
+        local text, message, missing = files.from_disk(l, host.read, candidate)
         if text then
-            return l:open(display(l, candidate), text)
+            return l:open(files.display(l, candidate), text)
         elseif not missing then
-            return nil, string.format("%s cannot be read: %s", show(display(l, candidate)), message)
+            return nil, string.format("%s cannot be read: %s", show(files.display(l, candidate)), message)
         end
     end
-    return nil, string.format("there is neither %s.lua nor %s/init.lua", display(l, base),
-                              display(l, base))
+    return nil, string.format("there is neither %s.lua nor %s/init.lua", files.display(l, base),
+                              files.display(l, base))
 end
 
 local function require_word(l)
@@ -171,13 +171,13 @@ local function reading(l, word, get, take)
             return instead
         end
         name = good
-        local found, message, missing = from_disk(l, get, name)
+        local found, message, missing = files.from_disk(l, get, name)
         if found then
             return take(found, name)
         elseif missing and select("#", ...) > 0 then
             return (...)
         end
-        return blame.wrong(file, line, "%s: %s cannot be read: %s", word, show(display(l, name)),
+        return blame.wrong(file, line, "%s: %s cannot be read: %s", word, show(files.display(l, name)),
                            message)
     end
 end
@@ -193,7 +193,7 @@ local function problem(l)
             return blame.wrong(file, line,
                                'problem: expected a file\'s name, a line and a text: problem("hosts.conf", 3, "…")')
         end
-        l:data(display(l, name)).problems:add_text(at, text)
+        l:data(files.display(l, name)).problems:add_text(at, text)
         return nil
     end
 end
@@ -204,12 +204,12 @@ function files.words(l)
         include = include(l),
         require = require_word(l),
         read = reading(l, "read", host.read, function(text, name)
-            l:note(display(l, name), text)
+            l:note(files.display(l, name), text)
             return text
         end),
         list = reading(l, "list", host.list, function(names, name)
             table.sort(names)
-            l:note(display(l, name) .. "/", table.concat(names, "\n"))
+            l:note(files.display(l, name) .. "/", table.concat(names, "\n"))
             return names
         end),
     }

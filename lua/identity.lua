@@ -15,7 +15,10 @@ local identity = {}
 -- Who is asked for a document is past these.
 local early = { dhcp = true, tftp = true }
 
-local PLAIN = "^[%w%-.:]+$"
+-- cloud-init fills in what stands between two underscores twice.
+local function is_plain(text)
+    return text:find("^[%w%-.:_]+$") and not text:find("__", 1, true)
+end
 
 local function hex(text)
     return (text:gsub(".", function(char)
@@ -34,7 +37,7 @@ end
 
 local function piece(name, value)
     value = tostring(value)
-    if value:find(PLAIN) then
+    if is_plain(value) then
         return name .. "=" .. value
     end
     return name .. "-hex=" .. hex(value)
@@ -43,7 +46,7 @@ end
 -- The segment of this machine; `carried` are the names of what the policy wants to know of
 -- what DHCP told (carry.lua), `entry` is what was chosen of a menu, a number.
 function identity.write(m, carried, entry)
-    local pieces = { "" }
+    local pieces = {}
     local function add(name)
         if m[name] and m[name] ~= "" then
             pieces[#pieces + 1] = piece(name, m[name])
@@ -67,12 +70,15 @@ function identity.write(m, carried, entry)
     end
     local labels = {}
     for name, value in pairs(m.label) do
-        local plain = name:find("^[%w%-.]+$") and tostring(value):find(PLAIN)
+        local plain = is_plain(name) and is_plain(tostring(value))
         labels[#labels + 1] = plain and "label." .. name .. "=" .. value
                               or "label-hex=" .. hex(name) .. "." .. hex(tostring(value))
     end
     table.sort(labels)
-    return table.concat(pieces, "~") .. (labels[1] and "~" .. table.concat(labels, "~") or "")
+    for _, label in ipairs(labels) do
+        pieces[#pieces + 1] = label
+    end
+    return "~" .. table.concat(pieces, "~")
 end
 
 -- The fields that a segment tells, labels in `label`, and the entry of a menu; nil when it is

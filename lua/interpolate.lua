@@ -12,6 +12,7 @@ local machine = require "machine"
 local problems = require "problems"
 local sandbox = require "sandbox"
 local source = require "source"
+local url = require "url"
 local vars = require "vars"
 
 local host = host
@@ -52,6 +53,16 @@ local function config(scope)
     end
 end
 
+-- `assets "el9/repo"`: the URL of what is under /assets/; an absolute URL stays as it is.
+local function assets(scope)
+    return function(name)
+        if type(name) ~= "string" then
+            error(string.format("assets: found %s, expected the name of a file", problems.show(name)), 0)
+        end
+        return url.resolve(scope.machine.base or "", name)
+    end
+end
+
 -- What an expression can call: helpers and the sandbox's basics.
 local function callable(scope)
     local basics = sandbox.basics()
@@ -59,6 +70,7 @@ local function callable(scope)
         basics[name] = sandbox.placed(helper)
     end
     basics.config = sandbox.placed(config(scope))
+    basics.assets = sandbox.placed(assets(scope))
     return basics
 end
 

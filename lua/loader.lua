@@ -11,6 +11,7 @@ local documents = require "documents"
 local dsl = require "dsl"
 local index = require "index"
 local interpolate = require "interpolate"
+local inventory = require "inventory"
 local problems = require "problems"
 local profile = require "profile"
 local rules = require "rules"
@@ -148,6 +149,7 @@ local function link(l)
         rules.link(rule, l.profiles)
         functions = functions or rule.call ~= nil
     end
+    inventory.check(l)
     l.scope:compile(functions)
     documents.check(l)
 end

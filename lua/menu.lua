@@ -2,10 +2,11 @@
 
 local problems = require "problems"
 local reader = require "reader"
+local words = require "words"
 
 local menu = {}
 
-local keys = { title = true, timeout = true, default = true }
+local keys = words.keys "Menu"
 local entry_shape = '{ "label", what it boots }'
 
 local function read_entry(reading, i, value, read)

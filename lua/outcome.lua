@@ -82,7 +82,7 @@ function outcome.image(d)
     end
     local copy = decision.new(d.policy, d.rule, d.machine, d.plan):render()
     local name = copy.verdict == d.verdict and (copy.url or copy.kernel)
-    local suffix = name and name:lower():match("^[^?#]*%.(%w+)%f[?#\0]")
+    local suffix = name and name:lower():match("^[^?#]*%.(%w+)%f[?#%z]")
     local alone = d.verdict == "chain" or #copy.args == 0 and #copy.initrd == 0
     return suffix and IMAGES[suffix] and alone and name or nil
 end

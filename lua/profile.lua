@@ -5,14 +5,14 @@ local documents = require "documents"
 local problems = require "problems"
 local reader = require "reader"
 local vars = require "vars"
+local words = require "words"
 local void = require "void"
 
 local within = reader.within
 
 local profile = {}
 
-profile.keys = { kernel = true, initrd = true, args = true, vars = true, dhcp = true, files = true,
-                 config = true }
+profile.keys = words.keys "Profile"
 
 function profile.read_args(reading, value, path)
     return reading:list(path, value, reading.template,

@@ -4,12 +4,13 @@
 local machine = require "machine"
 local reader = require "reader"
 local void = require "void"
+local words = require "words"
 
 local bit = bit
 
 local rollout = {}
 
-local keys = { percent = true, use = true, otherwise = true, by = true, salt = true }
+local keys = words.keys "Rollout"
 
 -- Reads the table behind the word -> { limit =, by = field, salt =, use = choice, otherwise =
 -- choice }; nil when it is wrong. `read`: choice.read.

@@ -224,9 +224,9 @@ local function from_http(policy, request)
     if reply then
         return reply, log
     end
-    local module = request.path:match("^/([%w_-]+%.c32)$")
-    if module then
-        return { path = module, root = "tftp" } -- a part of lpxelinux.0
+    local file = request.path:match("^/([%w_-]+%.c32)$") or request.path:match("^/(pxelinux%.cfg/[^/]+)$")
+    if file then
+        return { path = file, root = "tftp" } -- what lpxelinux.0 would fetch by TFTP
     end
     return { error = "no such page: " .. request.path, reason = "not-found" }
 end

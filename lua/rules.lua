@@ -9,13 +9,13 @@ local reader = require "reader"
 local sandbox = require "sandbox"
 local sealed = require "sealed"
 local void = require "void"
+local words = require "words"
 
 local host = host
 
 local rules = {}
 
-local keys = { match = true, boot = true, args = true, vars = true, on_error = true, dhcp = true,
-               files = true, config = true }
+local keys = words.keys "Rule"
 
 local field_order = {}
 for i, field in ipairs(machine.fields) do

@@ -11,7 +11,11 @@ function locked.__newindex()
     error("this value cannot be changed", 2)
 end
 
-function locked.__index(_, key)
+function locked.__index(value, key)
+    local methods = contents[value].methods
+    if methods and methods[key] then
+        return methods[key]
+    end
     error(string.format("this value has no field %s", tostring(key)), 2)
 end
 
@@ -19,7 +23,8 @@ function locked.__tostring(value)
     return contents[value].text
 end
 
--- `content.text` is how the value reads in a message: 'prefix "52:54:00"'.
+-- `content.text` is how the value reads in a message: 'prefix "52:54:00"'; a policy can call
+-- its `methods`.
 function sealed.new(content)
     local value = setmetatable({}, locked)
     contents[value] = content

@@ -10,6 +10,7 @@ local problems = require "problems"
 local reader = require "reader"
 local sandbox = require "sandbox"
 local void = require "void"
+local words = require "words"
 
 local host = host
 
@@ -84,7 +85,7 @@ function serve.find(routes, path)
     end
 end
 
-local known = { body = true, status = true, type = true, asset = true }
+local known = words.keys "Response"
 
 -- What a function answered, as a reply (core/README.md); throws when it is none.
 local function reply_of(value)
@@ -116,9 +117,7 @@ local function reply_of(value)
     return { body = body, status = status or 200, type = kind }
 end
 
-local fields = { method = true, path = true, params = true, query = true, raw_query = true,
-                 host = true, user_agent = true, body = true, base = true, client = true,
-                 machine = true }
+local fields = words.keys "Request"
 
 local Request = { __metatable = "request" }
 

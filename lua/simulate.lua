@@ -3,6 +3,7 @@
 
 local asked = require "asked"
 local carry = require "carry"
+local identity = require "identity"
 local machine = require "machine"
 local routes = require "routes"
 local told = require "told"
@@ -46,9 +47,17 @@ function simulate.dhcp(policy, m)
     })
 end
 
+local function send(policy, m, path, query, agent)
+    return routes.handle(policy, {
+        protocol = "http", method = "GET", path = path, query = query,
+        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
+        user_agent = agent or "iPXE/1.0.0",
+    })
+end
+
 -- What /boot.ipxe makes iPXE ask, and GRUB's first script GRUB, at that path.
 local function ask(policy, m, path, agent)
-    local query = {}
+    local query = { carry.query(policy.carried, m) }
     for _, field in ipairs(machine.fields) do
         local value = m[field.name]
         if told.names[field.name] and value then
@@ -58,11 +67,7 @@ local function ask(policy, m, path, agent)
     for name, value in pairs(m.label) do
         query[#query + 1] = url.encode(name) .. "=" .. url.encode(tostring(value))
     end
-    return routes.handle(policy, {
-        protocol = "http", method = "GET", path = path, query = table.concat(query, "&"),
-        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
-        user_agent = agent or "iPXE/1.0.0",
-    })
+    return send(policy, m, path, table.concat(query, "&"), agent)
 end
 
 function simulate.ipxe(policy, m)
@@ -99,7 +104,7 @@ end
 
 -- The document of that name -> text | nil, why not, and whether the policy failed.
 function simulate.config(policy, m, name)
-    local reply, info = ask(policy, m, "/config/" .. name)
+    local reply, info = send(policy, m, "/config/" .. identity.write(m, policy.carried) .. "/" .. name)
     if reply.status == 200 then
         return reply.body
     end

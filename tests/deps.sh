@@ -10,7 +10,7 @@ packages() { # packages SET: what it needs
         libyaml-dev libsodium-dev lua-cjson lua-cjson-dev ;;
     test) echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit \
         lua-check shellcheck curl wrk tftp-hpa atftp busybox-static iproute2 procps python3 \
-        ca-certificates ;;
+        ca-certificates cloud-init ignition ;;
     lab) echo qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base iproute2 ethtool tcpdump util-linux ;;
     *)
         echo "usage: deps.sh build|test|lab…" >&2
@@ -55,6 +55,12 @@ if [ "$(id -u)" != 0 ]; then
     exit 0
 fi
 echo "deps: installing$missing" >&2
+case " $missing " in
+*" cloud-init "*) # for its schema: this host is not to be configured by it
+    mkdir -p /etc/cloud
+    touch /etc/cloud/cloud-init.disabled
+    ;;
+esac
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q >&2
 names=

@@ -123,8 +123,8 @@ local look = {
 
 -- In the order in which they are reported.
 local order = {
-    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "ipxe", "grub",
-    "pxelinux", "pixiecore", "dhcp", "config",
+    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "ipxe", "grub",
+    "pxelinux", "pixiecore", "dhcp", "config", "error",
 }
 
 local keys = {}

@@ -231,28 +231,11 @@ STATEMENTS["with"] = function(self, dot, node)
   return chosen(self, dot, node, true)
 end
 
--- { key, value } pairs in order: a list's keys are ints, a map's are sorted.
-function Run:entries(value)
-  local kind = kind_of(value)
-  local entries = {}
-  if kind == "list" then
-    for i, each in ipairs(value) do
-      entries[i] = { values.int(i - 1), each }
-    end
-  elseif kind == "map" then
-    for i, key in ipairs(values.keys(value)) do
-      entries[i] = { key, value[key] }
-    end
-  elseif kind ~= "nil" then
-    self:fail("range can't iterate over %s", format.show(value))
-  end
-  return entries
-end
-
 STATEMENTS["range"] = function(self, dot, node)
   local before = #self.variables
   local pipe = node.pipe
-  local entries = self:entries(self:pipeline(dot, pipe))
+  local value = self:pipeline(dot, pipe)
+  local entries = values.entries(value) or self:fail("range can't iterate over %s", format.show(value))
   local inside = #self.variables
   local names = pipe.declares or {}
   local left

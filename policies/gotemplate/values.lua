@@ -91,4 +91,23 @@ function values.keys(map)
   return keys
 end
 
+-- What `range` goes over: { key, value } pairs in order, a list's keys being ints; nil when
+-- it cannot.
+function values.entries(value)
+  local kind = values.kind(value)
+  local entries = {}
+  if kind == "list" then
+    for i, each in ipairs(value) do
+      entries[i] = { values.int(i - 1), each }
+    end
+  elseif kind == "map" then
+    for i, key in ipairs(values.keys(value)) do
+      entries[i] = { key, value[key] }
+    end
+  elseif kind ~= "nil" then
+    return nil
+  end
+  return entries
+end
+
 return values

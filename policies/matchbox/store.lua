@@ -7,6 +7,7 @@
 -- cloud and generic are templates. What matchbox would pass over with a line in its log is
 -- told to `report`.
 
+local fields = require "moonboot.matchbox.fields"
 local gotemplate = require "moonboot.gotemplate"
 local ignition = require "moonboot.matchbox.ignition"
 local web = require "moonboot.matchbox.web"
@@ -16,100 +17,29 @@ local store = {}
 local Store = {}
 Store.__index = Store
 
--- What reading JSON into Go's types finds; caught by `attempt`.
-local function fail(text, ...)
-  error({ text = text:format(...) }, 0)
-end
-
-local function attempt(f, ...)
-  local ok, result = pcall(f, ...)
-  if ok then
-    return result
-  elseif type(result) == "table" then
-    return nil, result.text
-  end
-  error(result, 0)
-end
-
--- A member of an object by its name, in any case of letters; null is absent.
-local function member(object, name)
-  local value = object[name]
-  if value == nil then
-    for key, other in pairs(object) do
-      if key:lower() == name then
-        value = other
-      end
-    end
-  end
-  if value ~= json.null then
-    return value
-  end
-end
-
-local function text_of(object, name)
-  local value = member(object, name)
-  if value ~= nil and type(value) ~= "string" then
-    fail("%s: found a %s, expected text", name, type(value))
-  end
-  return value or ""
-end
-
-local function object_of(object, name)
-  local value = member(object, name)
-  if value ~= nil and (type(value) ~= "table" or value[1] ~= nil) then
-    fail("%s: found a %s, expected an object", name, type(value) == "table" and "list" or type(value))
-  end
-  return value
-end
-
-local function texts_of(object, name)
-  local value = member(object, name) or {}
-  if type(value) ~= "table" or next(value) ~= nil and #value == 0 then
-    fail("%s: expected a list of texts", name)
-  end
-  local texts = {}
-  for i, item in ipairs(value) do
-    if type(item) ~= "string" and item ~= json.null then
-      fail("%s[%d]: found a %s, expected text", name, i, type(item))
-    end
-    texts[i] = item ~= json.null and item or ""
-  end
-  return texts
-end
-
-local function decode(text)
-  local value, problem = json.decode(text)
-  if value == nil then
-    fail("no JSON: %s", problem)
-  elseif not text:find "^%s*{" then
-    fail "expected an object"
-  end
-  return value
-end
-
 --- Groups --------------------------------------------------------------------------------
 
 local function read_group(text, file)
-  local object = decode(text)
+  local object = fields.decode(text)
   local group = {
-    file = file, id = text_of(object, "id"), name = text_of(object, "name"),
-    profile = text_of(object, "profile"), selector = {}, count = 0,
-    metadata = object_of(object, "metadata") or {},
+    file = file, id = fields.text(object, "id"), name = fields.text(object, "name"),
+    profile = fields.text(object, "profile"), selector = {}, count = 0,
+    metadata = fields.object(object, "metadata") or {},
   }
   -- A group without selectors means every machine: [], which looks like {} when it is
   -- decoded, must not.
   if text:lower():find '"selector"%s*:%s*%[' then
-    fail "selector: found a list, expected an object"
+    fields.fail "selector: found a list, expected an object"
   end
   local pairs_of = {}
-  for key, value in pairs(object_of(object, "selector") or {}) do
+  for key, value in pairs(fields.object(object, "selector") or {}) do
     if value == json.null then
       value = ""
     elseif type(value) ~= "string" then
-      fail("selector.%s: found a %s, expected text", key, type(value))
+      fields.fail("selector.%s: found a %s, expected text", key, type(value))
     end
     if key:lower() == "mac" then
-      value = web.mac(value) or fail("selector.%s: %q is no MAC address", key, value)
+      value = web.mac(value) or fields.fail("selector.%s: %q is no MAC address", key, value)
       group.mac = value
     elseif key:lower() == "uuid" then
       group.uuid = value:lower()
@@ -142,7 +72,7 @@ function Store:read_groups()
       local text = read(file, false)
       local group, problem
       if text then
-        group, problem = attempt(read_group, text, file)
+        group, problem = fields.attempt(read_group, text, file)
       end
       if group then
         self.groups[#self.groups + 1] = group
@@ -246,16 +176,16 @@ function Store:ignition(id, profile)
 end
 
 local function read_profile(text)
-  local object = decode(text)
-  local boot = object_of(object, "boot")
-  if text_of(object, "id") == "" then
-    fail "it has no id"
+  local object = fields.decode(text)
+  local boot = fields.object(object, "boot")
+  if fields.text(object, "id") == "" then
+    fields.fail "it has no id"
   end
   return {
-    ignition = text_of(object, "ignition_id"), cloud = text_of(object, "cloud_id"),
-    generic = text_of(object, "generic_id"),
+    ignition = fields.text(object, "ignition_id"), cloud = fields.text(object, "cloud_id"),
+    generic = fields.text(object, "generic_id"),
     boot = boot and {
-      kernel = text_of(boot, "kernel"), initrd = texts_of(boot, "initrd"), args = texts_of(boot, "args"),
+      kernel = fields.text(boot, "kernel"), initrd = fields.texts(boot, "initrd"), args = fields.texts(boot, "args"),
     },
   }
 end
@@ -266,7 +196,7 @@ function Store:read_profile(group)
   local text = id ~= "" and read(path, false)
   local found, problem
   if text then
-    found, problem = attempt(read_profile, text)
+    found, problem = fields.attempt(read_profile, text)
   end
   if id == "" then
     self.report(group.file, "it names no profile")

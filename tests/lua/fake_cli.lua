@@ -3,7 +3,8 @@
 local fake_cli = {}
 
 -- Runs `cli.NAME` with these arguments and files (path -> text) -> exit code, stdout, stderr.
-function fake_cli.run(name, args, files)
+-- `save` takes what it writes.
+function fake_cli.run(name, args, files, save)
     local out, err = {}, {}
     local read = host.read
     host.read = function(dir, path)
@@ -14,7 +15,7 @@ function fake_cli.run(name, args, files)
         return text
     end
     host.cli = {
-        tty = false,
+        tty = false, save = save,
         opendir = function(path)
             for file in pairs(files) do
                 if path == "." or file:sub(1, #path + 1) == path .. "/" then

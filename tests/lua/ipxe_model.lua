@@ -110,7 +110,15 @@ function commands.exit(state, code)
     return state.exited == 0
 end
 
-for _, name in ipairs { "echo", "sleep", "imgfree" } do
+function commands.choose(state, ...)
+    local chosen = state.outcome("choose", ...)
+    if chosen then
+        state.settings[select(select("#", ...), ...)] = { value = chosen, type = "string" }
+    end
+    return chosen and true or false
+end
+
+for _, name in ipairs { "echo", "sleep", "imgfree", "menu", "item", "shell" } do
     commands[name] = function()
         return true
     end

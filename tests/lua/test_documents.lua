@@ -1,5 +1,8 @@
+local json = require "json"
+local model = require "ipxe_model"
 local policies = require "policies"
 local routes = require "routes"
+local simulate = require "simulate"
 
 local tests = {}
 
@@ -179,6 +182,89 @@ profile "p" { kernel = "k", args = { "{{config(role)}}" }, vars = { role = "user
 rule "r" { boot = "p" }]]
     local d = policies.decide(policy, {}):render()
     assert(d.error == 'policy.lua:1: config: there is no document "user-date" (did you mean "user-data"?)', d.error)
+end
+
+-- Tests and `moonboot eval` see what a machine of these fields would be given.
+function tests.simulated()
+    local function simulated(fields, name, stage)
+        return simulate.config(POLICY, policies.machine(fields, stage or "ipxe"), name)
+    end
+    assert(simulated({ relay = "10.1.0.1" }, "where") == "10.1.0.1")
+    assert(simulated({ mac = "525400000001", firmware = "grub" }, "fixed", "grub") == "as it is\n")
+    local text, why, failed = simulated({ mac = "525400000001", asset = "x" }, "node.ign")
+    assert(text == nil and failed and why:find("node.ign:1", 1, true))
+    text, why, failed = simulated({ mac = "525400000001" }, "nope")
+    assert(text == nil and not failed and why == "this machine has no document nope")
+end
+
+function tests.urls_of_assets()
+    local policy = policies.load [[
+profile "p" { kernel = "k", args = { "{{assets 'el9/os/'}}", "{{assets 'a b'}}", "{{assets 'http://m/x?y'}}", "{{assets '/config/x'}}" } }
+rule "r" { boot = "p" }]]
+    policy.base = BASE
+    local d = policies.decide(policy, {}):render()
+    assert(table.concat(d.args, " ") == BASE .. "/assets/el9/os/ " .. BASE .. "/assets/a%20b http://m/x?y " .. BASE .. "/config/x")
+end
+
+-- Ten documents and thirty arguments, for a machine whose facts are hostile: what the kernel
+-- reads is what the policy wrote, and each document, at its URL, is whole.
+function tests.ten_documents_and_thirty_arguments()
+    local files = { ["policy.lua"] = [=[
+local args, config = {}, {}
+local hostile = { "#", "||", "&&", ";", "  ", "\\", "$", "$x", "{", "}", "%20", "~", "'", "é€", "a=b=c", "<>|&", "!", "`x`", "*?",
+                  "\t" }
+for i = 1, 10 do
+  config["d" .. i .. "/data.json"] = template("t" .. i)
+  args[i] = i <= 3 and "url" .. i .. "={{config 'd" .. i .. "/data.json'}}" or "plain" .. i
+end
+for i, text in ipairs(hostile) do
+  args[10 + i] = "k" .. i .. "=<" .. text .. ">{{i or 'x'}}{{asset}}"
+end
+profile "p" { kernel = "k", args = args, config = config, vars = { i = "v", hostile = hostile } }
+rule "r" { match = { serial = function(serial) return #serial > 5 end }, boot = "p" }
+]=] }
+    for i = 1, 10 do
+        files["t" .. i] = "{\n{# " .. i .. " #}\n{% for i, text in ipairs(hostile) do %}\n\"t{{i}}\": {{json(text)}},\n{% end %}\n"
+            .. '"serial": {{json(serial)}}, "labels": {{json(label)}}, "n": ' .. i .. "}\n"
+    end
+    local policy, found = policies.load_files(files)
+    assert(policy, found and table.concat(found, "\n"))
+    local function ask(path, query)
+        return routes.handle(policy, { protocol = "http", method = "GET", path = path, query = query, client = "10.0.0.77",
+                                       base = BASE, server = "10.0.0.2" })
+    end
+    local serial = "S #1 || \"x\" 'y' ${z} {{w}} \\ \t & % ~ = / é"
+    local function encoded(text)
+        return (text:gsub("[^%w]", function(c) return ("%%%02X"):format(c:byte()) end))
+    end
+    local query = "mac=52-54-00-00-00-01&asset=-A%23%7C%7C&platform=pcbios&buildarch=i386&serial=" .. encoded(serial)
+        .. "&" .. encoded "rack ~=/" .. "=" .. encoded "\"12\" ~=/"
+    local reply, log = ask("/ipxe", query)
+    assert(log.error == nil, log.error)
+    local line
+    for _, argv in ipairs(model.run(reply.body).log) do
+        line = argv[1] == "kernel" and table.concat(argv, " ", 3) or line
+    end
+    local args = model.kernel_arguments(line)
+    local decision = policies.decide(policy, {
+        mac = "525400000001", asset = "-A#||", serial = serial, arch = "bios", platform = "pcbios", buildarch = "i386",
+        ip = "10.0.0.77", label = { ["rack ~=/"] = "\"12\" ~=/" },
+    }, "ipxe"):render()
+    assert(#decision.args == 30 and #args == 30, #args)
+    for i, arg in ipairs(decision.args) do
+        args[i] = table.concat(args[i], "=")
+        assert(args[i] == arg, args[i] .. " is not " .. arg)
+    end
+    for i = 1, 10 do
+        -- All of them are beneath one identity; Linux takes 2,047 bytes, so three are named.
+        local path = args[1]:match("^url%d+=http://10%.0%.0%.2:8080(/config/~[%w%-.:~=]+/d%d+/data%.json)$")
+        assert(path, args[1])
+        path = path:gsub("/d1/", "/d" .. i .. "/")
+        assert(i > 3 or args[i]:find(path, 1, true), args[i])
+        local document = assert(json.decode(ask(path).body))
+        assert(document.n == i and document.serial == serial and document.labels["rack ~=/"] == "\"12\" ~=/")
+        assert(document.t1 == "#" and document.t6 == "\\" and document.t14 == "é€")
+    end
 end
 
 -- Nonsense in the path is answered, like any.

@@ -12,10 +12,29 @@ local function readme()
     return text
 end
 
+-- The files that examples speak of.
+local beside = {
+    ["rules/lab.lua"] = 'rule "lab" { match = { domain = "lab" }, boot = disk }',
+    ["lib/racks.lua"] = "return { match = function(n) return { label = { rack = tostring(n) } } end }",
+    ["hosts/a.json"] = '{"mac":"52:54:00:00:00:0a","kernel":"a","facts":{"cores":4}}',
+    ["hosts/b.json"] = "{",
+    ["seed.cfg"] = "role={{facts}}\n", ["worker.cfg"] = "hostname={{role}}\n",
+}
+
+local function load(example)
+    local files = { ["policy.lua"] = example, ["worker.yaml"] = readme():match "```yaml\n(.-)```" }
+    for path, text in pairs(beside) do
+        files[path] = text
+    end
+    local policy, problems = policies.load_files(files)
+    assert(policy, problems and example .. table.concat(problems, "\n"))
+    return policy
+end
+
 function tests.every_example_loads()
     local count = 0
     for example in readme():gmatch "```lua\n(.-)```" do
-        policies.load(example)
+        load(example)
         count = count + 1
     end
     assert(count >= 5)
@@ -33,11 +52,32 @@ function tests.every_field_is_described()
     end
 end
 
+function tests.the_template()
+    local template = readme():match "```yaml\n(.-)```"
+    for example in readme():gmatch "```lua\n(.-)```" do
+        if example:find('template "worker.yaml"', 1, true) then
+            local policy = policies.load_files { ["policy.lua"] = example, ["worker.yaml"] = template }
+            local text = policies.decide(policy, { mac = "525400000001", product = "a: b" }):document "nocloud/user-data"
+            assert(text == [==[
+#cloud-config
+hostname: "worker-525400000001"
+users:
+  - name: root
+    ssh_authorized_keys:
+      - "ssh-ed25519 AAAA… alex"
+bootcmd: [[logger, "this is a: b"]]
+]==], text)
+            return
+        end
+    end
+    error "no such example"
+end
+
 -- The computed rule of the reference does what it says there.
 function tests.the_computed_rule()
     for example in readme():gmatch "```lua\n(.-)```" do
         if example:find('rule "computed"', 1, true) then
-            local policy = policies.load(example)
+            local policy = load(example)
             local d = policies.decide(policy, { mac = "525400000001", vlan = 12 })
             assert(d.profile.name == "rescue" and d.args[1] == "mac=52:54:00:00:00:01")
             d = policies.decide(policy, { vlan = 13 })

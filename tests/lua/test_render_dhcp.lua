@@ -137,4 +137,25 @@ function tests.programs_and_vendors_are_settings()
     assert(a.file == "snponly-arm64.efi" and a.vendor_class == nil)
 end
 
+function tests.loaders_by_name()
+    local uuid = "00112233-4455-6677-8899-aabbccddeeff"
+    local a = answer({ uuid = uuid }, "bios", { loader = "pxelinux" })
+    assert(a.file == "52-54-00-12-34-56/pxelinux.0" and a.options[210] == nil and a.options[43])
+    assert(a.options[209] == "pxelinux.cfg/01-52-54-00-12-34-56?arch=bios&uuid=" .. uuid, a.options[209])
+    a = answer({}, "bios", { loader = "lpxelinux", options = { [210] = "http://other/" } })
+    assert(a.file == "52-54-00-12-34-56/lpxelinux.0" and a.options[210] == "http://other/")
+    assert(answer({}, "bios", { loader = "lpxelinux" }).options[210] == BASE .. "/")
+    a = answer({ arch_id = 7 }, "efi-x64", { loader = "shim" })
+    assert(a.file == "52-54-00-12-34-56/shimx64.efi" and not next(a.options))
+    assert(answer({ arch_id = 11 }, "efi-arm64", { loader = "grub" }).file == "52-54-00-12-34-56/grubnetaa64.efi")
+    assert(answer({ mac = false, arch_id = 7 }, "efi-x64", { loader = "grub" }).file == "grubnetx64.efi")
+    -- where there is none, and for iPXE, which is one already, all is as without
+    assert(answer({ arch_id = 7 }, "efi-x64", { loader = "pxelinux" }).file == "snponly.efi")
+    assert(answer(ipxe {}, "bios", { loader = "pxelinux" }).file == BASE .. "/boot.ipxe")
+    assert(answer(ipxe {}, "bios", { loader = "pxelinux", ipxe = true }).file == "52-54-00-12-34-56/pxelinux.0")
+    assert(answer({}, "bios", { loader = "pxelinux", file = "x" }).file == "x")
+    a = answer({ vendor_class = "HTTPClient", arch_id = 16 }, "efi-x64-http", { loader = "shim" })
+    assert(a.file == BASE .. "/assets/shimx64.efi")
+end
+
 return tests

@@ -231,4 +231,61 @@ function tests.a_failure_starts_over_and_ends()
     assert(run.exited == 0 and not run.left)
 end
 
+function tests.efis_characters()
+    assert(rendered_line({ "a=gr\195\188n" }, { arch = "efi-x64" }) == "a=gr\252n")
+    assert(rendered_line({ "\194\191" }, { arch = "efi-x64" }) == "\191")
+    assert(rendered_line { "a=gr\195\188n" } == "a=gr\195\188n")
+    for _, case in ipairs { "\226\130\172", "\195", "\188", "\196\129", "a\255" } do
+        local line, problem = rendered_line({ case }, { arch = "efi-x64" })
+        assert(line == nil and problem:find("U+00FF", 1, true), case)
+    end
+end
+
+function tests.a_line_that_linux_would_cut()
+    assert(rendered_line { ("x"):rep(2047) })
+    assert(not rendered_line { ("x"):rep(2000), ("y"):rep(48) })
+end
+
+function tests.shell()
+    local run = model.run(ipxe.render({ verdict = "shell" }, BASE, {}), { platform = "efi" })
+    assert(run.exited == 1)
+end
+
+function tests.a_menu()
+    local menu = { title = "-- pick # one", timeout = 2.5, default = 2, entries = {
+        { label = "install ;\n${x}", decision = decision { kernel = "k", args = { "#a", "b" } } },
+        { label = "disk", decision = { verdict = "disk" } },
+        { label = "more", decision = { verdict = "chain", url = "http://o/x" } },
+    } }
+    local chosen
+    local function choose(command)
+        if command == "choose" then
+            return chosen
+        end
+        return command ~= "sanboot"
+    end
+    local script = assert(ipxe.render({ verdict = "menu", menu = menu }, BASE, { arch = "bios" }))
+    assert(script:find("choose --default entry_2 --timeout 2500 selected || goto leave\n", 1, true), script)
+    chosen = "entry_1"
+    local run = model.run(script, { platform = "pcbios" }, choose)
+    assert(run.left == "boot" and run.log[1][1] == "set" and kernel_of(run)[3] == "#a")
+    local items = {}
+    for _, argv in ipairs(run.log) do
+        if argv[1] == "item" or argv[1] == "menu" then
+            items[#items + 1] = table.concat(argv, " ")
+        end
+    end
+    assert(items[1] == "menu pick # one" and items[2] == "item entry_1 install ;?$ {x}", items[2])
+    chosen = "entry_3"
+    assert(model.run(script, { platform = "pcbios" }, choose).left == "chain")
+    chosen = "entry_2"
+    assert(model.run(script, { platform = "efi" }, choose).exited == 1)
+    chosen = nil
+    assert(model.run(script, { platform = "efi" }, choose).exited == 1)
+    menu.timeout, menu.default = nil, nil
+    assert(ipxe.render({ verdict = "menu", menu = menu }, BASE, {}):find("choose selected ||", 1, true))
+    menu.entries[1].decision = decision { kernel = "k", args = { "${x}" } }
+    assert(not ipxe.render({ verdict = "menu", menu = menu }, BASE, {}))
+end
+
 return tests

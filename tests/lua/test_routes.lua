@@ -230,4 +230,31 @@ function tests.tftp_without_a_machine()
     assert(reply.path == "x" and info == nil)
 end
 
+function tests.firmware_that_boots_by_http_starts_images_itself()
+    local policy = load [=[
+profile "uki" { kernel = "uki.EFI" }
+profile "with arguments" { kernel = "uki.efi", args = { "x" } }
+rule "1" { match = { mac = "52:54:00:00:00:01" }, boot = chain "http://o/x.efi?a=b" }
+rule "2" { match = { mac = "52:54:00:00:00:02" }, boot = "uki" }
+rule "3" { match = { mac = "52:54:00:00:00:03" }, boot = "with arguments" }
+rule "4" { match = { mac = "52:54:00:00:00:04" }, boot = chain "http://o/x.ipxe" }
+rule "5" { match = { mac = "52:54:00:00:00:05" }, boot = chain "installer.iso" }
+rule "6" { match = { mac = "52:54:00:00:00:06" }, boot = chain "http://o/{{serial}}.efi" }
+rule "7" { boot = disk }
+]=]
+    local function file(n, arch_id, vendor_class)
+        local reply = routes.handle(policy, {
+            protocol = "dhcp", message = "discover", port = 67, mac = "52:54:00:00:00:0" .. n, wants = {},
+            arch_id = arch_id or 16, vendor_class = vendor_class or "HTTPClient", base = BASE, server = "10.0.0.2",
+        })
+        return reply and reply.dhcp.file
+    end
+    assert(file(1) == "http://o/x.efi?a=b" and file(2) == BASE .. "/assets/uki.EFI")
+    for _, n in ipairs { 3, 4, 6 } do
+        assert(file(n) == BASE .. "/assets/snponly.efi")
+    end
+    assert(file(5) == BASE .. "/assets/installer.iso" and file(7) == nil)
+    assert(file(1, 7, "PXEClient") == "snponly.efi")
+end
+
 return tests

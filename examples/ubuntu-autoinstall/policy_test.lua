@@ -1,0 +1,25 @@
+local guest = { mac = "52:54:00:12:34:56", arch = "efi-x64", serial = "R5QNN72" }
+
+test "a guest is installed by its own answers" {
+  given  = guest,
+  expect = {
+    rule = "guests", boot = "ubuntu-24.04",
+    args = contains {
+      "autoinstall", "url=http://10.0.0.2:8080/assets/ubuntu-24.04/live-server-amd64.iso",
+      "ds=nocloud-net;s=http://10.0.0.2:8080/config/~mac=52:54:00:12:34:56~serial=R5QNN72~arch=efi-x64/autoinstall/",
+    },
+    config = {
+      ["autoinstall/user-data"]   = contains { "#cloud-config\nautoinstall:\n  version: 1\n", 'hostname: "r5qnn72"\n' },
+      ["autoinstall/meta-data"]   = 'instance-id: "52:54:00:12:34:56"\n',
+      ["autoinstall/vendor-data"] = "",
+    },
+  },
+}
+
+test "a hypervisor has other disks, and more packages" {
+  given  = { mac = "3c:ec:ef:00:00:01", label = { role = "hypervisor" } },
+  expect = {
+    rule = "hypervisors",
+    config = { ["autoinstall/user-data"] = contains { 'name: "zfs"', '"libvirt-daemon-system"]\n' } },
+  },
+}

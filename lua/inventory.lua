@@ -1,0 +1,263 @@
+-- `inventory "hosts.yaml"`: what each host boots, its arguments and vars, from a file of data.
+-- The hosts stay in C (core/inventory.h); a host becomes Lua when it is decided.
+--
+-- An inventory is { data = the C half, key = its field, file = the file's problems }.
+
+local blame = require "blame"
+local files = require "files"
+local machine = require "machine"
+local problems = require "problems"
+local profile = require "profile"
+local reader = require "reader"
+local sealed = require "sealed"
+local void = require "void"
+
+local host = host
+
+local inventory = {}
+
+local keys = { file = true, key = true }
+
+local formats = { yaml = true, yml = true, json = true, csv = true }
+
+-- Several values, or kinds of machines: what tells no machine from another.
+local no_keys = { set = true, labels = true, arch = true, stage = true }
+
+local types = {}
+for _, field in ipairs(machine.fields) do
+    types[field.name] = field.type
+end
+
+--- Deciding ------------------------------------------------------------------------------
+
+-- Where an inventory is booted: of each kind of host a plan, which `link` makes of a choice
+-- when the first is met. nil and what is wrong with booting it.
+function inventory.link(of, link)
+    local line = of.data:bootless()
+    of.booted = true
+    if line then
+        return nil, string.format("%s:%d: a host without boot", of.file.display, line)
+    end
+    return { of = of, link = link, plans = {} }
+end
+
+local function chosen(verdict, text)
+    if verdict == "boot" then
+        return { verdict = "boot", use = text }
+    end
+    return { verdict = verdict, why = verdict == "deny" and { constant = text } or nil,
+             url = verdict == "chain" and { constant = text } or nil }
+end
+
+-- The plan of all hosts that boot so; texts of their own have one each.
+local function plan_of(linked, verdict, text)
+    if verdict == "deny" or verdict == "chain" then
+        return linked.link(chosen(verdict, text))
+    end
+    local name = verdict == "boot" and text or 0
+    local plans = linked.plans[verdict] or {}
+    linked.plans[verdict] = plans
+    plans[name] = plans[name] or linked.link(chosen(verdict, text))
+    return plans[name]
+end
+
+-- The plan with what one host adds.
+local function with(plan, args, vars)
+    local own = profile.merge(plan, {})
+    if args and plan.verdict == "boot" then
+        own.args = {}
+        for i, text in ipairs(plan.args) do
+            own.args[i] = text
+        end
+        for _, arg in ipairs(args) do
+            own.args[#own.args + 1] = { constant = arg }
+        end
+    end
+    own.vars = profile.merge(plan.vars, vars)
+    return own
+end
+
+-- The plan for this machine: nil when the inventory does not have it, nil and the key's name
+-- when that is not known yet.
+function inventory.pick(linked, m)
+    local of = linked.of
+    local value = m[of.key.name]
+    if value == nil and of.key.late[m.stage] then
+        return nil, of.key.name
+    elseif not value then
+        return nil
+    end
+    local verdict, text, args, vars = of.data:find(value)
+    if not verdict then
+        return nil
+    end
+    local plan = plan_of(linked, verdict, text)
+    return (args or vars) and with(plan, args, vars) or plan
+end
+
+--- The word ------------------------------------------------------------------------------
+
+-- hosts:get(machine), or of a key: { use =, args =, vars = }, as a function may answer it; nil
+-- when there is no such host.
+local function get(of, l)
+    return function(_, key)
+        local kind = type(key)
+        if getmetatable(key) == "machine" then
+            key = key[of.key.name]
+        elseif kind ~= "string" and kind ~= "number" then
+            error(string.format("get: found %s, expected a machine, or its %s", reader.show(key),
+                                of.key.name), 2)
+        end
+        if not key then
+            return nil
+        end
+        local verdict, text, args, vars = of.data:find(key)
+        if not verdict then
+            return nil
+        end
+        local use = l.words[verdict]
+        if verdict == "boot" then
+            use = text
+        elseif verdict == "nothing" then
+            use = nil
+        elseif text then
+            local content = chosen(verdict, text)
+            content.text = verdict .. " " .. problems.show(text)
+            use = sealed.new(content)
+        end
+        return { use = use, args = args or {}, vars = vars or {} }
+    end
+end
+
+-- A file of data as one of the policy's, which has problems of its own.
+local function data_file(l, display)
+    local file = l.by_name[display]
+    if not file then
+        file = { display = display, problems = problems.new(display) }
+        l.by_name[display] = file
+        table.insert(l.opened, file)
+    end
+    return file
+end
+
+local function add_problems(file, list)
+    for _, message in ipairs(list) do
+        local line, text = message:sub(#file.display + 2):match("^(%d+): (.*)$")
+        file.problems:add_text(tonumber(line), text)
+    end
+end
+
+local function open(l, name, key)
+    local display = files.display(l, name)
+    local data, problem = files.from_disk(l, function(dir, path)
+        return host.inventory(dir, path, display, types, key)
+    end, name)
+    if not data and type(problem) ~= "table" then
+        return nil, string.format("%s cannot be read: %s", problems.show(display), problem)
+    end
+    local file = data_file(l, display)
+    if not data then
+        add_problems(file, problem)
+        return void.value
+    end
+    l:note(display, data:hash())
+    local vars, i = {}, 1
+    while data:var(i) do
+        vars[data:var(i)] = true
+        i = i + 1
+    end
+    l.scope:declare(vars)
+    return { data = data, key = machine.field(data:key()), file = file }
+end
+
+-- The word's argument -> file's name, key; nil after saying what is wrong.
+local function arguments(file, line, body)
+    if type(body) == "string" then
+        body = { file = body }
+    elseif type(body) ~= "table" or sealed.open(body) then
+        blame.wrong(file, line, 'inventory: found %s, expected a file\'s name, or { file = "…", '
+                    .. 'key = "…" }', reader.show(body))
+        return nil
+    end
+    local reading = reader.new(file, "inventory", nil, line)
+    reading:keys({}, body, keys)
+    local name = reading:text({ "file" }, body.file, "a file's name")
+    local key = reading:text({ "key" }, body.key, "the name of a field")
+    if body.file == nil then
+        reading:problem({}, "inventory has no file")
+    end
+    local field = key and machine.field(key)
+    if name and not formats[(name:match("%.(%w+)$") or ""):lower()] then
+        reading:problem({ "file" }, "inventory: %s is neither .yaml, .json nor .csv",
+                        problems.show(name))
+        name = nil
+    elseif key and not field then
+        reading:problem({ "key" }, "key: %s", machine.unknown_field(key))
+    elseif field and no_keys[field.type] then
+        reading:problem({ "key" }, "key: hosts cannot be keyed by %s", key)
+    end
+    if not name or body.key ~= nil and (not field or no_keys[field.type]) then
+        return nil
+    end
+    return (name:gsub("/+", "/"):gsub("^%./(.)", "%1")), key
+end
+
+function inventory.words(l)
+    local opened = {}
+    l.inventories = {}
+    return { inventory = function(body)
+        local file, line = blame.caller(l)
+        blame.loading(l, "inventory")
+        if body == void.value then
+            return body
+        end
+        local name, key = arguments(file, line, body)
+        if not name then
+            return void.value
+        end
+        local id = name .. "\0" .. (key or "")
+        if not opened[id] then
+            local of, problem = open(l, name, key)
+            if not of then
+                return blame.wrong(file, line, "inventory: %s", problem)
+            elseif of == void.value then
+                opened[id] = of
+            else
+                table.insert(l.inventories, of)
+                opened[id] = sealed.new {
+                    verdict = "inventory", inventory = of, word = "inventory", argument = of,
+                    text = "inventory " .. problems.show(name), methods = { get = get(of, l) },
+                }
+            end
+        end
+        return opened[id]
+    end }
+end
+
+-- Reports the profiles that there are not, and the first host without boot of an inventory
+-- that a rule boots.
+function inventory.check(l)
+    for _, of in ipairs(l.inventories) do
+        local unknown, i = 0, 1
+        local name, line, uses = of.data:profile(1)
+        while name do
+            local _, problem = profile.find(l.profiles, name)
+            unknown = unknown + (problem and 1 or 0)
+            if problem and unknown <= 20 then
+                of.file.problems:add(line, "boot: %s%s", problem,
+                                     uses > 1 and string.format(" (%d hosts)", uses) or "")
+            end
+            i = i + 1
+            name, line, uses = of.data:profile(i)
+        end
+        if unknown > 20 then
+            of.file.problems:add(1, "%d more profiles that there are not", unknown - 20)
+        end
+        line = of.booted and of.data:bootless()
+        if line then
+            of.file.problems:add(line, "a host without boot, in an inventory that a rule boots")
+        end
+    end
+end
+
+return inventory

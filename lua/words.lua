@@ -1,0 +1,301 @@
+-- Every word of the policy language: what it is called with, what it gives and what it means.
+-- The words themselves are in dsl.lua and the modules it names; from here come the keys that
+-- tables may have, the stubs for editors (stubs.lua) and the tables of README.md.
+--
+-- A word has `usage`, as people read it, and `doc`. For editors, in LuaLS's notation: `params`,
+-- { name, type } each, and `returns`, one type or a list; or `type`, for a value; or `members`, for a library. Types
+-- that begin with a capital are those of `tables` and `aliases`.
+
+local arch = require "arch"
+local bootloaders = require "bootloaders"
+local machine = require "machine"
+
+local words = {}
+
+-- Tables that policies write and get, by name: `fields` are { name, type, what it is }, an optional
+-- one with a "?" behind its name.
+words.tables = {
+    Profile = {
+        doc = "What a machine boots.",
+        fields = {
+            { "kernel?", "string", "a file under `/assets/`, or a URL. May be missing when `dhcp.file` or `dhcp.menu` says what to boot" },
+            { "initrd?", "string|string[]", "the same, one or a list" },
+            { "args?", "string[]", "list of kernel arguments" },
+            { "vars?", "table<string, any>", "names and values for `{{…}}`" },
+            { "config?", "table<string, string|Template|Document>", "documents by name, served to that machine at `/config/`" },
+            { "dhcp?", "Dhcp", "overrides of the DHCP answer" },
+            { "files?", "table<string, string|false>", "names this machine may ask TFTP for, and the files under the root that they stand for (false: denied)" },
+        },
+    },
+    Rule = {
+        doc = "Who boots what.",
+        fields = {
+            { "match?", "Match|(fun(machine: Machine): boolean?, string?)", "fields and matchers, or a function of the machine" },
+            { "boot", "Choice|(fun(machine: Machine): Choice?, string?)", "required: what it boots, or a function of the machine" },
+            { "args?", "string[]", "after the profile's" },
+            { "vars?", "table<string, any>", "over the profile's" },
+            { "config?", "table<string, string|Template|Document>", "over the profile's" },
+            { "dhcp?", "Dhcp", "over the profile's" },
+            { "files?", "table<string, string|false>", "over the profile's" },
+            { "on_error?", "Choice", "what to boot when this rule fails; anything `boot` takes but a function. The rule's own `args` and `vars` are left out: they may be what failed" },
+        },
+    },
+    Use = {
+        doc = "A choice with something added.",
+        fields = {
+            { "use", "string|Verdict", "a profile's name, or a verdict" },
+            { "args?", "string[]", "after the rule's" },
+            { "vars?", "table<string, any>", "over the rule's" },
+        },
+    },
+    Document = {
+        doc = "A document and its media type: { template \"file\", type = \"text/xml\" }.",
+        fields = {
+            { "[1]", "string|Template", "the document" },
+            { "type?", "string", "its media type; otherwise by the name: JSON for .json and .ign, or plain text" },
+        },
+    },
+    Dhcp = {
+        doc = "Overrides of the DHCP answer.",
+        fields = {
+            { "file?", "string", "the boot file's name, or a URL" },
+            { "loader?", "Loader", "the boot program, by name, for whatever architecture asks" },
+            { "server?", "string", "the IPv4 address of the server that has it" },
+            { "vendor_class?", "string|false", "option 60 (false: none)" },
+            { "options?", "table<integer, string>", "bytes by option number" },
+            { "ipxe?", "boolean", "true: clients that are iPXE already get these overrides too" },
+            { "menu?", "PxeMenu", "a menu of the firmware's own" },
+        },
+    },
+    PxeMenu = {
+        doc = "A menu of PXE firmware: its items, and how it is shown.",
+        fields = {
+            { "prompt?", "string", "what stands below it" },
+            { "timeout?", "integer", "seconds until the first item is taken: 0 at once, 255 never" },
+            { "[integer]", "PxeItem", "an item" },
+        },
+    },
+    PxeItem = {
+        doc = "An item of such a menu: of what is neither file nor type the local disk starts.",
+        fields = {
+            { "[1]", "string", "its text" },
+            { "file?", "string", "what it boots from here; `.0` is added to a name without a dot" },
+            { "server?", "string", "the IPv4 address of the server that has the file, or of the boot server" },
+            { "type?", "integer", "of another boot server's items: what they are known by" },
+        },
+    },
+    Site = {
+        doc = "How DHCP is answered, for the whole site.",
+        fields = {
+            { "programs?", "table<Arch, string>", "the program that brings iPXE, by architecture" },
+            { "vendors?", "string[]", "vendor classes that are answered too, besides PXEClient and HTTPClient" },
+        },
+    },
+    Menu = {
+        doc = "What a person may choose from.",
+        fields = {
+            { "title?", "string", "above the entries" },
+            { "timeout?", "number", "seconds until the default is taken; without it the menu waits" },
+            { "default?", "integer|string", "the number or label of an entry: the first, if none is named" },
+            { "[integer]", "{ [1]: string, [2]: Choice }", "an entry: its label and what it boots, anything but a function or a menu" },
+        },
+    },
+    Rollout = {
+        doc = "A part of the machines, always the same ones, and with a larger percentage these and more.",
+        fields = {
+            { "percent", "number", "how many, 0 to 100; hundredths count" },
+            { "use", "Choice", "what these boot" },
+            { "otherwise", "Choice", "what the others boot, and those without the field" },
+            { "by?", "string", "the field that a machine is told by; `mac` if none is named" },
+            { "salt?", "string", "rollouts of one salt take the same machines; the rule's name if there is none" },
+        },
+    },
+    Request = {
+        doc = "What a function of `serve` is asked.",
+        fields = {
+            { "method", "string", "GET, HEAD or POST" },
+            { "path", "string", "decoded" },
+            { "params", "table<string, string>", "the values of the path's names" },
+            { "query", "table<string, string>", "the query, decoded; the first of a repeated name" },
+            { "raw_query", "string", "the query as it was sent" },
+            { "host?", "string", "the Host field" },
+            { "user_agent?", "string", "the User-Agent field" },
+            { "body?", "string", "what was sent" },
+            { "client?", "string", "the client's address" },
+            { "base", "string", "what absolute URLs of this server begin with" },
+            { "machine", "Machine", "the machine that the query tells of, as at `/ipxe`; what is malformed there is absent" },
+        },
+    },
+    Response = {
+        doc = "What a function of `serve` may answer, besides a text.",
+        fields = {
+            { "body?", "string", "the text" },
+            { "status?", "integer", "200 to 599" },
+            { "type?", "string", "media type, plain text if there is none" },
+            { "asset?", "string", "instead of body and status: a file under `/assets/`" },
+        },
+    },
+}
+
+-- Tables in the order in which they are best read.
+words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "PxeMenu", "PxeItem", "Site", "Menu", "Rollout", "Request", "Response" }
+
+-- Types that are no tables of ours: name, doc, and what they are (nil: nobody's business).
+words.aliases = {
+    { "Verdict", "A verdict, such as `disk` or `deny \"why\"`" },
+    { "Matcher", "A matcher, such as `prefix \"52:54:00\"`" },
+    { "Template", "A template, read from a file" },
+    { "Choice", "What a rule may boot: a profile's name, a verdict, or a table", "string|Verdict|Use|Profile" },
+    { "Matches", "What a field may be matched with: a value, a matcher, a function, or a list of these",
+      "string|number|Matcher|table|(fun(value: any, machine: Machine): boolean?, string?)" },
+}
+
+words.list = {
+    { "profile", usage = 'profile "name" {…}', doc = "what a machine boots",
+      params = { { "name", "string" } }, returns = "fun(body: Profile)" },
+    { "rule", usage = 'rule "name" {…}', doc = "who boots what",
+      params = { { "name", "string" } }, returns = "fun(body: Rule)" },
+    { "dhcp", usage = "dhcp {…}", doc = "how DHCP is answered, for the whole site",
+      params = { { "body", "Site" } } },
+    { "serve", usage = 'serve "/path/:name" (function (request) … end)', doc = "an HTTP path of the policy's own",
+      params = { { "path", "string" } },
+      returns = "fun(answer: fun(request: Request): (string|Response)?, string?)" },
+
+    { "disk", usage = "disk", doc = "leave network boot for the local disk", type = "Verdict" },
+    { "ignore", usage = "ignore", doc = "silence, as if moonboot were not there", type = "Verdict" },
+    { "shell", usage = "shell", doc = "iPXE's shell, for that machine", type = "Verdict" },
+    { "deny", usage = 'deny "why"', doc = "a refusal that the machine shows",
+      params = { { "why", "string" } }, returns = "Verdict" },
+    { "chain", usage = 'chain "url"', doc = "an iPXE script or program from somewhere else",
+      params = { { "url", "string" } }, returns = "Verdict" },
+    { "menu", usage = "menu {…}", doc = "a person chooses",
+      params = { { "body", "Menu" } }, returns = "Verdict" },
+    { "rollout", usage = "rollout {…}", doc = "a stable part of the machines boots something else",
+      params = { { "body", "Rollout" } }, returns = "Verdict" },
+
+    { "prefix", usage = 'prefix "52:54:00"', doc = "begins with it",
+      params = { { "text", "string" } }, returns = "Matcher" },
+    { "suffix", usage = 'suffix "-gpu"', doc = "ends with it",
+      params = { { "text", "string" } }, returns = "Matcher" },
+    { "glob", usage = 'glob "R6?0*"', doc = "a shell's pattern, of the whole value",
+      params = { { "pattern", "string" } }, returns = "Matcher" },
+    { "pattern", usage = 'pattern "^R%d+$"', doc = "a Lua pattern, anywhere in the value",
+      params = { { "pattern", "string" } }, returns = "Matcher" },
+    { "subnet", usage = 'subnet "10.0.0.0/8"', doc = "an address in that network",
+      params = { { "network", "string" } }, returns = "Matcher" },
+    { "range", usage = "range(100, 199)", doc = "from the first to the last: numbers, IPv4 or MAC addresses",
+      params = { { "first", "string|number" }, { "last", "string|number" } }, returns = "Matcher" },
+    { "except", usage = "except(…)", doc = "anything but a value, a list, a matcher or a function",
+      params = { { "what", "Matches" } }, returns = "Matcher" },
+    { "present", usage = "present", doc = "any value, but one", type = "Matcher" },
+    { "absent", usage = "absent", doc = "no value", type = "Matcher" },
+
+    { "include", usage = 'include "file.lua"', doc = "runs another file of the policy, here",
+      params = { { "file", "string" } } },
+    { "require", usage = 'require "lib.hosts"', doc = "the value of the module `lib/hosts.lua` or `lib/hosts/init.lua`, run once",
+      params = { { "module", "string" } }, returns = "any" },
+    { "read", usage = 'read("file", default)', doc = "a file's text",
+      params = { { "file", "string" }, { "default?", "any" } }, returns = "string" },
+    { "list", usage = 'list("directory", default)', doc = "the names in a directory, sorted; of directories with a slash behind",
+      params = { { "directory", "string" }, { "default?", "any" } }, returns = "string[]" },
+    { "problem", usage = 'problem("file", line, "text")', doc = "what is wrong in a file that was read, reported with the policy's own mistakes",
+      params = { { "file", "string" }, { "line", "integer" }, { "text", "string" } } },
+    { "template", usage = 'template "file"', doc = "a document with `{{…}}` in it, for `config`",
+      params = { { "file", "string" } }, returns = "Template" },
+
+    { "json", usage = "json", doc = "JSON", members = {
+        { "decode", usage = "json.decode(text)", doc = "its value, or nil and what is wrong",
+          params = { { "text", "string" } }, returns = { "any", "string?" } },
+        { "encode", usage = "json.encode(value)", doc = "its text, names in order, or nil and what is wrong",
+          params = { { "value", "any" } }, returns = { "string?", "string?" } },
+        { "array", usage = "json.array {…}", doc = "marks a list, which an empty one cannot show by itself",
+          params = { { "list?", "table" } }, returns = "table" },
+        { "null", usage = "json.null", doc = "what null is read as, and written from", type = "lightuserdata" },
+    } },
+    { "yaml", usage = "yaml", doc = "YAML", members = {
+        { "decode", usage = "yaml.decode(text)", doc = "its value, or nil and what is wrong; null is `json.null`",
+          params = { { "text", "string" } }, returns = { "any", "string?" } },
+    } },
+    { "log", usage = "log", doc = "the service's log, with the policy's file and line", members = {
+        { "debug", usage = "log.debug(…)", doc = "for whoever looks closely", params = { { "...", "any" } } },
+        { "info", usage = "log.info(…)", doc = "as `print`", params = { { "...", "any" } } },
+        { "warn", usage = "log.warn(…)", doc = "something is odd", params = { { "...", "any" } } },
+        { "error", usage = "log.error(…)", doc = "something is wrong", params = { { "...", "any" } } },
+    } },
+}
+
+-- What {{…}} and templates have besides Lua's basics, vars and fields.
+words.helpers = {
+    { "json", usage = "json(value)", doc = "as JSON, quotes included; tables too" },
+    { "yaml", usage = "yaml(value)", doc = "as YAML, on one line" },
+    { "sh", usage = "sh(value)", doc = "as one word of a shell; of a list, its words" },
+    { "url", usage = "url(text)", doc = "as one component of a URL" },
+    { "xml", usage = "xml(text)", doc = "as text of XML" },
+    { "b64", usage = "b64(text)", doc = "in Base64" },
+    { "config", usage = 'config "name"', doc = "the URL of that document, for this machine alone; with a `/` at the end, what the URLs beneath begin with" },
+}
+
+-- Words of test files.
+words.tests = {
+    { "test", usage = 'test "name" {…}', doc = "what the policy is to decide for a machine",
+      params = { { "name", "string" } }, returns = "fun(body: table)" },
+    { "contains", usage = 'contains "text"', doc = "has it somewhere in it, or all of a list",
+      params = { { "what", "string|string[]" } }, returns = "table" },
+    { "policy", usage = 'policy "file.lua"', doc = "the policy that is tested, where the name does not tell",
+      params = { { "file", "string" } } },
+}
+
+-- Types of fields, as LuaLS has them; any other is a string.
+local types = {
+    number = "number", set = "table<string, boolean>", labels = "table<string, string>",
+    arch = "Arch",
+}
+
+local function sorted(set)
+    local list = {}
+    for name in pairs(set) do
+        list[#list + 1] = name
+    end
+    table.sort(list)
+    return list
+end
+
+-- The machine, and a matcher or a text for each of its fields.
+do
+    local fields, matches = {}, {}
+    for i, field in ipairs(machine.fields) do
+        fields[i] = { field.name .. "?", types[field.type] or "string", field.doc }
+        local labels = field.type == "labels" and "table<string, Matches>"
+        matches[i] = { field.name .. "?", labels or "Matches", field.doc }
+    end
+    words.tables.Machine = { doc = "A machine, as functions see it.", fields = fields }
+    words.tables.Match = { doc = "Which machines a rule means.", fields = matches }
+    words.table_order[#words.table_order + 1] = "Machine"
+    words.table_order[#words.table_order + 1] = "Match"
+end
+
+-- A type that is one of these names.
+local function one_of(names)
+    local list = {}
+    for i, name in ipairs(sorted(names)) do
+        list[i] = ('"%s"'):format(name)
+    end
+    return table.concat(list, "|")
+end
+
+table.insert(words.aliases, { "Arch", "A kind of firmware", one_of(arch.names) .. "|string" })
+table.insert(words.aliases, { "Loader", "A boot program", one_of(bootloaders.programs) })
+
+-- The set of keys that such a table may have.
+function words.keys(name)
+    local set = {}
+    for _, field in ipairs(words.tables[name].fields) do
+        local key = field[1]:match "^[%a_][%w_]*"
+        if key then
+            set[key] = true
+        end
+    end
+    return set
+end
+
+return words
