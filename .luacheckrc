@@ -11,7 +11,7 @@ files["lua/names.lua"] = { read_globals = { "util" } }
 local words = {
   "profile", "rule", "prefix", "suffix", "glob", "pattern", "subnet", "range", "except", "present", "absent",
   "disk", "ignore", "shell", "deny", "chain", "menu", "rollout", "dhcp", "log", "template",
-  "include", "inventory", "require", "read", "list", "json", "yaml", "serve",
+  "include", "inventory", "require", "read", "list", "json", "yaml", "serve", "problem",
 }
 local test_words = { "test", "contains", "policy", "skip" }
 for _, where in ipairs { "policies", "examples", "tests/wire", "tests/e2e" } do

@@ -77,6 +77,8 @@ suite e2e/load with build tests/e2e/load.sh
 suite e2e/load-sanitize with build-sanitize tests/e2e/load.sh
 suite e2e/boot with build tests/e2e/boot.sh
 suite e2e/loaders with build tests/e2e/loaders.sh
+suite e2e/dnsmasq_policy with build tests/e2e/dnsmasq_policy.sh
+suite e2e/pxelinux_policy with build tests/e2e/pxelinux_policy.sh
 suite readme tests/readme.sh
 suite e2e/dhcp_servers with build tests/e2e/dhcp_servers.sh
 suite lint make -s lint
