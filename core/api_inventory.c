@@ -182,6 +182,47 @@ static void push_args(lua_State *L, struct inventory_host *host)
     }
 }
 
+static void push_value(lua_State *L, struct inventory_host *host,
+                       const struct inventory_value *value);
+
+/* The values up to the end, as a table. */
+static void push_values(lua_State *L, struct inventory_host *host)
+{
+    struct inventory_value item;
+    luaL_checkstack(L, 10, "nested too deeply");
+    lua_newtable(L);
+    for (int i = 1;; i++) {
+        inventory_take_value(host, &item);
+        if (item.kind == INVENTORY_END)
+            return;
+        if (item.name)
+            lua_pushlstring(L, item.name, item.name_len);
+        else
+            lua_pushinteger(L, i);
+        push_value(L, host, &item);
+        lua_rawset(L, -3);
+    }
+}
+
+static void push_value(lua_State *L, struct inventory_host *host,
+                       const struct inventory_value *value)
+{
+    switch (value->kind) {
+    case INVENTORY_STRING:
+        lua_pushlstring(L, value->text, value->len);
+        break;
+    case INVENTORY_DOUBLE:
+        lua_pushnumber(L, value->number);
+        break;
+    case INVENTORY_BOOLEAN:
+        lua_pushboolean(L, value->boolean);
+        break;
+    default:
+        push_values(L, host);
+        break;
+    }
+}
+
 static void push_vars(lua_State *L, const struct inventory *inventory, struct inventory_host *host)
 {
     struct inventory_value value;
@@ -191,13 +232,8 @@ static void push_vars(lua_State *L, const struct inventory *inventory, struct in
     }
     lua_createtable(L, 0, (int)host->n_vars);
     while (inventory_take_var(inventory, host, &value)) {
-        lua_pushstring(L, value.name);
-        if (value.kind == INVENTORY_STRING)
-            lua_pushlstring(L, value.text, value.len);
-        else if (value.kind == INVENTORY_DOUBLE)
-            lua_pushnumber(L, value.number);
-        else
-            lua_pushboolean(L, value.boolean);
+        lua_pushlstring(L, value.name, value.name_len);
+        push_value(L, host, &value);
         lua_rawset(L, -3);
     }
 }

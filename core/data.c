@@ -353,7 +353,7 @@ static bool all_of(const char *text, const char *characters)
     return *text && strspn(text, characters) == strlen(text);
 }
 
-/* 0x1f and 0o17; false beyond 2^53. */
+/* 0x1f and 0o17; false from 2^53 on. */
 static bool based_number(const char *text, double *number)
 {
     const char *digits = text + 2;
@@ -363,7 +363,7 @@ static bool based_number(const char *text, double *number)
     errno = 0;
     unsigned long long value = strtoull(digits, NULL, base);
     *number = (double)value;
-    return !errno && value <= 1ULL << 53;
+    return !errno && value < 1ULL << 53;
 }
 
 /* [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )? */
@@ -395,7 +395,7 @@ static bool decimal_number(const char *text, double *number)
     if (*at)
         return false;
     *number = strtod(text, NULL);
-    return isfinite(*number) && !(integer && fabs(*number) > 9007199254740992.0);
+    return isfinite(*number) && !(integer && fabs(*number) >= 9007199254740992.0);
 }
 
 enum data_type data_type(const struct data_event *event, bool *boolean, double *number)

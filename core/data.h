@@ -50,7 +50,7 @@ const char *data_problem(const struct data *data, unsigned *line, unsigned *colu
 
 /* What a scalar stands for, by YAML 1.2's core schema (10.3.2) but for two liberties that
  * keep what people wrote: numbers with leading zeros (an octal number to some, a decimal
- * one to others, most often an identifier) and whole numbers beyond 2^53 are text. */
+ * one to others, most often an identifier) and whole numbers from 2^53 on are text. */
 enum data_type { DATA_TEXT, DATA_NULL, DATA_BOOLEAN, DATA_NUMBER };
 enum data_type data_type(const struct data_event *event, bool *boolean, double *number);
 

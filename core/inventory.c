@@ -6,8 +6,8 @@
 #include "inventory_build.h"
 
 /* A host's record in the arena: its key (length, bytes), verdict, what belongs to that
- * (profile's number, or text), number of args, each, number of vars, each (name's number,
- * kind, value). Numbers are varints. */
+ * (profile's number, or text), number of args, their length, each, number of vars, each (name's
+ * number, kind, value). Numbers are varints. */
 struct entry {
     uint32_t line;
     uint32_t hash;
@@ -428,15 +428,12 @@ bool inventory_take_arg(struct inventory_host *host, const char **text, size_t *
     return true;
 }
 
-bool inventory_take_var(const struct inventory *inventory, struct inventory_host *host,
-                        struct inventory_value *value)
+void inventory_take_value(struct inventory_host *host, struct inventory_value *value)
 {
-    if (!host->n_vars)
-        return false;
-    host->n_vars--;
-    *value = (struct inventory_value){0};
-    value->name = inventory->vars.names[take_number(&host->vars)].text;
-    value->kind = (enum inventory_kind) * host->vars++;
+    unsigned char kind = *host->vars++;
+    *value = (struct inventory_value){.kind = (enum inventory_kind)(kind & ~INVENTORY_NAMED)};
+    if (kind & INVENTORY_NAMED)
+        value->name = take_text(&host->vars, &value->name_len);
     switch (value->kind) {
     case INVENTORY_STRING:
         value->text = take_text(&host->vars, &value->len);
@@ -448,6 +445,20 @@ bool inventory_take_var(const struct inventory *inventory, struct inventory_host
     case INVENTORY_BOOLEAN:
         value->boolean = *host->vars++;
         break;
+    default:
+        break;
     }
+}
+
+bool inventory_take_var(const struct inventory *inventory, struct inventory_host *host,
+                        struct inventory_value *value)
+{
+    if (!host->n_vars)
+        return false;
+    host->n_vars--;
+    const char *name = inventory->vars.names[take_number(&host->vars)].text;
+    inventory_take_value(host, value);
+    value->name = name;
+    value->name_len = strlen(name);
     return true;
 }

@@ -92,10 +92,18 @@ struct inventory_host {
     const unsigned char *args, *vars; /* what is left to be taken */
 };
 
-enum inventory_kind { INVENTORY_STRING, INVENTORY_DOUBLE, INVENTORY_BOOLEAN };
+enum inventory_kind {
+    INVENTORY_STRING,
+    INVENTORY_DOUBLE,
+    INVENTORY_BOOLEAN,
+    INVENTORY_LIST,    /* values follow, and INVENTORY_END */
+    INVENTORY_MAPPING, /* the same, with names */
+    INVENTORY_END,
+};
 
 struct inventory_value {
-    const char *name; /* of a var */
+    const char *name; /* of a var, or of a mapping's member; no NUL behind it */
+    size_t name_len;
     enum inventory_kind kind;
     const char *text; /* no NUL behind it */
     size_t len;
@@ -107,9 +115,11 @@ struct inventory_value {
 bool inventory_find(const struct inventory *inventory, const char *key, size_t len,
                     struct inventory_host *host);
 
-/* Its next argument, or var; false when there are no more. */
+/* Its next argument, or var; false when there are no more. Of a var that is a list or a
+ * mapping, all values must be taken, with their ends, before the next var. */
 bool inventory_take_arg(struct inventory_host *host, const char **text, size_t *len);
 bool inventory_take_var(const struct inventory *inventory, struct inventory_host *host,
                         struct inventory_value *value);
+void inventory_take_value(struct inventory_host *host, struct inventory_value *value);
 
 #endif

@@ -200,33 +200,43 @@ bool inventory_build_is_name(const char *text)
     return !*text;
 }
 
-void inventory_build_var(struct inventory_build *build, struct inventory_draft *draft,
-                         const char *name, const struct inventory_value *value, unsigned line)
+bool inventory_build_var(struct inventory_build *build, struct inventory_draft *draft,
+                         const char *name, unsigned line)
 {
     bool twice = false;
     if (!inventory_build_is_name(name)) {
         inventory_build_problem(build, line, "vars: \"%s\": a var's name is letters, digits and _",
                                 name);
-        return;
+        return false;
     }
     int number = inventory_store_var(build->inventory, name, build->serial, &twice);
     if (twice) {
         inventory_build_problem(build, line, "vars: there is a var \"%s\" already", name);
-        return;
+        return false;
     }
-    unsigned char kind = (unsigned char)value->kind, boolean = value->boolean;
+    check(build, number >= 0 && inventory_bytes_number(&draft->vars, (size_t)number));
+    draft->n_vars++;
+    return true;
+}
+
+void inventory_build_value(struct inventory_build *build, struct inventory_draft *draft,
+                           const struct inventory_value *value)
+{
     struct inventory_bytes *vars = &draft->vars;
-    bool ok = number >= 0 && inventory_bytes_number(vars, (size_t)number) &&
-              inventory_bytes_add(vars, &kind, 1);
+    unsigned char boolean = value->boolean;
+    unsigned char kind = (unsigned char)(value->kind | (value->name ? INVENTORY_NAMED : 0));
+    bool ok = inventory_bytes_add(vars, &kind, 1);
+    if (value->name)
+        ok = ok && inventory_bytes_number(vars, value->name_len) &&
+             inventory_bytes_add(vars, value->name, value->name_len);
     if (value->kind == INVENTORY_STRING)
         ok = ok && inventory_bytes_number(vars, value->len) &&
              inventory_bytes_add(vars, value->text, value->len);
     else if (value->kind == INVENTORY_DOUBLE)
         ok = ok && inventory_bytes_add(vars, &value->number, sizeof value->number);
-    else
+    else if (value->kind == INVENTORY_BOOLEAN)
         ok = ok && inventory_bytes_add(vars, &boolean, 1);
     check(build, ok);
-    draft->n_vars++;
 }
 
 static bool copy(struct inventory_bytes *into, const struct inventory_bytes *from)

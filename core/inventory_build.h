@@ -4,6 +4,9 @@
 
 #include "inventory.h"
 
+/* The bit of a value's kind that says that a name stands before it. */
+#define INVENTORY_NAMED 0x80
+
 /* Bytes that grow. */
 struct inventory_bytes {
     unsigned char *data;
@@ -52,8 +55,12 @@ void inventory_build_boot(struct inventory_build *build, struct inventory_draft 
                           const char *text, unsigned line);
 void inventory_build_arg(struct inventory_build *build, struct inventory_draft *draft,
                          const char *text, size_t len, unsigned line);
-void inventory_build_var(struct inventory_build *build, struct inventory_draft *draft,
-                         const char *name, const struct inventory_value *value, unsigned line);
+/* A var begins: false after a problem. Its value comes next, or its values: those of a list
+ * or a mapping follow up to an INVENTORY_END. */
+bool inventory_build_var(struct inventory_build *build, struct inventory_draft *draft,
+                         const char *name, unsigned line);
+void inventory_build_value(struct inventory_build *build, struct inventory_draft *draft,
+                           const struct inventory_value *value);
 
 /* What `draft` does not say and `other` does. */
 void inventory_build_merge(struct inventory_build *build, struct inventory_draft *draft,

@@ -218,6 +218,13 @@ static void read_args(struct inventory_build *build, const char *text, unsigned 
     }
 }
 
+static void read_var(struct inventory_build *build, const char *name,
+                     const struct inventory_value *value, unsigned line)
+{
+    if (inventory_build_var(build, &build->draft, name, line))
+        inventory_build_value(build, &build->draft, value);
+}
+
 static void read_host(struct inventory_build *build, const struct csv *csv,
                       const struct header *header)
 {
@@ -232,7 +239,7 @@ static void read_host(struct inventory_build *build, const struct csv *csv,
         else if (header->columns[i] == COLUMN_ARGS)
             read_args(build, value.text, csv->row);
         else if (header->columns[i] == COLUMN_VAR)
-            inventory_build_var(build, &build->draft, header->names[i], &value, csv->row);
+            read_var(build, header->names[i], &value, csv->row);
     }
     inventory_build_host(build, cell(csv, header->key), cell_len(csv, header->key), csv->row);
 }

@@ -93,23 +93,6 @@ static bool read_args(struct reading *r, struct inventory_draft *draft,
     }
 }
 
-static bool read_var(struct reading *r, struct inventory_draft *draft, const char *name,
-                     const struct data_event *event)
-{
-    static const enum inventory_kind kinds[] = {[DATA_TEXT] = INVENTORY_STRING,
-                                                [DATA_BOOLEAN] = INVENTORY_BOOLEAN,
-                                                [DATA_NUMBER] = INVENTORY_DOUBLE};
-    if (event->kind != DATA_SCALAR)
-        return unexpected(r, event, name, "text, a number or a boolean");
-    struct inventory_value value = {.text = event->text, .len = event->len};
-    enum data_type type = data_type(event, &value.boolean, &value.number);
-    if (type != DATA_NULL) {
-        value.kind = kinds[type];
-        inventory_build_var(r->build, draft, name, &value, event->line);
-    }
-    return true;
-}
-
 /* Keeps a text, which lasts only until the next event, with a NUL behind it. */
 static size_t keep(const struct data_event *event, char name[KEY_MAX])
 {
@@ -117,6 +100,53 @@ static size_t keep(const struct data_event *event, char name[KEY_MAX])
     memcpy(name, event->text, len);
     name[len] = '\0';
     return len;
+}
+
+/* A value of a var, with its name in a mapping. What is not said stays away, but in a list,
+ * where others would take its place. */
+static bool read_value(struct reading *r, struct inventory_draft *draft, const char *name,
+                       size_t name_len, const struct data_event *event)
+{
+    static const enum inventory_kind kinds[] = {[DATA_TEXT] = INVENTORY_STRING,
+                                                [DATA_BOOLEAN] = INVENTORY_BOOLEAN,
+                                                [DATA_NUMBER] = INVENTORY_DOUBLE};
+    struct inventory_value value = {
+        .name = name, .name_len = name_len, .text = event->text, .len = event->len};
+    enum data_type type = DATA_TEXT;
+    if (event->kind == DATA_SCALAR)
+        type = data_type(event, &value.boolean, &value.number);
+    value.kind = event->kind == DATA_SCALAR ? kinds[type]
+                 : event->kind == DATA_LIST ? INVENTORY_LIST
+                                            : INVENTORY_MAPPING;
+    inventory_build_value(r->build, draft, &value);
+    if (event->kind == DATA_SCALAR)
+        return true;
+    for (struct data_event item;;) {
+        char member[KEY_MAX];
+        size_t member_len = 0;
+        if (!next(r, &item))
+            return false;
+        if (item.kind == DATA_END)
+            break;
+        bool named = event->kind == DATA_MAPPING;
+        if (named && (member_len = keep(&item, member), !next(r, &item)))
+            return false;
+        if (is_null(&item) && !named)
+            inventory_build_problem(r->build, item.line, "vars: found null in a list");
+        else if (!is_null(&item) && !read_value(r, draft, named ? member : NULL, member_len, &item))
+            return false;
+    }
+    inventory_build_value(r->build, draft, &(struct inventory_value){.kind = INVENTORY_END});
+    return true;
+}
+
+static bool read_var(struct reading *r, struct inventory_draft *draft, const char *name,
+                     unsigned line, const struct data_event *event)
+{
+    if (is_null(event))
+        return true;
+    return inventory_build_var(r->build, draft, name, line) ? read_value(r, draft, NULL, 0, event)
+                                                            : data_skip(r->data, event);
 }
 
 static bool read_vars(struct reading *r, struct inventory_draft *draft,
@@ -133,7 +163,8 @@ static bool read_vars(struct reading *r, struct inventory_draft *draft,
         if (at.kind == DATA_END)
             return true;
         keep(&at, name);
-        if (!next(r, &at) || !read_var(r, draft, name, &at))
+        unsigned line = at.line;
+        if (!next(r, &at) || !read_var(r, draft, name, line, &at))
             return false;
     }
 }
@@ -168,12 +199,12 @@ static bool read_merge(struct reading *r, const struct data_event *event)
     }
 }
 
-typedef bool read_value(struct reading *r, struct inventory_draft *draft,
-                        const struct data_event *event);
+typedef bool read_part(struct reading *r, struct inventory_draft *draft,
+                       const struct data_event *event);
 
 /* A value that may be said once. */
 static bool read_once(struct reading *r, const struct part *part, const char *name, bool *has,
-                      read_value *read, const struct data_event *value)
+                      read_part *read, const struct data_event *value)
 {
     if (is_null(value) || (*has && part->merging))
         return data_skip(r->data, value);

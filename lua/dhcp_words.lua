@@ -12,6 +12,8 @@ local host, within = host, reader.within
 local dhcp_words = {}
 
 local override_keys, site_keys = words.keys "Dhcp", words.keys "Site"
+local menu_keys, item_keys = words.keys "PxeMenu", words.keys "PxeItem"
+item_keys[1] = true
 
 local function read_server(reading, path, value)
     local text = reading:literal(path, value, "an IPv4 address")
@@ -58,6 +60,69 @@ local function read_options(reading, path, value)
     return options
 end
 
+local function read_number(reading, path, value, most)
+    if value == nil then
+        return nil
+    elseif type(value) ~= "number" or value < 0 or value > most or value % 1 ~= 0 then
+        reading:problem(path, "%s: found %s, expected a number from 0 to %d", reading.where(path),
+                        reader.show(value), most)
+        return nil
+    end
+    return value
+end
+
+-- An item's type is what firmware asks for it by; ours are from 0x8000 on (PXE 2.1, 2.3.2),
+-- and 0 is the local disk.
+local function read_item(reading, path, value)
+    if not reading:is(path, value, "table", 'an item, such as { "Install", file = "pxelinux.0" }') then
+        return nil
+    end
+    for key in pairs(value) do
+        if not item_keys[key] then
+            reading:problem(within(path, key), "unknown key %s in %s%s", problems.show(key),
+                            reading.where(path), problems.hint(key, item_keys))
+        end
+    end
+    if value[1] == nil then
+        reading:problem(path, "%s has no text", reading.where(path))
+    end
+    local item = {
+        text = reading:literal(within(path, 1), value[1]) or "",
+        file = reading:literal(within(path, "file"), value.file, "the name of a file"),
+        server = read_server(reading, within(path, "server"), value.server),
+        type = read_number(reading, within(path, "type"), value.type, 65535),
+    }
+    item.type = item.type or (item.file and 0x7fff + path[#path] or 0)
+    return item
+end
+
+-- Lists in tables that have names too.
+local function read_menu(reading, path, value)
+    if not reading:is(path, value, "table", "a list of items") then
+        return nil
+    end
+    local menu, names, bytes = {}, {}, 12
+    for key, each in pairs(value) do
+        if type(key) ~= "number" then
+            names[key] = each
+        end
+    end
+    reading:keys(path, names, menu_keys)
+    for i, item in ipairs(value) do
+        menu[i] = read_item(reading, within(path, i), item) or { text = "", type = 0 }
+        bytes = bytes + 3 + #menu[i].text + ((menu[i].file or menu[i].server) and 7 or 0)
+    end
+    menu.prompt = reading:literal(within(path, "prompt"), value.prompt)
+    menu.timeout = read_number(reading, within(path, "timeout"), value.timeout, 255)
+    if #menu == 0 then
+        reading:problem(path, "%s has no items", reading.where(path))
+    elseif bytes + #(menu.prompt or "") > 255 then
+        reading:problem(path, "%s is %d bytes as PXE has it, and can be 255: shorten its texts",
+                        reading.where(path), bytes + #(menu.prompt or ""))
+    end
+    return menu
+end
+
 function dhcp_words.read_override(reading, path, value)
     if not reading:is(path, value, "table", "a table, such as { file = \"boot.efi\" }") then
         return nil
@@ -72,6 +137,7 @@ function dhcp_words.read_override(reading, path, value)
         server = read_server(reading, at "server", value.server),
         vendor_class = read_vendor_class(reading, at "vendor_class", value.vendor_class),
         options = read_options(reading, at "options", value.options),
+        menu = value.menu ~= nil and read_menu(reading, at "menu", value.menu) or nil,
     }
     if reading:is(at "ipxe", value.ipxe, "boolean", "true or false") then
         result.ipxe = value.ipxe

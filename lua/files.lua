@@ -182,8 +182,25 @@ local function reading(l, word, get, take)
     end
 end
 
+-- What a policy finds wrong in a file that it read.
+local function problem(l)
+    return function(name, at, text)
+        local file, line = blame.caller(l)
+        blame.loading(l, "problem")
+        if name == void.value or at == void.value or text == void.value then
+            return nil
+        elseif type(name) ~= "string" or type(at) ~= "number" or type(text) ~= "string" then
+            return blame.wrong(file, line,
+                               'problem: expected a file\'s name, a line and a text: problem("hosts.conf", 3, "…")')
+        end
+        l:data(files.display(l, name)).problems:add_text(at, text)
+        return nil
+    end
+end
+
 function files.words(l)
     return {
+        problem = problem(l),
         include = include(l),
         require = require_word(l),
         read = reading(l, "read", host.read, function(text, name)

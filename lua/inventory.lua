@@ -1,7 +1,8 @@
 -- `inventory "hosts.yaml"`: what each host boots, its arguments and vars, from a file of data.
 -- The hosts stay in C (core/inventory.h); a host becomes Lua when it is decided.
 --
--- An inventory is { data = the C half, key = its field, file = the file's problems }.
+-- An inventory is { data = the C half, key = its field, file = the file's problems, text = as it
+-- reads in a message }.
 
 local blame = require "blame"
 local files = require "files"
@@ -11,12 +12,13 @@ local profile = require "profile"
 local reader = require "reader"
 local sealed = require "sealed"
 local void = require "void"
+local words = require "words"
 
 local host = host
 
 local inventory = {}
 
-local keys = { file = true, key = true }
+local keys = words.keys "InventoryFile"
 
 local formats = { yaml = true, yml = true, json = true, csv = true }
 
@@ -224,9 +226,10 @@ function inventory.words(l)
                 opened[id] = of
             else
                 table.insert(l.inventories, of)
+                of.text = "inventory " .. problems.show(name)
                 opened[id] = sealed.new {
                     verdict = "inventory", inventory = of, word = "inventory", argument = of,
-                    text = "inventory " .. problems.show(name), methods = { get = get(of, l) },
+                    text = of.text, methods = { get = get(of, l) },
                 }
             end
         end

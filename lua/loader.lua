@@ -113,6 +113,17 @@ function methods.open(l, display, text)
     return file
 end
 
+-- A file of data, for the problems that a policy finds in it.
+function methods.data(l, display)
+    local file = l.by_name[display]
+    if not file then
+        file = { display = display, problems = problems.new(display), policy = l }
+        l.by_name[display] = file
+        table.insert(l.opened, file)
+    end
+    return file
+end
+
 -- Something was read: what the policy is depends on it.
 function methods.note(l, display, text)
     table.insert(l.files, { name = display, text = text })

@@ -25,6 +25,7 @@ machine.fields = {
     { name = "hostname", type = "lower", doc = "the name it was given by DHCP" },
     { name = "domain", type = "lower", doc = "the DNS domain it was given by DHCP" },
     { name = "arch", type = "arch", early = "dhcp", doc = "kind of firmware: bios, efi-x64, …" },
+    { name = "arch_id", type = "number", early = "dhcp", doc = "its number (option 93); 7 and 9 are both efi-x64" },
     { name = "platform", type = "lower", doc = "iPXE's platform: pcbios, efi" },
     { name = "buildarch", type = "lower", doc = "iPXE's own architecture: i386, x86_64, arm64" },
     { name = "ip", type = "ip", doc = "its address" },

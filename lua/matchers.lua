@@ -219,6 +219,16 @@ function words.range(field, argument)
     return matcher
 end
 
+-- One of the hosts of an inventory (inventory.lua).
+function words.inventory(field, of)
+    if field.type ~= of.key.type then
+        return nil, string.format("the hosts of %s are known by their %s", of.text, of.key.name)
+    end
+    return leaf(field, "inventory", "one of " .. of.text, function(value)
+        return of.data:has(value)
+    end)
+end
+
 function words.present()
     return { kind = "present", describe = "any value", absent = false, test = function()
         return true

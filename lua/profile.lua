@@ -73,7 +73,7 @@ function profile.read(reading, body, path)
     result.kernel = reading:template(within(path, "kernel"), body.kernel, "the name of a file")
     result.initrd = read_initrd(reading, within(path, "initrd"), body.initrd)
     profile.read_shared(reading, body, result, path)
-    if body.kernel == nil and not (result.dhcp and result.dhcp.file) then
+    if body.kernel == nil and not (result.dhcp and (result.dhcp.file or result.dhcp.menu)) then
         reading:problem(path, "%s has neither kernel nor dhcp.file: there is nothing to boot",
                         #path > 0 and reading.where(path) or reading.title)
     end

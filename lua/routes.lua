@@ -29,7 +29,7 @@ local function from_dhcp(policy, request)
     local stage = request.port == 4011 and "dhcp-4011" or "dhcp"
     local who, problem = machine.new({
         mac = request.mac, uuid = request.uuid, ip = request.ip, hostname = request.hostname,
-        arch = request.arch_id and machine.arch_name(request.arch_id),
+        arch = request.arch_id and machine.arch_name(request.arch_id), arch_id = request.arch_id,
         vendor_class = request.vendor_class, user_class = request.user_class,
         relay = request.relay, circuit_id = request.circuit_id, remote_id = request.remote_id,
         interface = request.interface, firmware = dhcp.firmware(request, kind),
@@ -71,8 +71,6 @@ local function from_tftp(policy, request)
     local asset = path:match("^assets/(.+)$")
     if asset then
         return { path = asset, root = "assets" } -- a kernel for a loader that has no HTTP
-    elseif path == "boot.ipxe" or path == "boot.ipxe.0" then
-        return { body = ipxe.ask(request.base), status = 200 }
     elseif path == "autoexec.ipxe" then
         return { path = path, root = "tftp" } -- every iPXE asks; no choice of the policy's
     end
@@ -83,7 +81,9 @@ local function from_tftp(policy, request)
     end
     local decision = engine.decide(policy, who)
     local alias = decision.files and decision.files[path]
-    if decision.verdict == "deny" then
+    if alias == nil and (path == "boot.ipxe" or path == "boot.ipxe.0") then
+        return { body = ipxe.ask(request.base), status = 200 }
+    elseif decision.verdict == "deny" then
         return { error = outcome.why(decision), reason = "denied" }, outcome.info(who, decision, "tftp")
     elseif alias == false then
         return { error = "denied: " .. path, reason = "denied" }, outcome.info(who, decision, "tftp")

@@ -36,7 +36,7 @@ end
 
 -- A DISCOVER.
 function simulate.dhcp(policy, m)
-    local id = arch_id(m.arch or "bios")
+    local id = m.arch_id or arch_id(m.arch or "bios")
     return routes.handle(policy, {
         protocol = "dhcp", message = "discover", port = 67, wants = {},
         server = simulate.server, base = simulate.base, interface = m.interface,

@@ -18,7 +18,7 @@ words.tables = {
     Profile = {
         doc = "What a machine boots.",
         fields = {
-            { "kernel?", "string", "a file under `/assets/`, or a URL. May be missing when `dhcp.file` says what to boot" },
+            { "kernel?", "string", "a file under `/assets/`, or a URL. May be missing when `dhcp.file` or `dhcp.menu` says what to boot" },
             { "initrd?", "string|string[]", "the same, one or a list" },
             { "args?", "string[]", "list of kernel arguments" },
             { "vars?", "table<string, any>", "names and values for `{{…}}`" },
@@ -64,6 +64,24 @@ words.tables = {
             { "vendor_class?", "string|false", "option 60 (false: none)" },
             { "options?", "table<integer, string>", "bytes by option number" },
             { "ipxe?", "boolean", "true: clients that are iPXE already get these overrides too" },
+            { "menu?", "PxeMenu", "a menu of the firmware's own" },
+        },
+    },
+    PxeMenu = {
+        doc = "A menu of PXE firmware: its items, and how it is shown.",
+        fields = {
+            { "prompt?", "string", "what stands below it" },
+            { "timeout?", "integer", "seconds until the first item is taken: 0 at once, 255 never" },
+            { "[integer]", "PxeItem", "an item" },
+        },
+    },
+    PxeItem = {
+        doc = "An item of such a menu: of what is neither file nor type the local disk starts.",
+        fields = {
+            { "[1]", "string", "its text" },
+            { "file?", "string", "what it boots from here; `.0` is added to a name without a dot" },
+            { "server?", "string", "the IPv4 address of the server that has the file, or of the boot server" },
+            { "type?", "integer", "of another boot server's items: what they are known by" },
         },
     },
     Site = {
@@ -90,6 +108,13 @@ words.tables = {
             { "otherwise", "Choice", "what the others boot, and those without the field" },
             { "by?", "string", "the field that a machine is told by; `mac` if none is named" },
             { "salt?", "string", "rollouts of one salt take the same machines; the rule's name if there is none" },
+        },
+    },
+    InventoryFile = {
+        doc = "A file of hosts, and the field that they are keyed by.",
+        fields = {
+            { "file", "string", "YAML, JSON or CSV, by its suffix" },
+            { "key?", "string", "a field of machines; what the file says if none is named" },
         },
     },
     Request = {
@@ -120,14 +145,17 @@ words.tables = {
 }
 
 -- Tables in the order in which they are best read.
-words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "Site", "Menu", "Rollout", "Request", "Response" }
+words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "PxeMenu", "PxeItem", "Site", "Menu", "Rollout", "InventoryFile",
+                      "Request", "Response" }
 
 -- Types that are no tables of ours: name, doc, and what they are (nil: nobody's business).
 words.aliases = {
     { "Verdict", "A verdict, such as `disk` or `deny \"why\"`" },
     { "Matcher", "A matcher, such as `prefix \"52:54:00\"`" },
     { "Template", "A template, read from a file" },
-    { "Choice", "What a rule may boot: a profile's name, a verdict, or a table", "string|Verdict|Use|Profile" },
+    { "Inventory", "Hosts by a key: a rule may `boot` it, a field may be in it, and `hosts:get(machine)` is that host as a function may answer it, or nil",
+      "Verdict|{ get: fun(self: any, machine: Machine|string|number): Use? }" },
+    { "Choice", "What a rule may boot: a profile's name, a verdict, or a table", "string|Verdict|Use|Profile|Inventory" },
     { "Matches", "What a field may be matched with: a value, a matcher, a function, or a list of these",
       "string|number|Matcher|table|(fun(value: any, machine: Machine): boolean?, string?)" },
 }
@@ -180,6 +208,10 @@ words.list = {
       params = { { "file", "string" }, { "default?", "any" } }, returns = "string" },
     { "list", usage = 'list("directory", default)', doc = "the names in a directory, sorted; of directories with a slash behind",
       params = { { "directory", "string" }, { "default?", "any" } }, returns = "string[]" },
+    { "inventory", usage = 'inventory "hosts.yaml"', doc = "hosts by a key: what each boots, its arguments and vars",
+      params = { { "file", "string|InventoryFile" } }, returns = "Inventory" },
+    { "problem", usage = 'problem("file", line, "text")', doc = "what is wrong in a file that was read, reported with the policy's own mistakes",
+      params = { { "file", "string" }, { "line", "integer" }, { "text", "string" } } },
     { "template", usage = 'template "file"', doc = "a document with `{{…}}` in it, for `config`",
       params = { { "file", "string" } }, returns = "Template" },
 

@@ -4,7 +4,7 @@
 
 ---What a machine boots.
 ---@class moonboot.Profile
----@field kernel? string a file under `/assets/`, or a URL. May be missing when `dhcp.file` says what to boot
+---@field kernel? string a file under `/assets/`, or a URL. May be missing when `dhcp.file` or `dhcp.menu` says what to boot
 ---@field initrd? string|string[] the same, one or a list
 ---@field args? string[] list of kernel arguments
 ---@field vars? table<string, any> names and values for `{{…}}`
@@ -42,6 +42,20 @@
 ---@field vendor_class? string|false option 60 (false: none)
 ---@field options? table<integer, string> bytes by option number
 ---@field ipxe? boolean true: clients that are iPXE already get these overrides too
+---@field menu? moonboot.PxeMenu a menu of the firmware's own
+
+---A menu of PXE firmware: its items, and how it is shown.
+---@class moonboot.PxeMenu
+---@field prompt? string what stands below it
+---@field timeout? integer seconds until the first item is taken: 0 at once, 255 never
+---@field [integer] moonboot.PxeItem an item
+
+---An item of such a menu: of what is neither file nor type the local disk starts.
+---@class moonboot.PxeItem
+---@field [1] string its text
+---@field file? string what it boots from here; `.0` is added to a name without a dot
+---@field server? string the IPv4 address of the server that has the file, or of the boot server
+---@field type? integer of another boot server's items: what they are known by
 
 ---How DHCP is answered, for the whole site.
 ---@class moonboot.Site
@@ -62,6 +76,11 @@
 ---@field otherwise moonboot.Choice what the others boot, and those without the field
 ---@field by? string the field that a machine is told by; `mac` if none is named
 ---@field salt? string rollouts of one salt take the same machines; the rule's name if there is none
+
+---A file of hosts, and the field that they are keyed by.
+---@class moonboot.InventoryFile
+---@field file string YAML, JSON or CSV, by its suffix
+---@field key? string a field of machines; what the file says if none is named
 
 ---What a function of `serve` is asked.
 ---@class moonboot.Request
@@ -95,6 +114,7 @@
 ---@field hostname? string the name it was given by DHCP
 ---@field domain? string the DNS domain it was given by DHCP
 ---@field arch? moonboot.Arch kind of firmware: bios, efi-x64, …
+---@field arch_id? number its number (option 93); 7 and 9 are both efi-x64
 ---@field platform? string iPXE's platform: pcbios, efi
 ---@field buildarch? string iPXE's own architecture: i386, x86_64, arm64
 ---@field ip? string its address
@@ -122,6 +142,7 @@
 ---@field hostname? moonboot.Matches the name it was given by DHCP
 ---@field domain? moonboot.Matches the DNS domain it was given by DHCP
 ---@field arch? moonboot.Matches kind of firmware: bios, efi-x64, …
+---@field arch_id? moonboot.Matches its number (option 93); 7 and 9 are both efi-x64
 ---@field platform? moonboot.Matches iPXE's platform: pcbios, efi
 ---@field buildarch? moonboot.Matches iPXE's own architecture: i386, x86_64, arm64
 ---@field ip? moonboot.Matches its address
@@ -147,8 +168,11 @@
 ---A template, read from a file
 ---@class moonboot.Template
 
+---Hosts by a key: a rule may `boot` it, a field may be in it, and `hosts:get(machine)` is that host as a function may answer it, or nil
+---@alias moonboot.Inventory moonboot.Verdict|{ get: fun(self: any, machine: moonboot.Machine|string|number): moonboot.Use? }
+
 ---What a rule may boot: a profile's name, a verdict, or a table
----@alias moonboot.Choice string|moonboot.Verdict|moonboot.Use|moonboot.Profile
+---@alias moonboot.Choice string|moonboot.Verdict|moonboot.Use|moonboot.Profile|moonboot.Inventory
 
 ---What a field may be matched with: a value, a matcher, a function, or a list of these
 ---@alias moonboot.Matches string|number|moonboot.Matcher|table|(fun(value: any, machine: moonboot.Machine): boolean?, string?)
@@ -322,6 +346,21 @@ function read(file, default) end
 ---@param default? any
 ---@return string[]
 function list(directory, default) end
+
+---hosts by a key: what each boots, its arguments and vars
+---
+---`inventory "hosts.yaml"`
+---@param file string|moonboot.InventoryFile
+---@return moonboot.Inventory
+function inventory(file) end
+
+---what is wrong in a file that was read, reported with the policy's own mistakes
+---
+---`problem("file", line, "text")`
+---@param file string
+---@param line integer
+---@param text string
+function problem(file, line, text) end
 
 ---a document with `{{…}}` in it, for `config`
 ---

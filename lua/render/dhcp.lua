@@ -6,6 +6,7 @@
 -- has, are the codec's affair.
 
 local bootloaders = require "bootloaders"
+local pxe_menu = require "render.pxe_menu"
 local url = require "url"
 
 local dhcp = {}
@@ -156,10 +157,14 @@ local function default(request, kind, arch, settings, carried, image)
     return answer
 end
 
--- A policy's own words for this client, over the default.
+-- A policy's own words for this client, over the default. Returns whether the client is
+-- answered, whatever the answer holds; nil: when it holds something.
 local function override(answer, own, request, kind, arch, carried)
     if not own or kind == "ipxe" and not own.ipxe then
-        return
+        return nil
+    end
+    if own.menu then
+        answer.file = nil
     end
     if own.loader and not own.file then
         local file, options = bootloaders.answer(own.loader, arch, request, carried)
@@ -179,14 +184,20 @@ local function override(answer, own, request, kind, arch, carried)
     for code, bytes in pairs(own.options or {}) do
         answer.options[code] = bytes or nil
     end
+    if own.menu and kind ~= "http" then
+        return pxe_menu.apply(own.menu, answer, request)
+    end
 end
 
 -- The `dhcp` part of a reply for a decision that answers, or nil: silence. `image` is what firmware
 -- that boots by HTTP is to start itself, if anything (outcome.lua).
 function dhcp.render(decision, request, kind, arch, settings, carried, image)
     local answer = default(request, kind, arch, settings, carried, image)
-    override(answer, decision.dhcp, request, kind, arch, carried)
-    return (answer.file or answer.options[43]) and answer or nil
+    local answered = override(answer, decision.dhcp, request, kind, arch, carried)
+    if answered == nil then
+        answered = answer.file or answer.options[43]
+    end
+    return answered and answer or nil
 end
 
 return dhcp

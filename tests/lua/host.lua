@@ -11,6 +11,18 @@ function host.yaml(text)
     return { text = text }
 end
 
+-- So are inventories: this one knows the name of a var, and no host.
+function host.inventory(dir, path, _, _, key)
+    local text, message = host.read(dir, path)
+    local function none()
+    end
+    return text and {
+        key = function() return key or "mac" end, hash = function() return text end,
+        var = function(_, i) return i == 1 and text:match "vars: { (%w+):" or nil end,
+        bootless = none, find = none, profile = none,
+    }, message
+end
+
 local function leads_out(path)
     return path:find("^/") or ("/" .. path .. "/"):find("/%.%./")
 end
@@ -172,6 +184,67 @@ function host.subnet(text)
         return nil
     end
     return ip, 2 ^ 32 - 2 ^ (32 - bits)
+end
+
+-- An inventory as the C half gives it, of CSV without quotes, arguments or verdicts, whatever
+-- the file is called: tests/unit/test_inventory.c tests the real one.
+local Inventory = {}
+Inventory.__index = Inventory
+
+function host.inventory(dir, path, _, _, key)
+    local text, message, missing = host.read(dir, path)
+    if not text then
+        return nil, message, missing
+    end
+    local self = setmetatable({ hosts = {}, vars = {}, profiles = {} }, Inventory)
+    for line in text:gmatch "[^\n]+" do
+        local cells = {}
+        for cell in (line .. ","):gmatch "([^,]*)," do
+            cells[#cells + 1] = cell
+        end
+        if not self.columns then
+            self.columns, self.field = cells, key or cells[1]
+        else
+            local found = { vars = {} }
+            for i, column in ipairs(self.columns) do
+                found[column], found.vars[column] = cells[i], cells[i] ~= "" and cells[i] or nil
+            end
+            found.vars[self.field], found.vars.boot = nil, nil
+            self.hosts[found[self.field]] = found
+            table.insert(self.profiles, found.boot)
+        end
+    end
+    return self
+end
+
+function Inventory:key()
+    return self.field
+end
+
+function Inventory.hash()
+    return "hash"
+end
+
+function Inventory:profile(i)
+    return self.profiles[i], 1, 1
+end
+
+function Inventory:var(i)
+    return self.columns[i + 1]
+end
+
+function Inventory.bootless()
+end
+
+function Inventory:has(value)
+    return self.hosts[value] ~= nil
+end
+
+function Inventory:find(value)
+    local found = self.hosts[value]
+    if found then
+        return "boot", found.boot, nil, next(found.vars) and found.vars or nil, 1
+    end
 end
 
 -- An index that finds every rule: tests/unit/test_index.c tests the real one.

@@ -18,16 +18,7 @@
 #include "task.h"
 #include "vm.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ROUNDS 15000
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ROUNDS 15000
-#endif
-#endif
-#ifndef ROUNDS
 #define ROUNDS 100000
-#endif
 
 #define DHCP 1u
 #define TFTP 2u
