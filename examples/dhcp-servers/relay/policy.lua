@@ -14,7 +14,7 @@ rule "the second segment" {
 }
 
 rule "our own segment" {
-  match = { mac = prefix "52:54:00", relay = except(subnet "0.0.0.0/0") },
+  match = { mac = prefix "52:54:00", relay = absent },
   boot  = "linux",
   args  = { "segment=own" },
 }
