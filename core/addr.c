@@ -157,7 +157,7 @@ bool addr_listen_parse(const char *text, struct sockaddr_in *out)
     unsigned long port;
     uint32_t ip = INADDR_ANY;
     size_t len = colon ? (size_t)(colon - text) : 0;
-    if (!colon || len >= sizeof address || !number_parse(colon + 1, 65535, &port))
+    if (!colon || len >= sizeof address || !number_parse(colon + 1, 65535, &port) || port == 0)
         return false;
     memcpy(address, text, len);
     address[len] = '\0';

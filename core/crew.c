@@ -5,9 +5,11 @@
 
 #include "log.h"
 
-#define YOUNG_MS       1000 /* a worker that ends at that age is in a crash loop */
-#define BACKOFF_MIN_MS 250
-#define BACKOFF_MAX_MS 5000
+#define YOUNG_MS        1000 /* a worker that ends at that age is in a crash loop */
+#define STARTING_MAX_MS 10000
+#define DRAINING_MAX_MS 3600000
+#define BACKOFF_MIN_MS  250
+#define BACKOFF_MAX_MS  5000
 
 uint64_t crew_now(void)
 {
@@ -71,26 +73,49 @@ void crew_serve(struct crew_worker *w)
 void crew_stop(struct crew_worker *w)
 {
     w->state = CREW_STOPPING;
+    w->since = crew_now();
     kill(w->pid, SIGTERM);
+}
+
+/* Why a worker must go; NULL: it need not. */
+static const char *overdue(const struct crew_worker *w, uint64_t beat, uint64_t limit_ms)
+{
+    uint64_t now = crew_now(), age = now - w->since;
+    if (w->state == CREW_SERVING && age >= limit_ms && now >= beat + limit_ms)
+        return "has stood still";
+    if (w->state == CREW_STARTING && age >= STARTING_MAX_MS)
+        return "does not get ready";
+    if (w->state >= CREW_STOPPING && age >= DRAINING_MAX_MS)
+        return "has transfers without an end";
+    return NULL;
 }
 
 void crew_kill_hung(struct crew *crew, const struct metrics_board *board, uint64_t limit_ms)
 {
     CREW_EACH(crew, w) {
-        uint64_t now = crew_now(), beat = board->slots[w->slot].heartbeat;
-        if (w->state != CREW_SERVING || now < w->since + limit_ms || now < beat + limit_ms)
+        const char *why = overdue(w, board->slots[w->slot].heartbeat, limit_ms);
+        if (!why)
             continue;
-        log_error("worker %u (pid %d) has stood still for %llu ms: replaced", w->slot, (int)w->pid,
-                  (unsigned long long)(now - beat));
+        log_error("worker %u (pid %d) %s: ended", w->slot, (int)w->pid, why);
         kill(w->pid, SIGKILL);
-        w->since = now; /* not again before it is gone */
+        w->since = crew_now(); /* not again before it is gone */
     }
 }
 
-void crew_vacate(struct crew *crew, const struct crew_worker *dead)
+void crew_forgive(struct crew *crew)
 {
-    struct crew_vacancy *vacancy = &crew->vacancies[dead->slot];
-    bool young = crew_now() - dead->since < YOUNG_MS;
+    CREW_EACH(crew, w)
+        w->since = crew_now();
+}
+
+bool crew_young(const struct crew_worker *w)
+{
+    return crew_now() - w->since < YOUNG_MS;
+}
+
+void crew_vacate(struct crew *crew, unsigned slot, bool young)
+{
+    struct crew_vacancy *vacancy = &crew->vacancies[slot];
     unsigned next = vacancy->backoff_ms ? 2 * vacancy->backoff_ms : BACKOFF_MIN_MS;
     vacancy->backoff_ms = !young ? 0 : next < BACKOFF_MAX_MS ? next : BACKOFF_MAX_MS;
     vacancy->open = true;

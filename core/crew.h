@@ -64,12 +64,20 @@ void crew_serve(struct crew_worker *w);
 /* Tells a worker to stop; it ends when its transfers have. */
 void crew_stop(struct crew_worker *w);
 
-/* Kills workers that serve and whose event loop has not turned for `limit_ms`. */
+/* Kills workers that serve and whose event loop has not turned for `limit_ms`, those that
+ * do not get ready, and those whose last transfers have no end. */
 void crew_kill_hung(struct crew *crew, const struct metrics_board *board, uint64_t limit_ms);
 
-/* Notes that the slot of a dead worker wants another: at once, or after a pause that
- * doubles when it died young. */
-void crew_vacate(struct crew *crew, const struct crew_worker *dead);
+/* Gives all workers the benefit of the doubt: it was us, or the whole machine, that stood
+ * still. */
+void crew_forgive(struct crew *crew);
+
+/* Notes that a slot wants another worker: at once, or, when `young`, after a pause that
+ * doubles each time. */
+void crew_vacate(struct crew *crew, unsigned slot, bool young);
+
+/* Whether a worker has lived so short that another would hardly do better. */
+bool crew_young(const struct crew_worker *w);
 
 /* Whether the slot wants a worker now. */
 bool crew_due(const struct crew *crew, unsigned slot);

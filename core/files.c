@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define PACKAGES   "/usr/lib"
+#define OPEN_TRIES 8
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 /* What is taken from packages, and nothing else: programs for network boot. Of a name that stands
@@ -126,10 +127,13 @@ int files_open_beneath(int dir, const char *path)
     struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     if (path[0] == '/')
         return -EXDEV;
-    long fd;
-    do {
+    long fd = -1;
+    /* EAGAIN: a rename raced with "..", or somebody holds a lease on the file. */
+    for (int tries = 0; fd < 0 && tries < OPEN_TRIES; tries++) {
         fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
-    } while (fd < 0 && (errno == EAGAIN || errno == EINTR)); /* a rename raced with ".." */
+        if (fd < 0 && errno != EAGAIN && errno != EINTR)
+            break;
+    }
     if (fd >= 0)
         return (int)fd;
     if (errno == ENOSYS || errno == EPERM)

@@ -32,7 +32,8 @@ int files_root_open(const char *path);
 int files_packages_open(void);
 
 /* Opens a regular file for reading. 0, or a negative errno: -ENOENT (no such file,
- * a directory, a special file), -EACCES (not readable), -EXDEV (the name leads out of
+ * a directory, a special file), -EAGAIN (another
+ * process holds a lease on it), -EACCES (not readable), -EXDEV (the name leads out of
  * the root), -ENAMETOOLONG, -EMFILE, … Never blocks on a FIFO. */
 int files_open(const struct files *files, enum reply_root root, const char *path,
                struct file *file);

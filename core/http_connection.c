@@ -220,7 +220,7 @@ static void on_decided(struct reply *reply, void *arg)
 /* Between requests, or with a part of one. */
 static bool wait_for_head(struct http_connection *c, bool has_part)
 {
-    if (c->eof || (c->service->draining && !has_part)) {
+    if (c->eof || (c->service->draining && !has_part && c->served)) {
         finish(c);
         return true;
     }

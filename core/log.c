@@ -1,5 +1,7 @@
 #include "log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,11 +10,13 @@
 #include <unistd.h>
 
 #define LOG_LINE_MAX   8192
+#define QUOTED         "\"\\"
 #define LOG_VALUES_MAX (LOG_LINE_MAX - 1024) /* values are cut here; keys and quotes never */
 
 static struct {
     enum log_level level;
     enum log_format format;
+    unsigned long lost; /* lines that nobody took */
 } logger = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -89,7 +93,7 @@ static size_t utf8_length(const unsigned char *s)
 }
 
 /* What came from a wire must not end the line, colour a terminal or break JSON. */
-static void put_escaped(struct line *line, const char *text)
+static void put_escaped(struct line *line, const char *text, const char *quoted)
 {
     for (const unsigned char *s = (const unsigned char *)text; *s && line->len < LOG_VALUES_MAX;) {
         char code[8];
@@ -100,7 +104,7 @@ static void put_escaped(struct line *line, const char *text)
             s++;
             continue;
         }
-        if (*s == '"' || *s == '\\')
+        if (strchr(quoted, *s))
             put(line, "\\", 1);
         put(line, (const char *)s, n);
         s += n;
@@ -121,7 +125,7 @@ static void put_pair_json(struct line *line, const char *key, const char *value)
     put_text(line, ",\"");
     put_text(line, key);
     put_text(line, "\":\"");
-    put_escaped(line, value);
+    put_escaped(line, value, QUOTED);
     put(line, "\"", 1);
 }
 
@@ -135,7 +139,7 @@ static void put_pair_text(struct line *line, const char *key, const char *value)
         return;
     }
     put(line, "\"", 1);
-    put_escaped(line, value);
+    put_escaped(line, value, QUOTED);
     put(line, "\"", 1);
 }
 
@@ -149,6 +153,26 @@ static void put_time(struct line *line)
     size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
     n += (size_t)snprintf(text + n, sizeof text - n, ".%03dZ", (int)(now.tv_nsec / 1000000));
     put(line, text, n);
+}
+
+/* A log that nobody reads, or that cannot be written, must not stop the service: such lines
+ * are lost, and counted. */
+static void write_line(const char *text, size_t len)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT)) {
+        logger.lost++;
+        return;
+    }
+    if (logger.lost) {
+        unsigned long lost = logger.lost;
+        logger.lost = 0;
+        log_warn("%lu lines of this log were lost: nobody read them", lost);
+        write_line(text, len);
+        return;
+    }
+    if (write(STDERR_FILENO, text, len) != (ssize_t)len)
+        logger.lost++;
 }
 
 void log_event(enum log_level level, const struct log_field *fields, size_t n_fields,
@@ -169,7 +193,7 @@ void log_event(enum log_level level, const struct log_field *fields, size_t n_fi
         put_time(&line);
         snprintf(name, sizeof name, " %-5s ", level_names[level]);
         put_text(&line, name);
-        put_text(&line, message);
+        put_escaped(&line, message, "");
     }
     for (size_t i = 0; i < n_fields; i++) {
         if (!fields[i].value)
@@ -181,9 +205,7 @@ void log_event(enum log_level level, const struct log_field *fields, size_t n_fi
     }
     memcpy(line.text + line.len, json ? "}\n" : "\n", json ? 2 : 1);
     line.len += json ? 2 : 1;
-    /* A log that cannot be written must not stop the service. */
-    ssize_t ignored = write(STDERR_FILENO, line.text, line.len);
-    (void)ignored;
+    write_line(line.text, line.len);
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -195,10 +217,5 @@ void log_line(enum log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    /* The text format takes the message as it stands: multi-line is not. */
-    for (char *s = message; *s; s++) {
-        if (logger.format == LOG_FORMAT_TEXT && (unsigned char)*s < 0x20)
-            *s = ' ';
-    }
     log_event(level, NULL, 0, message);
 }

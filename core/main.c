@@ -1,6 +1,8 @@
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -33,8 +35,22 @@ static const char serve_help[] =
     "\n"
     "Exit codes: 0 stopped by a signal, 1 could not start, 2 bad usage.\n";
 
-#define SITE_HERE   "site.yaml"
-#define SITE_SYSTEM "/etc/moonboot/site.yaml"
+#define FILES_WANTED 65536
+#define SITE_HERE    "site.yaml"
+#define SITE_SYSTEM  "/etc/moonboot/site.yaml"
+
+/* A transfer takes two descriptors, and the usual soft limit is 1,024: takes what it may. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (geteuid() == 0 && limit.rlim_max < FILES_WANTED)
+        limit.rlim_max = FILES_WANTED;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_warn("cannot raise the limit of open files: %s", strerror(errno));
+}
 
 static int serve(int argc, char **argv)
 {
@@ -65,6 +81,7 @@ static int serve(int argc, char **argv)
         fprintf(stderr, "moonboot serve: unexpected \"%s\"\n", argv[optind]);
         return 2;
     }
+    raise_file_limit();
     return supervisor_run(site);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 static const struct {
     const char *name;
@@ -24,6 +25,13 @@ void metrics_board_free(struct metrics_board *board)
 {
     if (board)
         munmap(board, sizeof *board);
+}
+
+void metrics_beat(struct metrics *m)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    m->heartbeat = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static uint64_t sum(const struct metrics_board *board, size_t counter)

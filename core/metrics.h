@@ -67,7 +67,6 @@ struct metrics_board {
     _Atomic uint64_t loaded_at;    /* seconds since the epoch */
     _Atomic uint64_t workers_ready;
     _Atomic uint64_t workers_restarted;
-    unsigned n_slots;
     struct metrics slots[METRICS_MAX_WORKERS];
 };
 
@@ -84,6 +83,9 @@ static inline void metrics_inc(struct metrics *m, enum metrics_counter counter)
 {
     metrics_add(m, counter, 1);
 }
+
+/* The worker is alive, and in Lua or its event loop right now. */
+void metrics_beat(struct metrics *m);
 
 /* The board in Prometheus' text format 0.0.4: a string for the caller to free, its
  * length in *len; NULL when memory is out. */

@@ -1,31 +1,34 @@
 /* What nurseries and workers tell the supervisor: fixed messages on one datagram socket
- * that they all inherit. */
+ * that they all inherit. The kernel vouches for who sent one, as workers are not trusted. */
 #ifndef MOONBOOT_NOTIFY_H
 #define MOONBOOT_NOTIFY_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 
 enum notify_kind {
     NOTIFY_LOADED,  /* nursery: the policy is good */
     NOTIFY_REFUSED, /* nursery: it is not, and the log says why */
-    NOTIFY_SPAWNED, /* nursery: worker `pid` exists */
+    NOTIFY_SPAWNED, /* nursery: worker `pid` exists; it runs once this has been sent */
+    NOTIFY_FAILED,  /* nursery: no worker could be forked for `slot` */
     NOTIFY_READY,   /* worker: everything is open; waits for SIGUSR2 to serve */
     NOTIFY_STOPPED  /* worker: reads its sockets no more; ends when transfers have */
 };
 
 struct notify {
     enum notify_kind kind;
-    pid_t pid;
+    pid_t pid; /* the worker that it is about */
     uint64_t generation;
     unsigned slot;
 };
 
-static inline bool notify_send(int fd, const struct notify *message)
-{
-    return send(fd, message, sizeof *message, MSG_NOSIGNAL) == (ssize_t)sizeof *message;
-}
+/* The two ends: [0] to receive from, [1] for children. False with errno. */
+bool notify_open(int ends[2]);
+
+bool notify_send(int fd, const struct notify *message);
+
+/* The next message and the process that sent it; false when there is none. */
+bool notify_receive(int fd, struct notify *message, pid_t *sender);
 
 #endif

@@ -52,18 +52,38 @@ static pid_t fork_for_supervisor(void)
     return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
 }
 
-static void spawn(const struct generation *g, struct policy *policy, unsigned slot, int commands)
+/* The worker starts when its supervisor has been told of it: he must never hear from, or
+ * bury, one he does not know. */
+static pid_t fork_worker(const struct generation *g, struct policy *policy, unsigned slot,
+                         int commands)
 {
+    int gate[2];
+    if (pipe2(gate, O_CLOEXEC) < 0)
+        return -1;
     pid_t pid = fork_for_supervisor();
     if (pid == 0) {
+        char byte;
         close(commands);
+        close(gate[1]);
+        while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
+            continue;
+        close(gate[0]);
         worker_run(g, policy, slot);
     }
-    if (pid < 0) {
-        log_error("cannot start a worker: %s", strerror(errno));
-        return;
-    }
     struct notify message = {NOTIFY_SPAWNED, pid, g->number, slot};
+    if (pid > 0)
+        notify_send(g->notify, &message);
+    close(gate[0]);
+    close(gate[1]);
+    return pid;
+}
+
+static void spawn(const struct generation *g, struct policy *policy, unsigned slot, int commands)
+{
+    if (fork_worker(g, policy, slot, commands) > 0)
+        return;
+    log_error("cannot start worker %u: %s", slot, strerror(errno));
+    struct notify message = {NOTIFY_FAILED, 0, g->number, slot};
     notify_send(g->notify, &message);
 }
 
@@ -77,6 +97,7 @@ _Noreturn void nursery_run(const struct generation *g, int commands)
     signal(SIGUSR1, SIG_IGN);
     sigprocmask(SIG_SETMASK, &none, NULL);
     struct notify message = {NOTIFY_REFUSED, getpid(), g->number, 0};
+    log_setup(g->config->log.level, g->config->log.format);
     const char *user = privileges_user(g->config->user);
     if (!privileges_drop(user)) {
         log_error("cannot become user %s: %s", user, strerror(errno));

@@ -22,6 +22,7 @@
 struct policy {
     struct vm *vm;
     struct metrics *metrics;
+    bool retired;
     char *base_url; /* NULL: from the address that was asked */
     uint16_t http_port;
     int handle; /* registry references: routes.handle, and the loaded policy */
@@ -162,6 +163,11 @@ bool policy_start(struct policy *policy, struct metrics *metrics)
     return task_clock_start();
 }
 
+void policy_retire(struct policy *policy)
+{
+    policy->retired = true;
+}
+
 /* --- deciding ----------------------------------------------------------------------- */
 
 /* What one decision came to, for the log. */
@@ -274,12 +280,20 @@ static uint64_t now_microseconds(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Many slow decisions in a row are no standstill. */
+static void beat(struct policy *policy)
+{
+    if (!policy->retired)
+        metrics_beat(policy->metrics);
+}
+
 void policy_decide(struct policy *policy, const struct request *request, policy_done *done,
                    void *arg)
 {
     struct decision d = {.policy = policy, .request = request};
     lua_State *L = vm_state(policy->vm);
     uint64_t start = now_microseconds();
+    beat(policy);
     lua_pushcfunction(L, decide);
     lua_pushlightuserdata(L, &d);
     if (!task_call(L, 1, 0)) {
@@ -288,6 +302,7 @@ void policy_decide(struct policy *policy, const struct request *request, policy_
         d.reply = NULL;
     }
     lua_settop(L, 0);
+    beat(policy);
     uint64_t took = now_microseconds() - start;
     metrics_inc(policy->metrics, METRICS_DECISIONS);
     metrics_add(policy->metrics, METRICS_DECISION_MICROSECONDS, took);

@@ -37,6 +37,10 @@ const char *policy_hash(const struct policy *policy);
  * (timers do not survive fork), and counts into `metrics` from here on. */
 bool policy_start(struct policy *policy, struct metrics *metrics);
 
+/* From here on this process's heartbeat is its successor's to give: it only ends what is
+ * in flight. */
+void policy_retire(struct policy *policy);
+
 /* Takes the reply, which it then owns (and frees by reply_free). Never NULL. */
 typedef void policy_done(struct reply *reply, void *arg);
 

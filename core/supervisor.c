@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,11 +16,12 @@
 #include "notify.h"
 #include "privileges.h"
 
-#define TICK_MS       250
-#define SWAP_MS       500   /* for old workers to stop reading, before new ones start anyway */
-#define DRAIN_MS      30000 /* for transfers to end at SIGTERM */
-#define FILES_WANTED  65536
-#define STANDSTILL_MS 2000 /* an event loop that does not turn for so long hangs */
+#define TICK_MS        250
+#define SWAP_MS        500   /* for old workers to stop reading, before new ones start anyway */
+#define DRAIN_MS       30000 /* for transfers to end at SIGTERM */
+#define LOADING_MAX_MS 60000 /* from SIGHUP to ready */
+#define RETRY_MAX_MS   60000
+#define STANDSTILL_MS  2000 /* an event loop that does not turn for so long hangs */
 
 struct supervisor {
     const char *site;
@@ -32,7 +32,11 @@ struct supervisor {
     bool reload_again;            /* SIGHUP came while a reload was under way */
     bool stopping;
     bool failed;
-    uint64_t deadline; /* of the swap, or of the stop */
+    uint64_t deadline;      /* of the swap, or of the stop */
+    uint64_t load_deadline; /* of the candidate */
+    uint64_t retry_at;      /* a nursery was lost: the next try to load */
+    unsigned retry_ms;
+    uint64_t ticked; /* when */
     uint64_t next_number;
     int signals;   /* signalfd */
     int notify[2]; /* datagrams from nurseries and workers: [0] ours */
@@ -52,16 +56,23 @@ static void refuse(struct supervisor *s)
         s->failed = true;
 }
 
-static void discard_candidate(struct supervisor *s)
+static void end_candidate(struct supervisor *s)
 {
     struct generation *candidate = s->candidate;
     s->candidate = NULL;
     s->swapping = false;
+    if (candidate->nursery)
+        kill(candidate->nursery, SIGKILL); /* it may be busy loading, and has nothing to save */
     CREW_EACH(&s->crew, w) {
         if (w->generation == candidate->number)
-            kill(w->pid, SIGTERM);
+            crew_stop(w);
     }
     generation_close(candidate);
+}
+
+static void discard_candidate(struct supervisor *s)
+{
+    end_candidate(s);
     refuse(s);
 }
 
@@ -93,6 +104,7 @@ static void begin_load(struct supervisor *s)
         g->supervisor = getpid();
         g->notify = s->notify[1];
         int error = generation_start(g, s->current, unwanted, 2);
+        s->load_deadline = crew_now() + LOADING_MAX_MS;
         if (error == 0)
             s->candidate = g;
         else
@@ -120,8 +132,9 @@ static void finish_swap(struct supervisor *s)
     CREW_EACH(&s->crew, w) {
         if (w->generation == s->current->number && w->state == CREW_READY)
             crew_serve(w);
+        else if (w->generation != s->current->number && w->state < CREW_STOPPING)
+            crew_stop(w);
     }
-    memset(s->crew.vacancies, 0, sizeof s->crew.vacancies);
     generation_close(old);
     log_setup(s->current->config->log.level, s->current->config->log.format);
     log_info("ready: generation %llu, %u workers", (unsigned long long)s->current->number,
@@ -132,6 +145,7 @@ static void begin_swap(struct supervisor *s)
 {
     s->swapping = true;
     s->deadline = crew_now() + SWAP_MS;
+    memset(s->crew.vacancies, 0, sizeof s->crew.vacancies);
     CREW_EACH(&s->crew, w) {
         if (w->generation != s->candidate->number && w->state < CREW_STOPPING)
             crew_stop(w);
@@ -159,11 +173,13 @@ static void advance(struct supervisor *s)
 
 static void on_ready(struct supervisor *s, struct crew_worker *w)
 {
+    bool current = s->current && w->generation == s->current->number;
+    bool candidate = s->candidate && w->generation == s->candidate->number;
     w->state = CREW_READY;
-    if (s->current && w->generation == s->current->number && !s->stopping)
+    if (s->stopping || (current && s->swapping) || !(current || candidate))
+        crew_stop(w); /* of a generation that is over */
+    else if (current)
         crew_serve(w);
-    else if (!s->candidate || w->generation != s->candidate->number)
-        kill(w->pid, SIGTERM); /* of a generation that is over */
 }
 
 static void spawn_all(struct supervisor *s)
@@ -174,6 +190,30 @@ static void spawn_all(struct supervisor *s)
             return;
         }
     }
+}
+
+/* A worker came to nothing: of the candidate or of what serves. */
+static void on_failed(struct supervisor *s, const struct notify *message)
+{
+    if (s->candidate && message->generation == s->candidate->number && !s->swapping)
+        discard_candidate(s);
+    else
+        crew_vacate(&s->crew, message->slot, true);
+}
+
+/* Whose word a message is: a nursery speaks for its generation, a worker for itself. */
+static bool believed(struct supervisor *s, const struct notify *message, pid_t sender)
+{
+    if (message->slot >= METRICS_MAX_WORKERS)
+        return false;
+    if (message->kind == NOTIFY_READY || message->kind == NOTIFY_STOPPED)
+        return message->pid == sender;
+    struct generation *const generations[] = {s->candidate, s->current};
+    for (size_t i = 0; i < 2; i++) {
+        if (generations[i] && generations[i]->number == message->generation)
+            return generations[i]->nursery == sender;
+    }
+    return false;
 }
 
 static void on_message(struct supervisor *s, const struct notify *message)
@@ -189,14 +229,19 @@ static void on_message(struct supervisor *s, const struct notify *message)
         if (of_candidate)
             discard_candidate(s);
         break;
+    case NOTIFY_FAILED:
+        on_failed(s, message);
+        break;
     case NOTIFY_SPAWNED:
         /* It may have died, and been waited for, before its nursery said so. */
-        if (kill(message->pid, 0) == 0 && !crew_add(&s->crew, message))
+        if (kill(message->pid, 0) < 0)
+            on_failed(s, message);
+        else if (!crew_add(&s->crew, message))
             kill(message->pid, SIGKILL);
         break;
     case NOTIFY_READY:
-        w = crew_add(&s->crew, message);
-        if (w)
+        w = crew_find(&s->crew, message->pid);
+        if (w && w->state == CREW_STARTING)
             on_ready(s, w);
         break;
     case NOTIFY_STOPPED:
@@ -210,8 +255,11 @@ static void on_message(struct supervisor *s, const struct notify *message)
 static void read_messages(struct supervisor *s)
 {
     struct notify message;
-    while (recv(s->notify[0], &message, sizeof message, MSG_DONTWAIT) == (ssize_t)sizeof message)
-        on_message(s, &message);
+    pid_t sender;
+    while (notify_receive(s->notify[0], &message, &sender)) {
+        if (believed(s, &message, sender))
+            on_message(s, &message);
+    }
     advance(s);
 }
 
@@ -234,25 +282,29 @@ static void on_worker_end(struct supervisor *s, struct crew_worker *w, int statu
     bool of_candidate = s->candidate && w->generation == s->candidate->number;
     if (!expected || (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM))
         describe_end(w, status);
-    if (ours && !expected && !s->swapping) {
-        crew_vacate(&s->crew, w);
+    w->pid = 0;
+    if (expected)
+        return;
+    if (of_candidate && !s->swapping) {
+        discard_candidate(s);
+    } else if (of_candidate || (ours && !s->swapping)) {
+        /* Once old workers are stopping there is no way back: the new one is replaced. */
+        crew_vacate(&s->crew, w->slot, crew_young(w));
         s->board->workers_restarted++;
     }
-    w->pid = 0;
-    if (of_candidate && !s->stopping)
-        discard_candidate(s);
 }
 
 /* Workers outlive their nursery, but none could be replaced: load anew. */
 static void on_nursery_end(struct supervisor *s, pid_t pid)
 {
     if (s->candidate && s->candidate->nursery == pid) {
-        discard_candidate(s);
+        s->candidate->nursery = 0;
+        if (!s->swapping)
+            discard_candidate(s);
     } else if (s->current && s->current->nursery == pid && !s->stopping) {
         log_error("the process that holds generation %llu's policy has ended: loading anew",
                   (unsigned long long)s->current->number);
         s->current->nursery = 0;
-        begin_load(s);
     }
 }
 
@@ -288,18 +340,51 @@ static void kill_hung(struct supervisor *s)
     crew_kill_hung(&s->crew, s->board, limit);
 }
 
+/* Until there is a nursery again no worker can be replaced: tries, with growing pauses. */
+static void regain_nursery(struct supervisor *s)
+{
+    if (!s->current || s->candidate)
+        return;
+    if (s->current->nursery) {
+        s->retry_ms = 0;
+        return;
+    }
+    if (s->retry_ms && crew_now() < s->retry_at)
+        return;
+    s->retry_ms = !s->retry_ms                     ? TICK_MS
+                  : 2 * s->retry_ms < RETRY_MAX_MS ? 2 * s->retry_ms
+                                                   : RETRY_MAX_MS;
+    s->retry_at = crew_now() + s->retry_ms;
+    begin_load(s);
+}
+
+static void give_up_loading(struct supervisor *s)
+{
+    if (!s->candidate || s->swapping || crew_now() < s->load_deadline)
+        return;
+    log_error("generation %llu was not ready after %d s", (unsigned long long)s->candidate->number,
+              LOADING_MAX_MS / 1000);
+    discard_candidate(s);
+}
+
 static void tick(struct supervisor *s)
 {
+    uint64_t gap = crew_now() - s->ticked;
+    s->ticked = crew_now();
     if (s->stopping) {
         if (crew_now() >= s->deadline)
             crew_signal_all(&s->crew, SIGKILL);
         return;
     }
+    if (gap >= STANDSTILL_MS / 2)
+        crew_forgive(&s->crew);
     kill_hung(s);
+    give_up_loading(s);
     fill_vacancies(s);
     advance(s);
     if (s->reload_again && !s->candidate)
         begin_load(s);
+    regain_nursery(s);
     s->board->workers_ready =
         s->current ? crew_count(&s->crew, s->current->number, CREW_SERVING) : 0;
 }
@@ -312,8 +397,9 @@ static void begin_stop(struct supervisor *s)
     if (!s->stopping)
         log_info("stopping: transfers in flight have %d s", DRAIN_MS / 1000);
     s->stopping = true;
-    CREW_EACH(&s->crew, w)
-        kill(w->pid, SIGTERM);
+    if (s->candidate)
+        end_candidate(s);
+    crew_signal_all(&s->crew, SIGTERM);
 }
 
 static void read_signals(struct supervisor *s)
@@ -351,20 +437,7 @@ static bool open_channels(struct supervisor *s)
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return false;
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return s->signals >= 0 && socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, s->notify) == 0;
-}
-
-/* A transfer takes two descriptors, and the usual soft limit is 1,024: takes what it may. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    if (geteuid() == 0 && limit.rlim_max < FILES_WANTED)
-        limit.rlim_max = FILES_WANTED;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        log_warn("cannot raise the limit of open files: %s", strerror(errno));
+    return s->signals >= 0 && notify_open(s->notify);
 }
 
 static void loop(struct supervisor *s)
@@ -396,13 +469,11 @@ int supervisor_run(const char *site)
         free(s);
         return 1;
     }
-    raise_file_limit();
     begin_load(s);
     loop(s);
     bool failed = s->failed;
-    if (s->candidate && s->candidate->nursery)
-        kill(s->candidate->nursery, SIGTERM); /* it may be busy loading */
-    generation_close(s->candidate);
+    if (s->candidate)
+        end_candidate(s);
     generation_close(s->current);
     while (waitpid(-1, NULL, 0) > 0)
         continue;

@@ -9,7 +9,7 @@ void tftp_transfer_start(struct tftp_transfer *t, uint32_t window, int64_t timeo
         .negotiating = oack,
         .timeout = timeout ? timeout : TFTP_TRANSFER_TIMEOUT_MS,
     };
-    t->began = now;
+    t->began = t->started = now;
     t->deadline = now + t->timeout;
 }
 
@@ -100,7 +100,8 @@ enum tftp_transfer_step tftp_transfer_expire(struct tftp_transfer *t, int64_t no
         return TFTP_TRANSFER_WAIT;
     if (t->quick)
         t->quick = false; /* the client is there: this round does not count as lost */
-    else if (t->tries == TFTP_TRANSFER_TRIES)
+    else if (t->tries == TFTP_TRANSFER_TRIES ||
+             (!t->heard && now - t->started >= TFTP_TRANSFER_UNHEARD_MS))
         return tftp_transfer_all_sent(t) ? TFTP_TRANSFER_DONE : TFTP_TRANSFER_LOST;
     else
         t->tries++;

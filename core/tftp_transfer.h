@@ -17,8 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TFTP_TRANSFER_TRIES      5     /* times that a window is sent again, then it is over */
-#define TFTP_TRANSFER_TIMEOUT_MS 1000  /* until it is sent again for the first time */
+#define TFTP_TRANSFER_TRIES      5    /* times that a window is sent again, then it is over */
+#define TFTP_TRANSFER_TIMEOUT_MS 1000 /* until it is sent again for the first time */
+/* A client that was never heard may be nobody at all, under an address that it made up. */
+#define TFTP_TRANSFER_UNHEARD_MS 30000
 #define TFTP_TRANSFER_LONGEST_MS 16000 /* the back-off doubles up to here */
 #define TFTP_TRANSFER_QUICK_MS   10    /* see tftp_transfer_ack */
 #define TFTP_TRANSFER_NO_LAST    UINT64_MAX
@@ -40,6 +42,7 @@ struct tftp_transfer {
     bool negotiating; /* the OACK is not acknowledged yet */
     bool heard;       /* an ACK has come */
 
+    int64_t started;    /* the transfer */
     int64_t deadline;   /* when to call tftp_transfer_expire */
     int64_t began;      /* when this round's first packet went out */
     int64_t timeout;    /* of the first try */

@@ -112,11 +112,6 @@ const struct vm_options *vm_options(const struct vm *vm)
     return &vm->options;
 }
 
-size_t vm_memory(const struct vm *vm)
-{
-    return vm->memory;
-}
-
 void vm_recover(struct vm *vm)
 {
     if (vm->short_of_memory)

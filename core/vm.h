@@ -26,9 +26,6 @@ lua_State *vm_state(struct vm *vm);
 struct vm *vm_of(lua_State *L);
 const struct vm_options *vm_options(const struct vm *vm);
 
-/* Bytes that Lua holds now. */
-size_t vm_memory(const struct vm *vm);
-
 /* Frees what is garbage if memory was refused since the last call: LuaJIT does not by itself,
  * and a policy that caught the error leaves the next one short. */
 void vm_recover(struct vm *vm);

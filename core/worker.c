@@ -40,18 +40,12 @@ static void tell(const struct worker *w, enum notify_kind kind)
     notify_send(w->generation->notify, &message);
 }
 
-static void beat(struct worker *w)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    w->metrics->heartbeat = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    beat(arg);
+    struct worker *w = arg;
+    metrics_beat(w->metrics);
 }
 
 static void end_when_idle(struct worker *w)
@@ -162,6 +156,8 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
     if (w->draining)
         return;
     w->draining = true;
+    event_del(w->heartbeat);
+    policy_retire(w->policy);
     w->tftp_idle = w->tftp == NULL;
     w->http_idle = w->http == NULL;
     dhcp_server_close(w->dhcp);
@@ -215,7 +211,7 @@ _Noreturn void worker_run(const struct generation *generation, struct policy *po
     }
     if (getppid() != generation->supervisor)
         exit(1);
-    beat(&w);
+    metrics_beat(w.metrics);
     tell(&w, NOTIFY_READY);
     event_base_dispatch(w.base);
     close_everything(&w);

@@ -26,7 +26,9 @@ end
 
 local function note(trace, rule, matched, why)
     if trace then
-        trace[#trace + 1] = { rule = rule.name, line = rule.line, matched = matched, why = why }
+        trace[#trace + 1] = {
+            rule = rule.name, file = rule.display, line = rule.line, matched = matched, why = why,
+        }
     end
 end
 

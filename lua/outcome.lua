@@ -48,7 +48,9 @@ end
 -- A decision as plain data.
 function outcome.facts(d)
     local facts = {
-        rule = d.rule and { name = d.rule.name, line = d.rule.line },
+        rule = d.rule and {
+            name = d.rule.name, file = d.rule.display, line = d.rule.line,
+        },
         verdict = d.verdict, vars = d.vars, needs = d.needs,
     }
     if d.plan then

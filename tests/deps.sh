@@ -11,7 +11,8 @@ packages() { # packages SET: what it needs
     test) echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit \
         lua-check shellcheck curl wrk tftp-hpa atftp busybox-static iproute2 procps python3 \
         ca-certificates cloud-init ignition ;;
-    lab) echo qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base iproute2 ethtool tcpdump util-linux ;;
+    lab) echo qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base iproute2 ethtool tcpdump util-linux \
+        pxelinux syslinux-common grub-efi-amd64-bin grub-efi-amd64-signed shim-signed ;;
     *)
         echo "usage: deps.sh build|test|lab…" >&2
         exit 2

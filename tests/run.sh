@@ -69,13 +69,14 @@ for fuzzer in tests/fuzz/fuzz_*.c; do
     name=$(basename "$fuzzer" .c)
     suite "fuzz/$name" tests/fuzz/run.sh "$name" 10
 done
-for script in service http tftp; do
+for script in language service http tftp; do
     suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
 done
 suite e2e/documents with build tests/e2e/documents.sh
 suite e2e/load with build tests/e2e/load.sh
 suite e2e/load-sanitize with build-sanitize tests/e2e/load.sh
 suite e2e/boot with build tests/e2e/boot.sh
+suite e2e/loaders with build tests/e2e/loaders.sh
 suite readme tests/readme.sh
 suite e2e/dhcp_servers with build tests/e2e/dhcp_servers.sh
 suite lint make -s lint

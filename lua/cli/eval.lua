@@ -29,7 +29,7 @@ local OPTIONS = {
 
 -- JSON's order.
 local ORDER = {
-    "rule", "verdict", "profile", "why", "url", "kernel", "initrd", "args", "vars", "needs", "error", "render",
+    "rule", "verdict", "profile", "why", "url", "kernel", "initrd", "args", "vars", "menu", "needs", "error", "render",
 }
 
 local function usage(problem)
@@ -92,11 +92,17 @@ local function formats_of(text)
 end
 
 -- The decision as data whose lists stay lists.
-local function describe(decision)
-    local facts = outcome.facts(decision)
+local function mark_lists(facts)
     facts.initrd = facts.initrd and json.list(facts.initrd)
     facts.args = facts.args and json.list(facts.args)
+    for _, entry in ipairs(facts.menu and facts.menu.entries or {}) do
+        mark_lists(entry)
+    end
     return facts
+end
+
+local function describe(decision)
+    return mark_lists(outcome.facts(decision))
 end
 
 local function line(label, value)
@@ -112,7 +118,8 @@ end
 
 local function write_text(about)
     line("verdict", about.verdict .. (about.profile and " " .. about.profile or ""))
-    line("rule", about.rule and ("%s (line %d)"):format(about.rule.name, about.rule.line) or "none matched")
+    line("rule", about.rule and ("%s (%s:%d)"):format(about.rule.name, about.rule.file, about.rule.line)
+                 or "none matched")
     for _, key in ipairs { "why", "url", "kernel" } do
         if about[key] then
             line(key, about[key])
@@ -130,6 +137,12 @@ local function write_text(about)
         names[i] = name .. " = " .. (type(value) == "table" and escape.json(value) or tostring(value))
     end
     lines("vars", names)
+    local entries = {}
+    for i, entry in ipairs(about.menu and about.menu.entries or {}) do
+        entries[i] = ("%s%s: %s"):format(i == about.menu.default and "* " or "  ", entry.label,
+                                         entry.profile or entry.verdict)
+    end
+    lines("menu", entries)
     for _, key in ipairs { "needs", "error" } do
         if about[key] then
             line(key, about[key])

@@ -182,7 +182,8 @@ local function chain(target, request)
 end
 
 -- A boot program of EFI's ends by starting the next entry of the firmware only when it failed, and
--- GRUB's `exit` is none: so the disk's own loader is looked for.
+-- GRUB's `exit` is none: so the disk's own loader is looked for. `root` is the disk that it is then
+-- told to be from.
 local function disk()
     local words = {}
     for i, name in ipairs(DISK_LOADERS) do
@@ -192,8 +193,8 @@ local function disk()
         say "booting from the local disk",
         block("if [ \"$grub_platform\" = efi ]; then",
             block("for file in " .. table.concat(words, " ") .. "; do",
-                block("if search --no-floppy --set=disk --file \"$file\"; then",
-                    block("if chainloader \"($disk)$file\"; then", { "boot" }, "fi"), "fi"), "done"), "fi"),
+                block("if search --no-floppy --set=root --file \"$file\"; then",
+                    block("if chainloader \"$file\"; then", { "boot" }, "fi"), "fi"), "done"), "fi"),
         block("if [ \"$grub_platform\" = pc ]; then",
             { "set root=hd0", block("if chainloader +1; then", { "boot" }, "fi") }, "fi"),
         "exit",

@@ -123,7 +123,7 @@ local look = {
 
 -- In the order in which they are reported.
 local order = {
-    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "needs", "ipxe", "grub",
+    "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "menu", "needs", "ipxe", "grub",
     "pxelinux", "pixiecore", "dhcp", "config", "error",
 }
 
@@ -133,7 +133,8 @@ for _, key in ipairs(order) do
 end
 
 -- Types that a key may have, apart from `false` and `contains`.
-local TABLES = { args = true, initrd = true, vars = true, dhcp = true, config = true }
+local TABLES = { args = true, initrd = true, vars = true, menu = true, dhcp = true,
+                 config = true }
 
 -- Why a table is no expectation, or nil.
 function expect.problem(wanted)

@@ -28,8 +28,8 @@ end
 local function why(trace)
     local lines = {}
     for _, step in ipairs(trace) do
-        lines[#lines + 1] = ("      %s line %d, \"%s\": %s\n"):format(
-            step.matched and "->" or "  ", step.line, step.rule,
+        lines[#lines + 1] = ("      %s %s:%d, \"%s\": %s\n"):format(
+            step.matched and "->" or "  ", step.file, step.line, step.rule,
             step.why and step.why ~= "" and step.why or step.matched and "matched" or "did not match")
     end
     return table.concat(lines)

@@ -44,8 +44,8 @@ function tap:result(result)
         end
         lines[#lines + 1] = result.trace and "rules:"
         for _, step in ipairs(result.trace or {}) do
-            lines[#lines + 1] = ("  - { line: %d, rule: %s, matched: %s, why: %s }"):format(
-                step.line, yaml(step.rule), tostring(step.matched), yaml(step.why or ""))
+            lines[#lines + 1] = ("  - { file: %s, line: %d, rule: %s, matched: %s, why: %s }"):format(
+                yaml(step.file), step.line, yaml(step.rule), tostring(step.matched), yaml(step.why or ""))
         end
         self:block(lines)
     end

@@ -5,7 +5,7 @@ local hostile = {
   "mb.hash=#x#", "mb.dollar=$HOME", "mb.open=${open", "mb.braces={x}}{", "mb.pipe=a|b||c", "mb.tick=`x`",
   "mb.words=two  words", "mb.umlaut=grün", "mb.percent=%41%s%n", "mb.glob=*?[a-z]", "mb.angle=<x>",
   "mb.bang=!x", "mb.tilde=~root", "mb.at=@a", "mb.comma=a,,b", ";", "&", "|", "mb.colon=::x:", "mb.equals=a=b==c",
-  "mb.caret=^", "mb.round=(x)", "mb.slash=//x//", "mb.minus=--x", "mb.plus=a+b", "mb.long=" .. ("x"):rep(400),
+  "mb.caret=^", "mb.round=(x)", "mb.slash=//x//", "mb.minus=--x", "mb.plus=a+b", "mb.long=" .. ("x"):rep(100),
 }
 -- What GRUB's `linux` would write a backslash before.
 local quotes = { "mb.quote='x'", "mb.backslash=a\\b\\x20c", "mb.double=\"a b\"" }
@@ -37,6 +37,13 @@ rule "iPXE, for the disk" { match = { mac = "52:54:00:00:04:01", stage = "dhcp" 
 rule "GRUB, for the disk" { match = { mac = "52:54:00:00:04:02", stage = "dhcp" }, boot = "grub" }
 rule "PXELINUX, for the disk" { match = { mac = "52:54:00:00:04:03", stage = "dhcp" }, boot = "pxelinux" }
 rule "from disk" { match = { mac = prefix "52:54:00:00:04" }, boot = disk }
+-- A menu that decides by itself in a second. DHCP is asked for the loader.
+rule "PXELINUX, for the menu" { match = { mac = "52:54:00:00:05:02", stage = "dhcp" }, boot = "pxelinux" }
+rule "GRUB, for the menu" { match = { mac = "52:54:00:00:05:03", stage = "dhcp" }, boot = "grub" }
+rule "a menu" {
+  match = { mac = prefix "52:54:00:00:05" },
+  boot = menu { title = "What now?", timeout = 1, default = 2, { "the disk", disk }, { "Linux: 'this' one", "ipxe" } },
+}
 rule "GRUB by serial number" {
   match = { serial = "S-1 & co" }, boot = "ipxe", args = { "serial={{serial}}", "uuid={{uuid}}", "arch={{arch}}" },
 }

@@ -37,11 +37,16 @@ wanted() { [[ $1 =~ $pattern ]]; }
 # What boots.sh compares a guest's command line with.
 guest_expected() { echo "$before$2$after"; }
 
-# arguments MAC: what loaders.lua has for that machine, as the kernel is to have it.
+# arguments MAC [FIELD VALUE...]: what loaders.lua has for that machine, as the kernel is to read it:
+# those with spaces are quoted, by GRUB as a whole ($quotes), by the others behind their "=".
 arguments() {
-    "$MOONBOOT" eval "$here/loaders.lua" --mac "$1" "${@:2}" --json |
-        python3 -c 'import json, sys
-print(*(a.replace("mb.words=two  words", sys.argv[1]) for a in json.load(sys.stdin)["args"]))' "$words"
+    "$MOONBOOT" eval "$here/loaders.lua" --mac "$1" "${@:2}" --json | python3 -c '
+import json, re, sys
+decided = json.load(sys.stdin)
+decided = decided["menu"]["entries"][1] if "menu" in decided else decided
+quote = lambda found: found[1] + chr(34) + found[2] + chr(34)
+args = [a if " " not in a or chr(34) in a else re.sub(sys.argv[1], quote, a) for a in decided["args"]]
+print(*args)' "$quotes"
 }
 
 mkdir -p "$LAB_DIR"
@@ -60,7 +65,6 @@ if ! boot_server_start "$site"; then
     exit
 fi
 ok "moonboot starts"
-words='mb.words="two  words"'
 
 
 # loads NAME FIRMWARE MAC UUID RULE [FIELD VALUE...]: a machine must boot with its arguments, which
@@ -77,7 +81,30 @@ asked() {
     check "$1: asked for $2" capture_shows "$LAB_DIR/$1/net.pcap" "udp dst port 69" "RRQ \"$2\""
 }
 
-# config NAME ROLE: the site's own PXELINUX configuration of that name.
+# shows NAME FIRMWARE MAC PATTERN WHAT: that machine's console shows it.
+shows() {
+    wanted "$1" || return 0
+    check "$1: $5" power_on "$1" "$2" "$3" "$(random_uuid)" "$4"
+}
+
+# disks: one that a BIOS starts, and what is to be on one that EFI starts. Each says so, and halts.
+disks() {
+    local esp=$LAB_CACHE/esp
+    # xor ax, ax; mov ds, ax; mov si, message; next: lodsb; test al, al; jz halt; mov dx, 0x3f8;
+    # out dx, al; jmp next; halt: hlt; jmp halt; message:
+    {
+        printf '\x31\xc0\x8e\xd8\xbe\x15\x7c\xac\x84\xc0\x74\x06\xba\xf8\x03\xee\xeb\xf5\xf4\xeb\xfd'
+        printf 'this is the disk\r\n\0'
+    } > "$LAB_CACHE/disk.img"
+    truncate -s 510 "$LAB_CACHE/disk.img"
+    printf '\x55\xaa' >> "$LAB_CACHE/disk.img"
+    truncate -s 1M "$LAB_CACHE/disk.img"
+    mkdir -p "$esp/EFI/BOOT" "$esp/EFI/debian"
+    cp /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed "$esp/EFI/BOOT/BOOTX64.EFI"
+    printf 'echo this is the disk\nhalt\n' > "$esp/EFI/debian/grub.cfg"
+}
+
+# config NAME: the site's own PXELINUX configuration of that name.
 config() {
     cat > "$site/tftp/pxelinux.cfg/$1" << END
 DEFAULT linux
@@ -124,7 +151,6 @@ if wanted lpxelinux; then
 fi
 
 echo "# iPXE"
-words='mb.words="two  words"'
 before='' after=''
 loads ipxe-bios bios 52:54:00:00:03:01 "$(random_uuid)" "by iPXE"
 before='vmlinuz initrd=initrd1 '
@@ -133,7 +159,7 @@ dhcp_stop
 
 echo "# GRUB: the DHCP server names moonboot as the boot server"
 dhcp_start udhcpd 10.0.0.2
-words='"mb.words=two  words"'
+quotes='^()(.*)$'
 before="BOOT_IMAGE=(tftp,10.0.0.2)/assets/vmlinuz " after=''
 loads grub uefi-pxe 52:54:00:00:02:01 "$(random_uuid)" "by GRUB"
 GUEST_MORE=(-smbios "type=1,serial=S-1 & co")
@@ -141,9 +167,28 @@ loads grub-asks uefi-pxe 52:54:00:00:02:02 "$(random_uuid)" "GRUB by serial numb
 GUEST_MORE=()
 loads shim uefi-secure 52:54:00:00:02:03 "$(random_uuid)" "by shim"
 asked shim "52-54-00-00-02-03/grubx64.efi"
-if wanted shim; then
-    check "shim: Secure Boot is on" grep -qa "Secure boot enabled" "$LAB_DIR/shim/console"
-fi
+shows secure-boot uefi-secure 52:54:00:00:03:03 "Access Denied|Security Violation" "that firmware starts nothing unsigned"
+
+echo "# disks"
+disks
+disk_bios=(-drive "file=$LAB_CACHE/disk.img,format=raw,if=virtio")
+disk_uefi=(-drive "file=fat:$LAB_CACHE/esp,format=raw,if=none,id=d0,readonly=on" -device virtio-blk-pci,drive=d0,bootindex=2)
+GUEST_MORE=("${disk_bios[@]}")
+shows disk-ipxe-bios bios 52:54:00:00:04:01 "this is the disk" "iPXE starts the disk"
+shows disk-pxelinux bios 52:54:00:00:04:03 "this is the disk" "PXELINUX starts the disk"
+GUEST_MORE=("${disk_uefi[@]}")
+shows disk-ipxe-uefi uefi-pxe 52:54:00:00:04:01 "this is the disk" "iPXE leaves, and the firmware starts the disk"
+shows disk-grub-uefi uefi-pxe 52:54:00:00:04:02 "this is the disk" "GRUB starts the disk's loader"
+GUEST_MORE=()
+
+echo "# menus"
+after='' before=''
+quotes='^([^=]*=)(.*)$'
+loads menu-ipxe bios 52:54:00:00:05:01 "$(random_uuid)" "a menu"
+before="BOOT_IMAGE=10.0.0.2::assets/vmlinuz " after=" initrd=10.0.0.2::assets/initrd.img"
+loads menu-pxelinux bios 52:54:00:00:05:02 "$(random_uuid)" "a menu"
+quotes='^()(.*)$' before="BOOT_IMAGE=(tftp,10.0.0.2)/assets/vmlinuz " after=''
+loads menu-grub uefi-pxe 52:54:00:00:05:03 "$(random_uuid)" "a menu"
 
 boot_server_stop
 dhcp_stop

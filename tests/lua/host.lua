@@ -11,6 +11,18 @@ function host.yaml(text)
     return { text = text }
 end
 
+-- So are inventories: this one knows the name of a var, and no host.
+function host.inventory(dir, path, _, _, key)
+    local text, message = host.read(dir, path)
+    local function none()
+    end
+    return text and {
+        key = function() return key or "mac" end, hash = function() return text end,
+        var = function(_, i) return i == 1 and text:match "vars: { (%w+):" or nil end,
+        bootless = none, find = none, profile = none,
+    }, message
+end
+
 local function leads_out(path)
     return path:find("^/") or ("/" .. path .. "/"):find("/%.%./")
 end

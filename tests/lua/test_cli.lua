@@ -43,11 +43,11 @@ function tests.a_failure_shows_both_sides_and_the_trace()
         .. "args = { 'ip=dhcp' }, ipxe = contains 'nope' } }")
     assert(code == 1, out)
     has(out, "FAIL  no\n", "p_test.lua:2", "expected  \"rest\"", "found     \"rack\"",
-        'found     { "ip=dhcp", "host=S1", "quiet" }', "#!ipxe", '-> line 2, "rack": matched',
+        'found     { "ip=dhcp", "host=S1", "quiet" }', "#!ipxe", '-> p.lua:2, "rack": matched',
         "\n0 passed, 1 failed\n")
     code, out = run_tests "test 'why' { given = { mac = '00:00:00:00:00:01', serial = 'x' }, expect = { rule = 'rack' } }"
     assert(code == 1)
-    has(out, 'line 2, "rack": mac: wanted prefix "52:54:00", found "00:00:00:00:00:01"')
+    has(out, 'p.lua:2, "rack": mac: wanted prefix "52:54:00", found "00:00:00:00:00:01"')
 end
 
 local SERVED = [=[
@@ -184,7 +184,7 @@ function tests.eval_as_text()
     assert(code == 0)
     assert(out == [[
 verdict  boot compute
-rule     rack (line 2)
+rule     rack (d/p.lua:2)
 kernel   vmlinuz
 initrd   initrd.img
 args     ip=dhcp

@@ -12,20 +12,22 @@ local function readme()
     return text
 end
 
--- The files that examples speak of.
-local beside = {
-    ["rules/lab.lua"] = 'rule "lab" { match = { domain = "lab" }, boot = disk }',
-    ["lib/racks.lua"] = "return { match = function(n) return { label = { rack = tostring(n) } } end }",
-    ["hosts/a.json"] = '{"mac":"52:54:00:00:00:0a","kernel":"a","facts":{"cores":4}}',
-    ["hosts/b.json"] = "{",
-    ["hosts.yaml"] = "mac,boot\n", ["racks.csv"] = "serial,boot,rack,disks,gpu\nR5QNN72,compute,12,,yes\n",
-    ["seed.cfg"] = "role={{facts}}\n", ["worker.cfg"] = "hostname={{role}}\n",
-}
+-- The block of YAML that begins with this line.
+local function yaml(first)
+    for block in readme():gmatch "```yaml\n(.-)```" do
+        if block:sub(1, #first + 1) == first .. "\n" then
+            return block
+        end
+    end
+    error("no block of YAML begins with " .. first)
+end
 
+-- The files that examples speak of are in readme/, and in the reference itself.
+-- tests/e2e/language.sh checks them with the real program.
 local function load(example)
-    local files = { ["policy.lua"] = example, ["worker.yaml"] = readme():match "```yaml\n(#cloud%-config.-)```" }
-    for path, text in pairs(beside) do
-        files[path] = text
+    local files = { ["policy.lua"] = example, ["worker.yaml"] = yaml "#cloud-config", ["hosts.yaml"] = "mac,boot\n" }
+    for _, path in ipairs { "rules/lab.lua", "lib/racks.lua", "hosts/a.json", "hosts/b.json", "seed.cfg", "worker.cfg", "racks.csv" } do
+        files[path] = assert(host.read("tests/lua/readme", path))
     end
     local policy, problems = policies.load_files(files)
     assert(policy, problems and example .. table.concat(problems, "\n"))
@@ -54,7 +56,7 @@ function tests.every_field_is_described()
 end
 
 function tests.the_template()
-    local template = readme():match "```yaml\n(#cloud%-config.-)```"
+    local template = yaml "#cloud-config"
     for example in readme():gmatch "```lua\n(.-)```" do
         if example:find('template "worker.yaml"', 1, true) then
             local policy = policies.load_files { ["policy.lua"] = example, ["worker.yaml"] = template }

@@ -154,7 +154,8 @@ function tests.leaving()
         end
         return true
     end)
-    assert(run.left == "boot" and first(run, "chainloader")[2] == "(hd0,gpt1)/EFI/BOOT/BOOTX64.EFI")
+    assert(run.left == "boot" and first(run, "chainloader")[2] == "/EFI/BOOT/BOOTX64.EFI")
+    assert(run.variables.root == "hd0,gpt1")
     run = model.run(disk, { grub_platform = "efi" }, function(name) return name ~= "search" end)
     assert(run.left == "exit" and not first(run, "chainloader"))
     run = model.run(disk, { grub_platform = "pc" })

@@ -88,7 +88,7 @@ function tests.the_reference_has_every_word_and_key()
     end
     for _, name in ipairs(words.table_order) do
         local rows = table.concat(reference.keys(name), "\n")
-        local own = name == "Machine" or name == "Match" or name == "Document"
+        local own = name == "Machine" or name == "Match" or name == "Document" or name == "Hosts"
         assert(own or text:find("\n|---|---|\n" .. rows .. "\n\n", 1, true),
                "lua/README.md lacks, for " .. name .. ":\n" .. rows)
     end

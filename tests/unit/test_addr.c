@@ -102,16 +102,9 @@ static void test_listen(void **state)
     assert_true(addr_listen_parse("*:80", &address));
     assert_int_equal(address.sin_addr.s_addr, INADDR_ANY);
     assert_true(addr_listen_parse(":80", &address));
-    static const char *const bad[] = {"",
-                                      "80",
-                                      "127.0.0.1",
-                                      "127.0.0.1:",
-                                      "host:80",
-                                      "1.2.3.4:x",
-                                      "1.2.3.4:65536",
-                                      "1.2.3.4:-1",
-                                      "1.2.3.4: 80",
-                                      "1.2.3:80"};
+    static const char *const bad[] = {"",           "80",          "127.0.0.1", "127.0.0.1:",
+                                      "host:80",    "1.2.3.4:0",   "1.2.3.4:x", "1.2.3.4:65536",
+                                      "1.2.3.4:-1", "1.2.3.4: 80", "1.2.3:80"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(addr_listen_parse(bad[i], &address));
 }

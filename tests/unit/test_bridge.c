@@ -74,6 +74,20 @@ static void test_good(void **state)
     assert_int_equal(r->file.root, REPLY_ROOT_ASSETS);
     reply_free(r);
 
+    r = read_reply("{ path = 'a', otherwise = { body = 'b', status = 200 } }", error);
+    assert_int_equal(r->kind, REPLY_FILE);
+    assert_int_equal(r->file.otherwise->kind, REPLY_BODY);
+    assert_int_equal(r->file.otherwise->body.len, 1);
+    reply_free(r);
+
+    r = read_reply("{ path = 'a', otherwise = { error = 'no', reason = 'denied' } }", error);
+    r = reply_otherwise(r);
+    assert_int_equal(r->error.reason, REPLY_DENIED);
+    reply_free(r);
+    r = read_reply("{ path = 'a' }", error);
+    assert_null(reply_otherwise(r));
+    reply_free(r);
+
     r = read_reply("{ body = 'a\\0b', status = 404, type = 'text/plain' }", error);
     assert_int_equal(r->kind, REPLY_BODY);
     assert_int_equal(r->body.len, 3);
@@ -96,6 +110,11 @@ static void test_bad(void **state)
         {"function () end", "the reply is a function"},
         {"{}", "the reply says nothing"},
         {"{ dhcp = 1 }", "the reply's `dhcp` is no table"},
+        {"{ path = 'a', otherwise = 1 }", "the reply's `otherwise` is no table"},
+        {"{ path = 'a', otherwise = { path = 'b' } }",
+         "the reply's `otherwise` has neither body nor error"},
+        {"{ path = 'a', otherwise = { body = 1 } }",
+         "the reply's `body` is a number, not a string"},
         {"{ dhcp = { file = 1 } }", "the reply's `file` is a number, not a string"},
         {"{ dhcp = { file = 'a\\0b' } }", "the reply's `file` has a NUL byte in it"},
         {"{ dhcp = { server = 'moonboot.lab' } }",

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -22,12 +23,17 @@ static char dir_path[] = "/tmp/moonboot-policy-XXXXXX";
 static int dir;
 static struct metrics_board *board;
 
-static struct policy *load(const char *text, struct problems *problems)
+static void write_file(const char *name, const char *text)
 {
-    int fd = openat(dir, "policy.lua", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
     close(fd);
+}
+
+static struct policy *load(const char *text, struct problems *problems)
+{
+    write_file("policy.lua", text);
     struct policy_options options = {.dir = dir,
                                      .file = "policy.lua",
                                      .display = "policy.lua",
@@ -226,6 +232,76 @@ static void test_hash(void **state)
     policy_free(policy);
 }
 
+/* What a policy reads is part of it, and lies beneath its directory. */
+static void test_files(void **state)
+{
+    static const char text[] = "include 'data/more.lua'\n"
+                               "local names = table.concat(list 'data', ' ')\n"
+                               "assert(names == 'link more.lua out sub/ word/', names)\n"
+                               "assert(not read('gone', false) and not list('gone', false))\n"
+                               "rule 'all' { boot = deny(require 'data.word') }\n";
+    struct problems problems = {0};
+    char first[POLICY_HASH_TEXT];
+    (void)state;
+    assert_int_equal(mkdirat(dir, "data", 0700), 0);
+    assert_int_equal(mkdirat(dir, "data/sub", 0700), 0);
+    assert_int_equal(mkdirat(dir, "data/word", 0700), 0);
+    write_file("data/word/init.lua", "return read 'data/link'");
+    write_file("data/more.lua", "rule 'a' { match = { mac = '52:54:00:00:00:02' }, boot = disk }");
+    write_file("data/sub/text", "first");
+    assert_int_equal(symlinkat("sub/text", dir, "data/link"), 0);
+    assert_int_equal(symlinkat("/etc/passwd", dir, "data/out"), 0);
+
+    struct policy *policy = load(text, &problems);
+    for (size_t i = 0; i < problems.n; i++)
+        print_error("%s\n", problems.lines[i]);
+    assert_non_null(policy);
+    assert_non_null(strstr(ask(policy, "mac=52:54:00:00:00:01"), "denied: first"));
+    assert_null(strstr(ask(policy, "mac=52:54:00:00:00:02"), "denied"));
+    snprintf(first, sizeof first, "%s", policy_hash(policy));
+    policy_free(policy);
+    write_file("data/sub/text", "other");
+    policy = load(text, &problems);
+    assert_string_not_equal(first, policy_hash(policy));
+    policy_free(policy);
+
+    assert_null(load("read 'data/out'\nread '../x'\nread '/etc/passwd'\nlist '..'\nread 'data'\n"
+                     "list 'data/more.lua'\ninclude 'data/out'",
+                     &problems));
+    assert_int_equal(problems.n, 7);
+    for (size_t i = 0; i < problems.n; i++)
+        assert_non_null(strstr(problems.lines[i], i == 4   ? "Is a directory"
+                                                  : i == 5 ? "Not a directory"
+                                                           : "leads out"));
+    problems_clear(&problems);
+    static const char *const made[] = {"data/link", "data/out", "data/sub/text", "data/more.lua",
+                                       "data/word/init.lua"};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        unlinkat(dir, made[i], 0);
+    unlinkat(dir, "data/sub", AT_REMOVEDIR);
+    unlinkat(dir, "data/word", AT_REMOVEDIR);
+    unlinkat(dir, "data", AT_REMOVEDIR);
+}
+
+/* A page of the policy's own that hangs costs its own client one answer. */
+static void test_served(void **state)
+{
+    struct problems problems = {0};
+    struct policy *policy = load("serve '/ipxe' (function (request)\n"
+                                 "  if request.query.hang then while true do end end\n"
+                                 "  return request.query.mac\nend)",
+                                 &problems);
+    (void)state;
+    assert_non_null(policy);
+    assert_true(policy_start(policy, &board->slots[0]));
+    assert_string_equal(ask(policy, "mac=1"), "1");
+    ask(policy, "hang=1");
+    assert_int_equal(answer_kind, REPLY_ERROR);
+    assert_string_equal(ask(policy, "mac=2"), "2");
+    assert_string_equal(ask(policy, ""), "not found");
+    policy_free(policy);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -252,7 +328,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hostile), cmocka_unit_test(test_deadlines_are_counted),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_hash),    cmocka_unit_test(test_files),
+        cmocka_unit_test(test_served),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

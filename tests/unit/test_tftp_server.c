@@ -186,6 +186,27 @@ static void test_refusals(void **state)
     close_world(&w);
 }
 
+static void test_what_is_sent_instead_of_a_missing_file(void **state)
+{
+    (void)state;
+    struct world w;
+    struct peer p;
+    setup_world(&w);
+    open_peer(&p, &w, "127.0.0.1");
+    request(&p, "otherwise|octet|");
+    receive(&p);
+    assert_int_equal(p.data[1], 3);
+    assert_memory_equal(p.data + 4, BODY, strlen(BODY));
+    close(p.fd);
+    make_file(&w, "otherwise", 100);
+    open_peer(&p, &w, "127.0.0.1");
+    request(&p, "otherwise|octet|");
+    receive(&p);
+    assert_int_equal(p.len, 104);
+    close(p.fd);
+    close_world(&w);
+}
+
 static void test_what_the_policy_sees(void **state)
 {
     (void)state;
@@ -559,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_netascii),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_what_is_sent_instead_of_a_missing_file),
         cmocka_unit_test(test_what_the_policy_sees),
         cmocka_unit_test(test_answers_come_from_the_address_asked),
         cmocka_unit_test(test_probe),

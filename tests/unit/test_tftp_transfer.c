@@ -155,6 +155,7 @@ static void test_back_off_and_give_up(void **state)
 {
     (void)state;
     struct tftp_transfer t = begun(1, 100);
+    t.heard = true;
     static const int64_t waits[] = {1000, 2000, 4000, 8000, 16000, 16000};
     int64_t now = 0;
     for (int i = 0; i <= TFTP_TRANSFER_TRIES; i++) {
@@ -168,6 +169,27 @@ static void test_back_off_and_give_up(void **state)
             tftp_transfer_sent(&t, 1, now);
         }
     }
+}
+
+/* A request with a made-up address must not keep a transfer's memory and descriptors for
+ * as long as its `timeout` says. */
+static void test_nobody_ever_answers(void **state)
+{
+    (void)state;
+    struct tftp_transfer t = begun(1, 100);
+    int64_t now = 0;
+    enum tftp_transfer_step step = SEND;
+    while (step == SEND) {
+        now = t.deadline;
+        step = tftp_transfer_expire(&t, now);
+        if (step == SEND)
+            tftp_transfer_sent(&t, 1, now);
+    }
+    assert_int_equal(step, LOST);
+    assert_int_equal(now, 31000); /* 1 + 2 + 4 + 8 + 16 s */
+    tftp_transfer_start(&t, 1, 255000, false, 0);
+    tftp_transfer_sent(&t, 1, 0);
+    assert_int_equal(tftp_transfer_expire(&t, t.deadline), LOST);
 }
 
 static void test_progress_ends_the_back_off(void **state)
@@ -191,6 +213,7 @@ static void test_negotiated_timeout(void **state)
     struct tftp_transfer t;
     tftp_transfer_start(&t, 1, 255000, false, 0);
     t.last = 2;
+    t.heard = true;
     tftp_transfer_sent(&t, 1, 0);
     assert_int_equal(t.deadline, 255000);
     assert_int_equal(tftp_transfer_expire(&t, 255000), SEND);
@@ -342,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_a_repeated_ack_hastens_a_window_once),
         cmocka_unit_test(test_progress_calls_the_haste_off),
         cmocka_unit_test(test_back_off_and_give_up),
+        cmocka_unit_test(test_nobody_ever_answers),
         cmocka_unit_test(test_progress_ends_the_back_off),
         cmocka_unit_test(test_negotiated_timeout),
         cmocka_unit_test(test_a_missing_final_ack_is_no_loss),

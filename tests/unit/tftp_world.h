@@ -75,6 +75,8 @@ static inline struct reply *decide(const char *file)
         return reply_alloc(REPLY_DHCP);
     struct reply *reply = reply_alloc(REPLY_FILE);
     reply->file.path = strdup(file);
+    if (!strcmp(file, "otherwise"))
+        reply->file.otherwise = body_of(BODY);
     return reply;
 }
 

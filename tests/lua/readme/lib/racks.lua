@@ -1,0 +1,3 @@
+return {
+  match = function(n) return { label = { rack = tostring(n) } } end,
+}

@@ -1,0 +1,1 @@
+rule "lab" { match = { domain = "lab" }, boot = disk }
