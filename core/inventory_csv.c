@@ -15,6 +15,8 @@ struct csv {
     const char *problem;
 };
 
+static const char a_nul[] = "a NUL byte";
+
 enum column { COLUMN_VAR, COLUMN_KEY, COLUMN_BOOT, COLUMN_ARGS };
 
 struct header {
@@ -74,6 +76,8 @@ static bool quoted(struct csv *csv)
                 return true;
         }
         csv->line += *csv->at == '\n';
+        if (*csv->at == '\0')
+            csv->problem = a_nul;
         if (!put(csv, *csv->at))
             return false;
     }
@@ -94,7 +98,7 @@ static bool next_row(struct csv *csv)
     for (;;) {
         if (!begin_cell(csv))
             return false;
-        bool quotes = *csv->at == '"' && csv->at < csv->end;
+        bool quotes = csv->at < csv->end && *csv->at == '"';
         if (quotes && (csv->at++, !quoted(csv)))
             return false;
         if (quotes && !at_line_end(csv) && *csv->at != ',')
@@ -104,7 +108,7 @@ static bool next_row(struct csv *csv)
                 csv->problem =
                     "a quote inside a value: put all of it in quotes, and write it twice";
             if (*csv->at == '\0')
-                csv->problem = "a NUL byte";
+                csv->problem = a_nul;
             if (!put(csv, *csv->at++))
                 return false;
         }

@@ -134,7 +134,7 @@ struct policy *policy_load(const struct policy_options *options, struct problems
     }
     if (policy->handle == LUA_NOREF)
         goto fail;
-    lua_gc(L, LUA_GCCOLLECT, 0);
+    vm_settle(policy->vm);
     return policy;
 out_of_memory:
     problems_add(problems, "%s: no memory to load it", options->display);

@@ -9,6 +9,9 @@
 #include "api.h"
 #include "embedded.h"
 
+/* At least so much may be garbage before it is collected. */
+#define GARBAGE_MIN ((size_t)8 << 20)
+
 struct vm {
     struct vm_options options;
     size_t memory;
@@ -110,6 +113,20 @@ struct vm *vm_of(lua_State *L)
 const struct vm_options *vm_options(const struct vm *vm)
 {
     return &vm->options;
+}
+
+void vm_settle(struct vm *vm)
+{
+    lua_gc(vm->L, LUA_GCCOLLECT, 0);
+    size_t live = vm->memory, room = vm->options.memory - live;
+    size_t garbage = live > GARBAGE_MIN ? live : GARBAGE_MIN;
+    if (garbage > room / 3)
+        garbage = room / 3;
+    lua_gc(vm->L, LUA_GCSETPAUSE, 100 + (int)(garbage * 100 / live));
+    /* While a cycle runs, garbage grows on: the less room, the faster it must run. */
+    size_t speed = live / (garbage + 1);
+    lua_gc(vm->L, LUA_GCSETSTEPMUL, 200 * (int)(speed < 1 ? 1 : speed > 20 ? 20 : speed));
+    lua_gc(vm->L, LUA_GCRESTART, -1); /* from here, by these figures */
 }
 
 void vm_recover(struct vm *vm)

@@ -26,6 +26,10 @@ lua_State *vm_state(struct vm *vm);
 struct vm *vm_of(lua_State *L);
 const struct vm_options *vm_options(const struct vm *vm);
 
+/* What is to stay has been loaded: frees the rest, and paces the collector by what stays and
+ * by the room that is left. A cycle costs as much as there is, however little is garbage. */
+void vm_settle(struct vm *vm);
+
 /* Frees what is garbage if memory was refused since the last call: LuaJIT does not by itself,
  * and a policy that caught the error leaves the next one short. */
 void vm_recover(struct vm *vm);

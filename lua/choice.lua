@@ -112,8 +112,15 @@ local function make(rule, chosen, of, extras, own)
     return plan
 end
 
+-- Most rules have this one in common: it is the same for all that answer nothing else.
+local nothing = make({}, { verdict = "ignore" }, nil, {}, false)
+nothing.constant = true
+
 -- The plan of ignoring, whatever the rule says.
 function choice.ignore(rule)
+    if not rule.dhcp and not rule.files then
+        return nothing
+    end
     local plan = make(rule, { verdict = "ignore" }, nil, {}, false)
     plan.constant = true
     return plan

@@ -195,6 +195,7 @@ function loader.load(display, text, dir)
         texts[#texts + 1] = file.text
         file.text, file.source = nil, nil
     end
+    l.uses, l.waiting, l.environments = nil, nil, nil
     l.scope.carried = carry.used(table.concat(texts, "\n"))
     return {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,

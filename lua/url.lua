@@ -19,6 +19,9 @@ end
 -- "%41" -> "A"; what is no escape stays as it is. A "+" is a plus: firmware puts plain
 -- plus signs into queries ("i440FX + PIIX") and never writes a space that way.
 function url.decode(text)
+    if not text:find("%", 1, true) then
+        return text
+    end
     return (text:gsub("%%(%x%x)", function(hex)
         return string.char(tonumber(hex, 16))
     end))

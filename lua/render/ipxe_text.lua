@@ -18,6 +18,10 @@ end
 -- The bytes that need a setting are added to the set `used`. Nil and a message when
 -- iPXE has no way to say it.
 function ipxe_text.tokens(text, used)
+    if not text:find("[%c\\$;|&#]") and not text:find("  ", 1, true) and not text:find("^ ")
+        and not text:find(" $") then
+        return text -- nothing that could be misread
+    end
     if text:find("[%z\r\n]") then
         return nil, "a line break or a NUL cannot stand in an iPXE script"
     end

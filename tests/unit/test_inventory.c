@@ -209,6 +209,9 @@ static void test_csv(void **state)
     assert_string_equal(host_of(i, "52:54:00:00:00:02"), "line 4: deny \"x\", y note='two\nlines'");
     assert_string_equal(host_of(i, "52:54:00:00:00:03"), "line 6: nothing note='last'");
     inventory_free(i);
+    i = good("h.csv", NULL, "mac,v\n52:54:00:00:00:01,");
+    assert_string_equal(host_of(i, "52:54:00:00:00:01"), "line 2: nothing");
+    inventory_free(i);
     i = good("h.CSV", "serial", "mac,serial\n1,A\n2,\"B,1\"\n");
     assert_string_equal(host_of(i, "B,1"), "line 3: nothing mac='2'");
     inventory_free(i);
