@@ -19,7 +19,7 @@
 #define TICK_MS        250
 #define SWAP_MS        500   /* for old workers to stop reading, before new ones start anyway */
 #define DRAIN_MS       30000 /* for transfers to end at SIGTERM */
-#define LOADING_MAX_MS 60000 /* from SIGHUP to ready */
+#define LOADING_MAX_MS 90000 /* from SIGHUP to ready */
 #define RETRY_MAX_MS   60000
 #define STANDSTILL_MS  2000 /* an event loop that does not turn for so long hangs */
 

@@ -14,7 +14,7 @@
 /* Of a guard's time: what a whole decision has. An on_error answer may use the second
  * part, the engine's own code the third. */
 #define WHOLE_FACTOR 3
-#define LOAD_MS      10000
+#define LOAD_MS      20000
 
 /* What the signal handler sees; a handler can be given no argument. Times are CPU time
  * of the process in milliseconds; those at which something began are taken at the first

@@ -127,6 +127,26 @@ wait_for "a lost nursery is made anew" 10 \
     sh -c "curl -sf $base/metrics | grep -q '^moonboot_generation $((before + 1))'"
 check "after it: answers" [ "$(args_now)" = marker=four ]
 
+nursery=$(comm -23 <(pgrep -P "$service" | sort) <(workers | sort) | head -n 1)
+before=$(generation)
+echo 'rule "broken" {' >"$site/policy.lua"
+kill -9 "$nursery"
+wait_for "a lost nursery, and a bad policy: refused" 10 sh -c "tail -n 5 '$log' | grep -q refused"
+check "the old workers go on" [ "$(args_now)" = marker=four ]
+policy four
+wait_for "the policy mended: taken without a signal" 20 \
+    sh -c "curl -sf $base/metrics | grep -q '^moonboot_generation [0-9]' && [ \$(curl -sf $base/metrics | sed -n 's/^moonboot_generation //p') -gt $before ]"
+kill -9 "$(workers | head -n 1)"
+wait_for "and dead workers are replaced again" 10 sh -c "[ \$(curl -sf $base/metrics | sed -n 's/^moonboot_workers //p') = 2 ]"
+
+for round in 1 2 3 4 5 6 7 8 9 10; do # as fast as they come, good and bad
+    kill -HUP "$service"
+    [ $((round % 3)) = 0 ] && echo 'rule "broken" {' >"$site/policy.lua" || policy four
+done
+policy four
+reload ready
+check "a storm of SIGHUPs: serves" [ "$(args_now)" = marker=four ]
+
 if [ "$(id -u)" = 0 ]; then
     worker=$(workers | head -n 1)
     check "workers are not root" sh -c "! grep -qE '^Uid:.*\b0\b' /proc/$worker/status"
@@ -171,6 +191,19 @@ for pid in $children; do
     check "the supervisor killed: no process stays" gone "$pid"
 done
 service=
+
+mkfifo "$site/unread"
+exec 9<>"$site/unread"
+"$BUILD/moonboot" serve -c "$site/site.yaml" 2>"$site/unread" 9>&- &
+service=$!
+wait_for "a log that nobody reads: serves" 20 fetch /readyz
+for _ in $(seq 1200); do fetch "/ipxe?mac=$mac" >/dev/null; done
+check "a log that nobody reads: serves on when the pipe is full" fetch /healthz
+kill -TERM "$service"
+wait "$service"
+check "a log that nobody reads: SIGTERM, exit code 0" [ $? = 0 ]
+service=
+exec 9>&-
 
 # Starts that must fail, each with a reason.
 refuses() { # refuses WHAT TEXT: the service ends with 1 and says so
