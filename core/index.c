@@ -229,9 +229,11 @@ struct keys {
 
 static size_t add_group(struct index *index)
 {
+    if (index->n_groups == UINT16_MAX)
+        return SIZE_MAX;
     struct group *groups =
         room_for(index->groups, index->n_groups, &index->room_groups, sizeof *groups);
-    if (!groups || index->n_groups == UINT16_MAX)
+    if (!groups)
         return SIZE_MAX;
     index->groups = groups;
     groups[index->n_groups] = (struct group){0};
