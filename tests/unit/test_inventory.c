@@ -53,7 +53,8 @@ static void bad(const char *name, const char *key, const char *text, const char 
     assert_string_equal(found, expected);
 }
 
-static void put(char *out, size_t size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void put(char *out, size_t size, const char *format,
+                                                      ...)
 {
     va_list args;
     va_start(args, format);
