@@ -20,6 +20,13 @@ linux("plain pxelinux", { file = "pxelinux.0", ipxe = true })
 linux("grub", { loader = "grub" })
 linux("shim", { loader = "shim" })
 linux("ipxe")
+-- Ten documents and more than thirty arguments; one of these says where the documents are.
+local documents = {}
+for i = 1, 10 do
+  documents["d/" .. i .. ".txt"] = "document " .. i .. " of {{mac}} {{uuid}}: #;&|$HOME 'x' \"y\" \\ grün\n"
+end
+profile "documented" { kernel = "vmlinuz", initrd = "initrd.img", args = hostile, config = documents }
+
 profile "tree" { dhcp = { file = "pxelinux.0", ipxe = true } }
 
 -- By its UUID alone: no rule before this one may ask for more than PXELINUX then tells.
@@ -31,6 +38,11 @@ rule "the site's own tree" { match = { mac = "52:54:00:00:01:05" }, boot = "tree
 rule "by GRUB" { match = { mac = "52:54:00:00:02:01" }, boot = "grub" }
 rule "GRUB that asks" { match = { mac = "52:54:00:00:02:02", stage = "dhcp" }, boot = "grub" }
 rule "by shim" { match = { mac = "52:54:00:00:02:03" }, boot = "shim" }
+rule "with ten documents" {
+  match = { mac = "52:54:00:00:03:0a" },
+  boot  = "documented",
+  args  = { "mb.quote='x'", "seed={{config 'd/'}}" },
+}
 rule "by iPXE" { match = { mac = prefix "52:54:00:00:03" }, boot = "ipxe", args = quotes }
 -- iPXE or GRUB is to start the disk: DHCP is asked for another answer than they are.
 rule "iPXE, for the disk" { match = { mac = "52:54:00:00:04:01", stage = "dhcp" }, boot = "ipxe" }

@@ -77,6 +77,22 @@ loads() {
     decided "$3" "$5"
 }
 
+# documented NAME FIRMWARE MAC UUID: a machine boots with its arguments, one of which says where
+# its ten documents are; each of them is what loaders.lua wrote for it.
+documented() {
+    local name=$1 got seed i text
+    wanted "$name" || return 0
+    check "$name: boots" power_on "$name" "$2" "$3" "$4"
+    got=$(guest_cmdline "$dir/console")
+    seed=$(sed -n 's/.* seed=\([^ ]*\).*/\1/p' <<< "$got")
+    check "$name: with the arguments that the policy chose" [ "${got% seed=*}" = \
+        "$(guest_expected "$2" "$(arguments "$3" | sed 's/ seed=.*//')")" ]
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        text="document $i of $3 $4: #;&|\$HOME 'x' \"y\" \\ grün"
+        check "$name: document $i is its own" [ "$(lab_in boot curl -sf "$seed$i.txt")" = "$text" ]
+    done
+}
+
 # asked NAME FILE: the machine of that boot asked TFTP for FILE.
 asked() {
     wanted "$1" || return 0
@@ -157,6 +173,7 @@ before='' after=''
 loads ipxe-bios bios 52:54:00:00:03:01 "$(random_uuid)" "by iPXE"
 before='vmlinuz initrd=initrd1 '
 loads ipxe-uefi uefi-pxe 52:54:00:00:03:02 "$(random_uuid)" "by iPXE"
+documented ten-documents uefi-pxe 52:54:00:00:03:0a "$(random_uuid)"
 dhcp_stop
 
 echo "# GRUB: the DHCP server names moonboot as the boot server"
