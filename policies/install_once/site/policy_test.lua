@@ -1,0 +1,26 @@
+-- Tests policy.lua.
+
+test "a machine that is not in the list is installed" {
+  given  = { mac = "52:54:00:12:34:57", arch = "efi-x64" },
+  expect = { rule = "workers", boot = "el9-install", args = contains "inst.text" },
+}
+
+test "one that is starts its disk" {
+  given  = { mac = "52:54:00:12:34:56", arch = "efi-x64" },
+  expect = { rule = "workers", boot = "disk" },
+}
+
+test "however its address was written" {
+  given  = { mac = "52:54:00:ab:cd:ef", arch = "bios" },
+  expect = { boot = "disk" },
+}
+
+test "with dots too" {
+  given  = { mac = "52:54:00:00:00:01", arch = "bios" },
+  expect = { boot = "disk" },
+}
+
+test "a machine without an address is never installed" {
+  given  = { uuid = "00112233-4455-6677-8899-aabbccddeeff", arch = "efi-x64" },
+  expect = { rule = "workers", boot = "disk", error = contains "cannot be known again" },
+}
