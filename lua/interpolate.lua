@@ -101,6 +101,11 @@ function Scope:declare(names)
     end
 end
 
+-- What declares vars could not be read, which is reported: no name is certainly wrong.
+function Scope:miss_some()
+    self.some_unread = true
+end
+
 local reserved = { machine = true, vars = true }
 
 -- What is wrong with a name that an expression uses; nil when nothing is.
@@ -111,13 +116,15 @@ function Scope:name_problem(use)
     elseif name == "machine" then
         return field and not machine.field(field) and machine.unknown_field(field) or nil
     elseif name == "vars" then
-        if field and not self.open_vars and not self.known_vars[field] then
+        if field and not self.open_vars and not self.some_unread and not self.known_vars[field] then
             return string.format('no profile or rule has a var "%s"%s', field,
                                  problems.hint(field, self.known_vars))
         end
     elseif not (self.known_vars[name] or machine.names[name]) then
         local basic = self.basics[name]
-        if basic == nil then
+        if basic == nil and self.some_unread then
+            return nil
+        elseif basic == nil then
             local known = {}
             for _, set in ipairs { reserved, self.known_vars, machine.names, self.basics } do
                 for each in pairs(set) do

@@ -159,6 +159,7 @@ local function open(l, name, key)
     end
     local file = data_file(l, display)
     if not data then
+        l.scope:miss_some()
         add_problems(file, problem)
         return void.value
     end

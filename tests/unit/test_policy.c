@@ -215,6 +215,57 @@ static void test_missing(void **state)
     problems_clear(&problems);
 }
 
+static void test_inventory(void **state)
+{
+    static const char text[] =
+        "profile 'p' { kernel = 'k', args = { 'rack={{rack}}' } }\n"
+        "local hosts = inventory 'hosts.csv'\n"
+        "rule 'hosts' { boot = hosts, on_error = deny 'no rack' }\n"
+        "rule 'twice' { match = { serial = inventory { file = 'hosts.csv', key = 'serial' } },\n"
+        "               boot = deny 'by serial' }\n"
+        "rule 'rest' { boot = deny 'unknown' }\n";
+    char before[POLICY_HASH_TEXT];
+    struct problems problems = {0};
+    (void)state;
+    write_file("hosts.csv",
+               "mac,boot,rack,serial\n52:54:00:00:00:01,p,7,A\n52:54:00:00:00:02,p,,B\n");
+    struct policy *policy = load(text, &problems);
+    assert_non_null(policy);
+    assert_non_null(strstr(ask(policy, "mac=52-54-00-00-00-01"), "rack=7"));
+    assert_non_null(strstr(ask(policy, "mac=52-54-00-00-00-02"), "denied: no rack"));
+    assert_non_null(strstr(ask(policy, "mac=52-54-00-00-00-03&serial=B"), "denied: by serial"));
+    assert_non_null(strstr(ask(policy, "serial=C"), "denied: unknown"));
+    snprintf(before, sizeof before, "%s", policy_hash(policy));
+    policy_free(policy);
+
+    /* What it reads is part of what it is. */
+    write_file("hosts.csv", "mac,boot,rack,serial\n52:54:00:00:00:01,p,8,A\n");
+    policy = load(text, &problems);
+    assert_non_null(policy);
+    assert_non_null(strstr(ask(policy, "mac=52-54-00-00-00-01"), "rack=8"));
+    assert_string_not_equal(policy_hash(policy), before);
+    policy_free(policy);
+
+    /* Its problems are told by its own lines, and nothing else is blamed. */
+    write_file("hosts.csv", "mac,boot,rack\n52:54:00:00:00:01,p,8\nx,p,\n");
+    assert_null(load(text, &problems));
+    assert_int_equal(problems.n, 2);
+    assert_string_equal(problems.lines[0], "hosts.csv:1: there is no column \"serial\"");
+    assert_string_equal(problems.lines[1], "hosts.csv:3: mac: found \"x\", expected a MAC address, "
+                                           "such as 52:54:00:12:34:56");
+    problems_clear(&problems);
+    write_file("hosts.csv",
+               "mac,boot,rack,serial\n52:54:00:00:00:01,q,8,A\n52:54:00:00:00:02,,8,B\n");
+    assert_null(load(text, &problems));
+    assert_int_equal(problems.n, 2);
+    assert_string_equal(problems.lines[0],
+                        "hosts.csv:2: boot: there is no profile \"q\" (did you mean \"p\"?)");
+    assert_string_equal(problems.lines[1],
+                        "hosts.csv:3: a host without boot, in an inventory that a rule boots");
+    problems_clear(&problems);
+    unlinkat(dir, "hosts.csv", 0);
+}
+
 static void test_hash(void **state)
 {
     struct problems problems = {0};
@@ -326,10 +377,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hostile), cmocka_unit_test(test_deadlines_are_counted),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_hash),    cmocka_unit_test(test_files),
-        cmocka_unit_test(test_served),
+        cmocka_unit_test(test_hostile),   cmocka_unit_test(test_deadlines_are_counted),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_inventory), cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_files),     cmocka_unit_test(test_served),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
