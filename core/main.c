@@ -45,9 +45,10 @@ static void raise_file_limit(void)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
-    if (geteuid() == 0 && limit.rlim_max < FILES_WANTED)
-        limit.rlim_max = FILES_WANTED;
-    limit.rlim_cur = limit.rlim_max;
+    struct rlimit more = {.rlim_cur = FILES_WANTED, .rlim_max = FILES_WANTED};
+    if (limit.rlim_max < FILES_WANTED && setrlimit(RLIMIT_NOFILE, &more) == 0)
+        return;
+    limit.rlim_cur = limit.rlim_max; /* no more than that without the privilege */
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         log_warn("cannot raise the limit of open files: %s", strerror(errno));
 }
