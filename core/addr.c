@@ -5,16 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "bytes.h"
 
 void addr_mac_text(const uint8_t mac[ADDR_MAC_LEN], char out[ADDR_MAC_TEXT])
 {
@@ -26,12 +17,12 @@ void addr_mac_text(const uint8_t mac[ADDR_MAC_LEN], char out[ADDR_MAC_TEXT])
 static bool mac_in_groups(const char *s, char separator, uint8_t mac[ADDR_MAC_LEN])
 {
     for (int i = 0; i < ADDR_MAC_LEN; i++) {
-        int high = 0, low = hex_digit(*s);
+        int high = 0, low = bytes_hex_digit(*s);
         if (low < 0)
             return false;
-        if (hex_digit(*++s) >= 0) {
+        if (bytes_hex_digit(*++s) >= 0) {
             high = low;
-            low = hex_digit(*s++);
+            low = bytes_hex_digit(*s++);
         }
         mac[i] = (uint8_t)(high << 4 | low);
         if (*s++ != (i < ADDR_MAC_LEN - 1 ? separator : '\0'))
@@ -46,8 +37,8 @@ static bool mac_in_digits(const char *s, bool dotted, uint8_t mac[ADDR_MAC_LEN])
     for (int i = 0; i < ADDR_MAC_LEN; i++) {
         if (dotted && (i == 2 || i == 4) && *s++ != '.')
             return false;
-        int high = hex_digit(s[0]);
-        int low = high < 0 ? -1 : hex_digit(s[1]);
+        int high = bytes_hex_digit(s[0]);
+        int low = high < 0 ? -1 : bytes_hex_digit(s[1]);
         if (low < 0)
             return false;
         mac[i] = (uint8_t)(high << 4 | low);
@@ -94,8 +85,8 @@ bool addr_uuid_parse(const char *text, uint8_t wire[ADDR_UUID_LEN])
         text++;
     bool dashes = strchr(text, '-') != NULL;
     for (int i = 0; i < ADDR_UUID_LEN; i++) {
-        int high = hex_digit(text[0]);
-        int low = high < 0 ? -1 : hex_digit(text[1]);
+        int high = bytes_hex_digit(text[0]);
+        int low = high < 0 ? -1 : bytes_hex_digit(text[1]);
         if (low < 0)
             return false;
         wire[uuid_order[i]] = (uint8_t)(high << 4 | low);

@@ -94,3 +94,14 @@ void bytes_put_u32(struct bytes_writer *w, uint32_t value)
     bytes_put_u16(w, (uint16_t)(value >> 16));
     bytes_put_u16(w, (uint16_t)value);
 }
+
+int bytes_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}

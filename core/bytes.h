@@ -47,4 +47,7 @@ void bytes_put_u32(struct bytes_writer *w, uint32_t value);
 void bytes_put(struct bytes_writer *w, const void *data, size_t len);
 void bytes_put_zeros(struct bytes_writer *w, size_t len);
 
+/* The value of a hexadecimal digit of either case; -1: it is none. */
+int bytes_hex_digit(char c);
+
 #endif

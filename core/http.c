@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "bytes.h"
+
 /* "CONNECT " the longest method known, " HTTP/1.1" and the line's end, with room. */
 #define MAX_REQUEST_LINE (HTTP_MAX_TARGET + 64)
 
@@ -82,22 +84,14 @@ static char *take_line(char **at, const char *end)
     return line;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool decode_path(char *path)
 {
     char *out = path;
     for (const char *in = path; *in; in++) {
         char c = *in;
         if (c == '%') {
-            int high = hex_digit(in[1]);
-            int low = high < 0 ? -1 : hex_digit(in[2]);
+            int high = bytes_hex_digit(in[1]);
+            int low = high < 0 ? -1 : bytes_hex_digit(in[2]);
             if (low < 0 || (high == 0 && low == 0))
                 return false;
             c = (char)(high << 4 | low);

@@ -3,7 +3,9 @@
  * The clock counts CPU time (ITIMER_PROF): a process that waits, or that other
  * processes keep from its core, loses nothing, and an idle one is never woken. When a
  * decision's time is up a hook is set that throws at every instruction until the
- * guarded call is left, so that pcall in a policy cannot outlive it. */
+ * guarded call is left, so that pcall in a policy cannot outlive it. C code that Lua calls
+ * is not interrupted: a pattern match without end is the supervisor's affair, who replaces
+ * a worker that stands still. */
 #ifndef MOONBOOT_TASK_H
 #define MOONBOOT_TASK_H
 
