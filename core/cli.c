@@ -1,10 +1,8 @@
 #include "cli.h"
 
-#include <getopt.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "api.h"
 #include "config.h"
@@ -22,13 +20,71 @@ struct command {
     int exit_code;
 };
 
+/* A site's configuration while it is read: a userdata, so that it is freed whatever throws. */
+struct site {
+    struct config *config;
+    struct problems problems;
+};
+
+static int site_free(lua_State *L)
+{
+    struct site *site = lua_touserdata(L, 1);
+    config_free(site->config);
+    problems_clear(&site->problems);
+    *site = (struct site){0};
+    return 0;
+}
+
+/* Sets field `key` of the table on top to the file's name, as seen from here. */
+static void set_path(lua_State *L, const char *key, const struct config *config, const char *name)
+{
+    char *path = name ? config_path(config, name) : NULL;
+    if (path)
+        lua_pushstring(L, path);
+    else
+        lua_pushnil(L);
+    free(path);
+    lua_setfield(L, -2, key);
+}
+
+/* host.cli.site(path) -> { policy =, assets =, tftp_root = } (names of files; the roots are nil
+ * when there are none) | nil, list of problems */
+static int read_site(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct site *site = lua_newuserdata(L, sizeof *site);
+    *site = (struct site){0};
+    lua_newtable(L);
+    lua_pushcfunction(L, site_free);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    site->config = config_load(path, &site->problems);
+    if (!site->config) {
+        lua_pushnil(L);
+        lua_newtable(L);
+        for (size_t i = 0; i < site->problems.n; i++) {
+            lua_pushstring(L, site->problems.lines[i]);
+            lua_rawseti(L, -2, (int)i + 1);
+        }
+        return 2;
+    }
+    lua_newtable(L);
+    set_path(L, "policy", site->config, site->config->policy);
+    set_path(L, "assets", site->config, site->config->http.assets);
+    set_path(L, "tftp_root", site->config, site->config->tftp.root);
+    return 1;
+}
+
 /* Protected. Argument: struct command. */
 static int run(lua_State *L)
 {
     struct command *command = lua_touserdata(L, 1);
     lua_getglobal(L, "host");
     api_cli_open(L);
-    lua_pop(L, 1);
+    lua_getfield(L, -1, "cli");
+    lua_pushcfunction(L, read_site);
+    lua_setfield(L, -2, "site");
+    lua_pop(L, 2);
     vm_require(L, lua_pushfstring(L, "cli.%s", command->name));
     lua_newtable(L);
     for (int i = 0; i < command->argc; i++) {
@@ -58,69 +114,4 @@ int cli_run(const char *name, int argc, char **argv)
     }
     vm_free(vm);
     return command.exit_code;
-}
-
-static const char check_help[] =
-    "Usage: moonboot check [-c SITE.YAML] [POLICY.LUA…]\n"
-    "Loads a site's configuration and policies and reports everything that is wrong with\n"
-    "them, as FILE:LINE: MESSAGE. Without arguments it checks ./site.yaml.\n"
-    "\n"
-    "  -c, --config FILE  check this site.yaml and the policy that it names\n"
-    "  -h, --help         print this\n"
-    "\n"
-    "Exit codes: 0 all is well, 1 there are problems, 2 bad usage.\n";
-
-/* Checks site.yaml; on success *policy is the policy it names, to be freed. */
-static bool check_site(const char *site, char **policy)
-{
-    struct problems problems = {0};
-    struct config *config = config_load(site, &problems);
-    *policy = config ? config_path(config, config->policy) : NULL;
-    for (size_t i = 0; i < problems.n; i++)
-        fprintf(stderr, "%s\n", problems.lines[i]);
-    if (config)
-        printf("%s: ok\n", site);
-    problems_clear(&problems);
-    config_free(config);
-    return *policy != NULL;
-}
-
-int cli_check(int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0}};
-    const char *site = NULL;
-    char *policies[64] = {NULL};
-    int n = 0, option;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(check_help, stdout);
-            return 0;
-        }
-        if (option != 'c') {
-            fputs("Try: moonboot check --help\n", stderr);
-            return 2;
-        }
-        site = optarg;
-    }
-    if (argc - optind >= (int)(sizeof policies / sizeof *policies)) {
-        fputs("moonboot check: too many policies\n", stderr);
-        return 2;
-    }
-    bool good = true;
-    char *of_site = NULL;
-    if (!site && optind == argc)
-        site = "site.yaml";
-    if (site) {
-        good = check_site(site, &of_site);
-        if (of_site)
-            policies[n++] = of_site;
-    }
-    while (optind < argc)
-        policies[n++] = argv[optind++];
-    fflush(stdout);
-    int code = n ? cli_run("check", n, policies) : 0;
-    free(of_site);
-    return code ? code : good ? 0 : 1;
 }

@@ -48,9 +48,14 @@ check "moonboot eval" moonboot eval policy.lua --uuid 4C4C4544-0052-3510-8051-B4
 check "moonboot eval: shows the script" says "hostname=R5QNN72"
 check "moonboot --version" moonboot --version
 check "moonboot --help" moonboot --help
-for command in serve check eval test; do
+mapfile -t commands < <(moonboot --help | sed -n 's/^  \([a-z]\+\)  .*/\1/p')
+check "moonboot --help: lists the commands" test "${#commands[@]}" -ge 5
+for command in "${commands[@]}"; do
     check "moonboot $command --help" moonboot "$command" --help
+    check "moonboot $command --help: its usage" says "Usage: moonboot $command"
 done
+check "a command that there is not: exit code 2" sh -c 'moonboot evla; [ $? = 2 ]'
+check "a command that there is not: the nearest one" says 'did you mean "eval"?'
 cd - >/dev/null || exit 2
 
 check "make install" make -s install DESTDIR="$site/root" PREFIX=/usr

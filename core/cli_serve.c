@@ -1,0 +1,75 @@
+#include "cli_serve.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "supervisor.h"
+
+static const char help[] =
+    "Usage: moonboot serve [-c SITE.YAML]\n"
+    "Serves proxyDHCP, TFTP and HTTP by a site's policy, in the foreground; logs to standard\n"
+    "error. SIGHUP reloads the configuration and the policy, SIGTERM ends the service when\n"
+    "transfers in flight have ended (30 s at most; at once when it comes a second time).\n"
+    "\n"
+    "  -c, --config FILE  the site's configuration (site.yaml here, else\n"
+    "                     /etc/moonboot/site.yaml)\n"
+    "  -v, --verbose      log everything until the configuration says otherwise\n"
+    "  -h, --help         print this\n"
+    "\n"
+    "Exit codes: 0 stopped by a signal, 1 could not start, 2 bad usage.\n";
+
+#define FILES_WANTED 65536
+#define SITE_HERE    "site.yaml"
+#define SITE_SYSTEM  "/etc/moonboot/site.yaml"
+
+/* A transfer takes two descriptors, and the usual soft limit is 1,024: takes what it may. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    struct rlimit more = {.rlim_cur = FILES_WANTED, .rlim_max = FILES_WANTED};
+    if (limit.rlim_max < FILES_WANTED && setrlimit(RLIMIT_NOFILE, &more) == 0)
+        return;
+    limit.rlim_cur = limit.rlim_max; /* no more than that without the privilege */
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_warn("cannot raise the limit of open files: %s", strerror(errno));
+}
+
+int cli_serve(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"verbose", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    const char *site = access(SITE_HERE, F_OK) == 0 ? SITE_HERE : SITE_SYSTEM;
+    int option;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            site = optarg;
+            break;
+        case 'v':
+            log_setup(LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        default:
+            fputs("Try: moonboot serve --help\n", stderr);
+            return 2;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "moonboot serve: unexpected \"%s\"\n", argv[optind]);
+        return 2;
+    }
+    raise_file_limit();
+    return supervisor_run(site);
+}
