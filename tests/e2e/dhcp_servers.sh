@@ -74,6 +74,8 @@ isc_dhcpd() { # isc_dhcpd CONF
 
 kea() { # kea CONF
     mkdir -p /var/lib/kea /run/kea /run/lock/kea
+    # It does not start without the program that cleans its leases, which is not where it is installed.
+    export KEA_LFC_EXECUTABLE=$servers/usr/sbin/kea-lfc
     server dhcp DHCP4_STARTED "$servers/usr/sbin/kea-dhcp4" -c "$1"
 }
 

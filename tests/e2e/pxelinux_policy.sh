@@ -27,7 +27,8 @@ if [ -z "${LAB_INSIDE:-}" ]; then
 fi
 
 mac=52:54:00:7e:00:01
-uuid=$(random_uuid)
+# PXELINUX asks by no UUID whose seventh byte is below 0x10 or above 0xef, whatever stands there.
+uuid=$(random_uuid | sed -E 's/^(.{16})../\142/')
 args="console=ttyS0,115200n8 quiet ds=nocloud-net;s=http://10.0.0.2/s/ a=b&c"
 
 # config NAME WORD: a configuration of the tree, whose kernel is told WORD.
