@@ -14,6 +14,7 @@ void api_source_open(lua_State *L);    /* read list policy load names where */
 void api_yaml_open(lua_State *L);      /* yaml */
 void api_index_open(lua_State *L);     /* index */
 void api_inventory_open(lua_State *L); /* inventory */
+void api_token_open(lua_State *L);     /* token: where URLs carry them */
 void api_cli_open(lua_State *L);       /* host.cli: for the command line only */
 
 #endif

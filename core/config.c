@@ -234,6 +234,13 @@ static const struct key http_keys[] = {
     {"assets", read_string, AT(http.assets), 0, 0, NULL},
     {0},
 };
+static const struct key tokens_keys[] = {
+    {"key", read_string, AT(tokens.key), 0, 0, NULL},
+    {"required", read_bool, AT(tokens.required), 0, 0, NULL},
+    {"pin", read_bool, AT(tokens.pin), 0, 0, NULL},
+    {"lifetime_s", read_number, AT(tokens.lifetime_s), 1, 366 * 86400, NULL},
+    {0},
+};
 static const struct key log_keys[] = {
     {"level", read_level, AT(log.level), 0, 0, NULL},
     {"format", read_format, AT(log.format), 0, 0, NULL},
@@ -253,6 +260,7 @@ static const struct key site_keys[] = {
     {"dhcp", read_mapping, 0, 0, 0, dhcp_keys},
     {"tftp", read_mapping, 0, 0, 0, tftp_keys},
     {"http", read_mapping, 0, 0, 0, http_keys},
+    {"tokens", read_mapping, 0, 0, 0, tokens_keys},
     {"workers", read_workers, AT(workers), 0, 0, NULL},
     {"user", read_string, AT(user), 0, 0, NULL},
     {"log", read_mapping, 0, 0, 0, log_keys},
@@ -315,6 +323,8 @@ static bool set_defaults(struct config *config, const char *path)
     config->tftp.port = 69;
     config->tftp.transfers = 2000;
     config->tftp.transfers_per_client = 32;
+    config->tokens.required = true;
+    config->tokens.lifetime_s = 86400;
     config->workers = cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)cores;
     config->log.level = LOG_LEVEL_INFO;
     config->limits.decision_ms = 250;
@@ -406,6 +416,7 @@ void config_free(struct config *config)
     free(config->tftp.root);
     free(config->http.listen);
     free(config->http.assets);
+    free(config->tokens.key);
     free(config->user);
     free(config);
 }

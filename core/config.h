@@ -36,6 +36,12 @@ struct config {
         size_t n_listen;
         char *assets; /* NULL: none */
     } http;
+    struct {
+        char *key; /* NULL: one that the service makes itself */
+        bool required;
+        bool pin;
+        unsigned lifetime_s;
+    } tokens;
     unsigned workers; /* resolved: never 0 */
     char *user;       /* whom workers run as, started as root; NULL: privileges_user says */
     struct {

@@ -62,6 +62,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
         g->config->workers = previous->config->workers;
     }
     open_policy(g, problems);
+    trust_open(&g->trust, g->config, previous ? &previous->trust : NULL, problems);
     g->files.roots[REPLY_ROOT_TFTP] = open_root(g->config, "root", g->config->tftp.root, problems);
     g->files.roots[REPLY_ROOT_ASSETS] =
         open_root(g->config, "assets", g->config->http.assets, problems);
@@ -122,6 +123,7 @@ void generation_close(struct generation *g)
     close_fd(g->files.roots[REPLY_ROOT_ASSETS]);
     close_fd(g->files.packages);
     sockets_close(g->sockets);
+    trust_close(&g->trust);
     config_free(g->config);
     free(g->policy_file);
     free(g->policy_path);

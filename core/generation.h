@@ -11,12 +11,14 @@
 #include "metrics.h"
 #include "problems.h"
 #include "sockets.h"
+#include "trust.h"
 
 struct generation {
     uint64_t number;
     struct config *config;
     struct sockets *sockets;
     struct files files;
+    struct trust trust;
     int policy_dir;
     char *policy_file; /* its name in that directory */
     char *policy_path; /* what messages call it */

@@ -133,8 +133,14 @@ static void note_response(const struct http_connection *c, const struct http_res
     if (!log_enabled(LOG_LEVEL_DEBUG))
         return;
     inet_ntop(AF_INET, &c->client, client, sizeof client);
-    log_debug("http: %s %s %s %d %llu", client, c->head.method_name ? c->head.method_name : "-",
-              c->head.path ? c->head.path : "-", r->status, (unsigned long long)r->length);
+    /* A token is for the machine, not for the log. */
+    const char *path = c->head.path ? c->head.path : "-";
+    const char *token = strstr(path, "~token=");
+    size_t shown = token ? (size_t)(token - path) : strlen(path);
+    log_debug("http: %s %s %.*s%s%s %d %llu", client,
+              c->head.method_name ? c->head.method_name : "-", (int)shown, path,
+              token ? "~token=•••" : "", token ? token + strcspn(token, "/") : "", r->status,
+              (unsigned long long)r->length);
 }
 
 /* The file goes out by sendfile, in one segment whatever its size: nothing of it is

@@ -35,6 +35,7 @@ static struct policy *load(const struct generation *g)
         .http_port = ntohs(g->config->http.listen[0].sin_port),
         .decision_ms = g->config->limits.decision_ms,
         .memory_mb = g->config->limits.memory_mb,
+        .tokens = &g->trust.tokens,
         .metrics = &g->board->slots[0],
     };
     task_clock_start(); /* a policy may hang while it loads */

@@ -116,7 +116,8 @@ struct policy *policy_load(const struct policy_options *options, struct problems
 {
     struct policy *policy = calloc(1, sizeof *policy);
     struct vm_options vm = {.memory = options->memory_mb * MEGABYTE,
-                            .decision_ms = options->decision_ms};
+                            .decision_ms = options->decision_ms,
+                            .tokens = options->tokens};
     if (!policy || sodium_init() < 0 || !(policy->vm = vm_alloc(&vm)))
         goto out_of_memory;
     policy->handle = LUA_NOREF;

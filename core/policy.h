@@ -11,6 +11,7 @@
 
 struct metrics;
 struct policy;
+struct token_rules;
 
 struct policy_options {
     int dir;              /* an open directory: everything a policy reads is beneath it */
@@ -20,6 +21,7 @@ struct policy_options {
     uint16_t http_port;
     unsigned decision_ms; /* of CPU time */
     unsigned memory_mb;
+    const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the policy */
     struct metrics *metrics;
 };
 

@@ -11,11 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct token_rules;
 struct vm;
 
 struct vm_options {
-    size_t memory;        /* ceiling in bytes */
-    unsigned decision_ms; /* CPU time that a decision may use */
+    size_t memory;                    /* ceiling in bytes */
+    unsigned decision_ms;             /* CPU time that a decision may use */
+    const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the state */
 };
 
 /* NULL when memory is out. */

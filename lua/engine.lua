@@ -47,7 +47,7 @@ end
 -- What this machine boots: the first rule with an opinion decides. With `trace`, a list,
 -- each rule that was tried is added to it.
 function engine.decide(policy, m, trace)
-    m.needs, m.base = nil, policy.base
+    m.needs, m.base, m.client = nil, policy.base, policy.client
     for i in candidates(policy, m, trace) do
         local rule = policy.rules[i]
         local matched, detail, needs = rules.match(rule, m)

@@ -12,6 +12,7 @@ local machine = require "machine"
 local problems = require "problems"
 local sandbox = require "sandbox"
 local source = require "source"
+local token = require "token"
 local url = require "url"
 local vars = require "vars"
 
@@ -48,8 +49,9 @@ local function config(scope)
             error("config: " .. problem, 0)
         end
         local m = scope.machine
-        return string.format("%s/config/%s/%s", m.base or "",
-                             identity.write(m, scope.carried, scope.entry), name == "/" and "" or name)
+        name = name == "/" and "" or name
+        local who = token.add(identity.write(m, scope.carried, scope.entry), "config", name, m.client)
+        return string.format("%s/config/%s/%s", m.base or "", who, name)
     end
 end
 

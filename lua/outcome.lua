@@ -101,7 +101,7 @@ function outcome.verdict(d)
     elseif d.verdict == "deny" then
         return "deny: " .. outcome.why(d)
     elseif d.verdict == "chain" then
-        return "chain " .. (peek(d, "url") or "a URL that is not known yet")
+        return "chain " .. (peek(d, "url") or "a URL that is not known yet"):gsub("~token=%x+", "~token=•••")
     elseif d.verdict == "undetermined" then
         return "undetermined: needs " .. d.needs
     end

@@ -11,6 +11,7 @@ local outcome = require "outcome"
 local query = require "query"
 local serve = require "serve"
 local told = require "told"
+local token = require "token"
 local dhcp = require "render.dhcp"
 local grub = require "render.grub"
 local ipxe = require "render.ipxe"
@@ -142,7 +143,8 @@ end
 -- is decided as at /ipxe, and says which documents it has.
 local function http_config(policy, request, path)
     local segment, rest = path:match("^(~[^/]*)/(.*)$")
-    local fields = fields_of(request)
+    local name = rest or path
+    local fields = told.fields(not segment and request.query or nil, request)
     fields.firmware, fields.stage = "ipxe", "ipxe"
     local known, entry
     if segment then
@@ -151,12 +153,18 @@ local function http_config(policy, request, path)
     for key, value in pairs(known or {}) do
         fields[key] = value
     end
-    local who, problem = machine.new(fields, fields.stage)
-    if not who then
-        return { body = problem .. "\n", status = 400 },
-            { machine = fields.mac or fields.ip, verdict = "refused", stage = "config", error = problem }
+    local function refused(reason)
+        return { machine = fields.mac or fields.ip, verdict = "refused", stage = "config", error = reason }
     end
-    local name = rest or path
+    local problem = token.problem(segment, "config", name, request.client)
+    if problem then
+        return token.refusal(), refused(("%s asked for %s: %s"):format(request.client or "?", name, problem))
+    end
+    local who
+    who, problem = machine.new(fields, fields.stage)
+    if not who then
+        return { body = problem .. "\n", status = 400 }, refused(problem)
+    end
     local decision = engine.decide(policy, who)
     if decision.verdict == "deny" then
         return { error = outcome.why(decision), reason = "denied" }, outcome.info(who, decision, "config")
@@ -235,7 +243,7 @@ local PROTOCOLS = { dhcp = from_dhcp, tftp = from_tftp, http = from_http }
 
 -- request -> reply, info; reply nil is silence, info nil means that nothing was decided.
 function routes.handle(policy, request)
-    policy.base = request.base
+    policy.base, policy.client = request.base, request.client
     return PROTOCOLS[request.protocol](policy, request)
 end
 

@@ -1,0 +1,54 @@
+#include "trust.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "secret.h"
+
+#define TOKEN_FILE_MAX 4096
+
+/* A key of this service alone: good on this machine, until it is started anew. */
+static struct token_keys *own_token_keys(const struct trust *previous)
+{
+    if (previous && previous->own_tokens)
+        return token_keys_copy(previous->tokens.keys);
+    return token_keys_random();
+}
+
+static struct token_keys *read_token_keys(const struct config *config, struct problems *problems)
+{
+    struct token_keys *keys = NULL;
+    struct secret file = {0};
+    unsigned line = 0;
+    char *path = config_path(config, config->tokens.key);
+    int error = path ? secret_read(path, TOKEN_FILE_MAX, &file) : -ENOMEM;
+    if (error)
+        problems_add(problems, "%s: `key: %s`: %s", config->path, config->tokens.key,
+                     secret_problem(error));
+    else if (!(keys = token_keys_parse(file.data, file.len, &line)))
+        problems_add(problems, "%s:%u: expected %s", path, line ? line : 1,
+                     line ? "a key of 64 hexadecimal digits, of at most 8 (openssl rand -hex 32)"
+                          : "a key: openssl rand -hex 32");
+    secret_clear(&file);
+    free(path);
+    return keys;
+}
+
+void trust_open(struct trust *trust, const struct config *config, const struct trust *previous,
+                struct problems *problems)
+{
+    trust->tokens.required = config->tokens.required;
+    trust->tokens.pin = config->tokens.pin;
+    trust->tokens.lifetime = config->tokens.lifetime_s;
+    trust->own_tokens = !config->tokens.key;
+    trust->tokens.keys =
+        config->tokens.key ? read_token_keys(config, problems) : own_token_keys(previous);
+    if (!trust->tokens.keys && trust->own_tokens)
+        problems_add(problems, "%s: no memory for a key", config->path);
+}
+
+void trust_close(struct trust *trust)
+{
+    token_keys_free(trust->tokens.keys);
+    trust->tokens.keys = NULL;
+}

@@ -1,0 +1,24 @@
+/* The keys of a generation: read by the supervisor, who may, and inherited by its processes. */
+#ifndef MOONBOOT_TRUST_H
+#define MOONBOOT_TRUST_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "problems.h"
+#include "token.h"
+
+struct trust {
+    struct token_rules tokens;
+    bool own_tokens; /* their key is in no file: the next generation goes on with it */
+};
+
+/* Reads what `config` names; `previous` (NULL: none) lends the key that is in no file. What is
+ * wrong is added to `problems`. */
+void trust_open(struct trust *trust, const struct config *config, const struct trust *previous,
+                struct problems *problems);
+
+/* Wipes the keys. */
+void trust_close(struct trust *trust);
+
+#endif
