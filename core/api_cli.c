@@ -128,11 +128,37 @@ static int api_save(lua_State *L)
     return 2;
 }
 
+/* host.cli.served(directory or nil, name) -> whether a server that has this directory finds a file
+ * of that name, boot programs of Debian's packages included | nil, message */
+static int api_served(lua_State *L)
+{
+    const char *directory = lua_isnoneornil(L, 1) ? NULL : luaL_checkstring(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    int dir = directory ? files_root_open(directory) : -1;
+    if (directory && dir < 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, strerror(-dir));
+        return 2;
+    }
+    struct files files = {.roots = {dir, dir}, .packages = files_packages_open()};
+    struct file file;
+    int error = files_open(&files, REPLY_ROOT_ASSETS, name, &file);
+    if (error == 0)
+        close(file.fd);
+    if (dir >= 0)
+        close(dir);
+    if (files.packages >= 0)
+        close(files.packages);
+    /* Any other error is no reason for a server that has other rights. */
+    lua_pushboolean(L, error != -ENOENT && error != -EXDEV && error != -ENAMETOOLONG);
+    return 1;
+}
+
 void api_cli_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"opendir", api_opendir}, {"find", api_find},
-                                         {"write", api_write},     {"warn", api_warn},
-                                         {"save", api_save},       {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"opendir", api_opendir}, {"find", api_find},     {"write", api_write}, {"warn", api_warn},
+        {"save", api_save},       {"served", api_served}, {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     lua_pushboolean(L, isatty(STDOUT_FILENO));

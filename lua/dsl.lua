@@ -57,6 +57,14 @@ local function definition(l, word, define)
     end
 end
 
+-- For whoever asks later where the keys of a definition stand.
+local function keep(l, read, reading)
+    if l.readings then
+        read.display = reading.loader.display
+        l.readings[read] = reading
+    end
+end
+
 -- `word "text"`: a value of the language.
 local function with_text(l, word, make)
     return function(text)
@@ -119,11 +127,14 @@ end
 
 -- `template "file"`: a document, read and checked while the policy loads.
 local function template_word(l)
-    return with_text(l, "template", function(name)
+    return with_text(l, "template", function(name, line, file)
         if not l.loading then
             return nil, "only while the policy loads, not in a function"
         end
         local read, problem = template.read(l, name)
+        if read then
+            l.named_templates[read.name] = l.named_templates[read.name] or { file = file.display, line = line }
+        end
         return read and { template = read }, problem
     end)
 end
@@ -200,9 +211,12 @@ function dsl.words(l)
         profile = definition(l, "profile", function(reading, body, name)
             local read = profile.read(reading, body)
             l.profiles[name] = l.profiles[name] or read
+            keep(l, read, reading)
         end),
         rule = definition(l, "rule", function(reading, body)
-            table.insert(l.rules, rules.read(reading, body))
+            local read = rules.read(reading, body)
+            table.insert(l.rules, read)
+            keep(l, read, reading)
         end),
         dhcp = site_dhcp(l),
         prefix = matcher(l, "prefix"),

@@ -9,7 +9,8 @@ local host = host
 local engine = {}
 
 -- engine.load { dir = handle, file = "policy.lua", display = "sites/a/policy.lua" } -> policy
--- | nil, list of problems. With `text`, that is the policy, and nothing is read.
+-- | nil, list of problems. With `text`, that is the policy, and nothing is read; `inspect` is
+-- loader.lua's.
 function engine.load(options)
     require "routes" -- for engine.handle, while all that is loaded can still be shared
     local display = options.display or options.file
@@ -21,7 +22,7 @@ function engine.load(options)
             return nil, { string.format("%s:1: cannot be read: %s", display, message) }
         end
     end
-    return loader.load(display, text, options.dir)
+    return loader.load(display, text, options.dir, options.inspect)
 end
 
 local function note(trace, rule, matched, why)

@@ -44,7 +44,9 @@ local function shipped(l, module)
     for _, candidate in ipairs { name, name and name .. ".init" } do
         local text = host.policy(candidate)
         if text then
-            return l:open("moonboot/" .. candidate:gsub("%.", "/") .. ".lua", text)
+            local file = l:open("moonboot/" .. candidate:gsub("%.", "/") .. ".lua", text)
+            file.shipped = true
+            return file
         end
     end
 end

@@ -165,8 +165,10 @@ local function gather(l)
     return #all > 0 and all or nil
 end
 
--- A policy from its text -> policy | nil, list of problems. `dir`: what it may read.
-function loader.load(display, text, dir)
+-- A policy from its text -> policy | nil, list of problems. `dir`: what it may read. `inspect`, if
+-- given, is called with `l` and a policy that has no problems: l.readings has the readers of its
+-- rules and profiles (reader.lua), l.named_templates where templates are named.
+function loader.load(display, text, dir, inspect)
     local l = setmetatable({
         display = display, dir = dir, loading = true, scope = interpolate.scope(),
         rules = {}, profiles = {}, settings = {}, routes = {},
@@ -175,6 +177,7 @@ function loader.load(display, text, dir)
         uses = {}, -- list of profiles' names, and where they stand
         running = {}, -- stack of files
         waiting = {}, -- set of names that have no body yet
+        readings = inspect and {}, named_templates = {},
     }, { __index = methods })
     local main = l:open(display, text)
     l.words = dsl.words(l)
@@ -193,15 +196,21 @@ function loader.load(display, text, dir)
     local texts = {}
     for _, file in ipairs(l.opened) do
         texts[#texts + 1] = file.text
-        file.text, file.source = nil, nil
     end
-    l.uses, l.waiting, l.environments = nil, nil, nil
     l.scope.carried = carry.used(table.concat(texts, "\n"))
-    return {
+    local policy = {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
         routes = l.routes, scope = l.scope, files = l.files, carried = l.scope.carried,
         index = index.new(l.rules),
     }
+    if inspect then
+        inspect(l, policy)
+    end
+    for _, file in ipairs(l.opened) do
+        file.text, file.source = nil, nil
+    end
+    l.uses, l.waiting, l.environments, l.readings, l.named_templates = nil, nil, nil, nil, nil
+    return policy
 end
 
 return loader

@@ -3,7 +3,9 @@
 -- A matcher is { kind =, test = function (value), describe = text, absent = boolean }: `test`
 -- gets the field's normal value, never nil; `absent` is what a machine without one gets.
 -- `calls` marks those that run the policy's functions: test (value, machine's view).
--- `keys` is how index.lua finds the machines that it may accept; nil: it cannot.
+-- `keys` is how index.lua finds the machines that it may accept; nil: it cannot. `any` has those of
+-- a list, `inner` the one that an except wants not; `text`, `first`, `last`, `scale` and `of` are
+-- what words were given, for lint/covers.lua to compare.
 --
 -- The words that take an argument are in matchers.lua.
 
@@ -94,7 +96,7 @@ end
 
 -- Any of these matchers.
 local function any_of(these, describe)
-    local matcher = { kind = "list", describe = describe, absent = false, keys = all_keys(these) }
+    local matcher = { kind = "list", describe = describe, absent = false, keys = all_keys(these), any = these }
     for _, each in ipairs(these) do
         matcher.absent = matcher.absent or each.absent
         matcher.calls = matcher.calls or each.calls
@@ -165,7 +167,7 @@ local function except(reading, path, field, argument)
     local test = inner.test
     return {
         kind = "except", describe = "not " .. inner.describe, absent = not inner.absent,
-        calls = inner.calls,
+        calls = inner.calls, inner = inner,
         test = function(value, view)
             return not test(value, view)
         end,

@@ -89,7 +89,7 @@ function words.prefix(field, argument)
     local matcher = leaf(field, "prefix", "prefix " .. show(text), on_text(field, function(value)
         return value:sub(1, length) == text
     end))
-    matcher.keys = starts_with(field, text)
+    matcher.keys, matcher.text = starts_with(field, text), text
     return matcher
 end
 
@@ -101,7 +101,7 @@ function words.glob(field, argument)
         return nil, string.format("glob: found %s, expected %s", show(argument), problem)
     end
     local matcher = leaf(field, "glob", "glob " .. show(text), on_text(field, test))
-    matcher.keys = starts_with(field, glob.head(text, alias))
+    matcher.keys, matcher.text = starts_with(field, glob.head(text, alias)), text
     return matcher
 end
 
@@ -115,11 +115,13 @@ function words.subnet(field, argument)
         return nil, string.format("subnet: found %s, expected an IPv4 network without bits set "
                                   .. "outside its mask, such as 10.0.0.0/8", show(argument))
     end
+    local first, size = address, 2 ^ 32 - mask
     address, mask = bit.tobit(address), bit.tobit(mask)
     local matcher = leaf(field, "subnet", "subnet " .. show(argument), function(value)
         return bit.band(host.ip(value), mask) == address
     end)
     matcher.keys = { subnet = { [argument] = true } }
+    matcher.first, matcher.last = first, first + size - 1
     return matcher
 end
 
@@ -143,12 +145,14 @@ function words.suffix(field, argument)
     end
     local length = #text
     local hex = field.type == "mac" or field.type == "uuid"
-    return leaf(field, "suffix", "suffix " .. show(argument), on_text(field, function(value)
+    local matcher = leaf(field, "suffix", "suffix " .. show(argument), on_text(field, function(value)
         if hex then
             value = value:gsub("[-:]", "")
         end
         return value:sub(-length) == text
     end))
+    matcher.text = text
+    return matcher
 end
 
 function words.pattern(field, argument)
@@ -160,9 +164,11 @@ function words.pattern(field, argument)
     local text = case_blind[field.type] and argument:gsub("%%?.", function(item)
         return #item == 1 and item:lower() or nil
     end) or argument
-    return leaf(field, "pattern", "pattern " .. show(argument), on_text(field, function(value)
+    local matcher = leaf(field, "pattern", "pattern " .. show(argument), on_text(field, function(value)
         return value:find(text) ~= nil
     end))
+    matcher.text = text
+    return matcher
 end
 
 -- How the bounds of a range are compared: field, bound -> function (value) -> what is
@@ -216,6 +222,7 @@ function words.range(field, argument)
         return value ~= nil and value >= first and value <= last
     end)
     matcher.keys = shared_keys(field, first, last)
+    matcher.first, matcher.last, matcher.scale = first, last, of
     return matcher
 end
 
@@ -224,9 +231,11 @@ function words.inventory(field, of)
     if field.type ~= of.key.type then
         return nil, string.format("the hosts of %s are known by their %s", of.text, of.key.name)
     end
-    return leaf(field, "inventory", "one of " .. of.text, function(value)
+    local matcher = leaf(field, "inventory", "one of " .. of.text, function(value)
         return of.data:has(value)
     end)
+    matcher.of = of
+    return matcher
 end
 
 function words.present()

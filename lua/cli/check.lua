@@ -1,35 +1,85 @@
--- `moonboot check`: what is wrong with a site and its policies, all of it.
+-- `moonboot check`: what is wrong with a site and its policies, all of it, and what is odd.
 
 local engine = require "engine"
+local findings = require "cli.findings"
+local lint = require "lint"
 local options = require "cli.options"
 local path = require "path"
+local problems = require "problems"
 
 local HELP = [[
-Usage: moonboot check [-c SITE.YAML] [POLICY.LUA…]
+Usage: moonboot check [OPTION]… [-c SITE.YAML] [POLICY.LUA…]
 Loads a site's configuration and policies and reports everything that is wrong with
-them, as FILE:LINE: MESSAGE. Without arguments it checks ./site.yaml.
+them, as FILE:LINE: MESSAGE, and as warnings what is odd: rules that never decide,
+profiles and templates that nothing uses, arguments given twice, files that the site's
+directories do not have. Without arguments it checks ./site.yaml.
 
-  -c, --config FILE  check this site.yaml and the policy that it names
-  -h, --help         print this
+  -c, --config FILE    check this site.yaml and the policy that it names
+      --strict         warnings are errors
+      --format FORMAT  text (default), json, or github: annotations of a workflow
+  -h, --help           print this
 
-Exit codes: 0 all is well, 1 there are problems, 2 bad usage.
+Exit codes: 0 all is well, 1 there are errors, 2 bad usage.
 ]]
 
-local OPTIONS = { ["--config"] = "value", ["-c"] = "value", ["--help"] = "flag", ["-h"] = "flag" }
+local OPTIONS = {
+    ["--config"] = "value", ["-c"] = "value", ["--strict"] = "flag", ["--format"] = "value",
+    ["--help"] = "flag", ["-h"] = "flag",
+}
 
 local function usage(problem)
     host.cli.warn("moonboot check: " .. problem .. "\nTry: moonboot check --help\n")
     return 2
 end
 
-local function check_policy(name)
+-- Where a key of site.yaml seems to stand.
+local function line_of(config)
+    local text
+    return function(key)
+        if not text then
+            local directory, file = path.split(config)
+            local dir = host.cli.opendir(directory)
+            text = dir and host.read(dir, file) or ""
+        end
+        local line = 0
+        for each in (text .. "\n"):gmatch "(.-)\n" do
+            line = line + 1
+            if each:gsub("#.*", ""):find("%f[%w_]" .. (key == "assets" and "assets" or "root") .. "%s*:") then
+                return line
+            end
+        end
+        return 1
+    end
+end
+
+-- The policy's errors, or else its warnings, at the end of the list. `site`: what serves it, if
+-- that is known.
+local function check_policy(list, name, site)
     local directory, file = path.split(name)
     local dir, message = host.cli.opendir(directory)
     if not dir then
-        return { ("%s: %s"):format(name, message) }
+        list[#list + 1] = findings.parse(("%s: %s"):format(name, message), name)
+        return
     end
-    local policy, problems = engine.load { dir = dir, file = file, display = name }
-    return not policy and problems or nil
+    local warnings = {}
+    local policy, errors = engine.load {
+        dir = dir, file = file, display = name, inspect = lint.inspector(warnings, site),
+    }
+    for _, text in ipairs(not policy and errors or {}) do
+        list[#list + 1] = findings.parse(text, name)
+    end
+    for _, warning in ipairs(lint.sort(warnings)) do
+        warning.severity = "warning"
+        list[#list + 1] = warning
+    end
+end
+
+local function count(list, from, severity)
+    local n = 0
+    for i = from, #list do
+        n = n + (list[i].severity == severity and 1 or 0)
+    end
+    return n
 end
 
 return function(args)
@@ -40,25 +90,44 @@ return function(args)
         host.cli.write(HELP)
         return 0
     end
-    local code = 0
-    local function report(name, problems)
-        if problems then
-            host.cli.warn(table.concat(problems, "\n") .. "\n")
-            code = 1
-        else
-            host.cli.write(name .. ": ok\n")
+    local format = values["--format"] or "text"
+    local print_all = findings.formats[format]
+    if not print_all then
+        return usage(("there is no format %s%s"):format(problems.show(format),
+                                                        problems.hint(format, findings.formats)))
+    end
+
+    local list = {}
+    -- Checks one file by `check`, which adds to the list.
+    local function one(name, check, ...)
+        local from = #list + 1
+        check(list, name, ...)
+        for i = from, #list do
+            list[i].severity = values["--strict"] and "error" or list[i].severity
+        end
+        local warnings = count(list, from, "warning")
+        if format == "text" and count(list, from, "error") == 0 then
+            host.cli.write(("%s: ok%s\n"):format(
+                name, warnings > 0 and (", %d warning%s"):format(warnings, warnings > 1 and "s" or "") or ""))
         end
     end
+
     local config = values["--config"] or values["-c"] or #policies == 0 and "site.yaml"
     if config then
-        local site, problems = host.cli.site(config)
-        report(config, problems)
+        local site, errors = host.cli.site(config)
+        one(config, function()
+            for _, text in ipairs(errors or {}) do
+                list[#list + 1] = findings.parse(text, config)
+            end
+        end)
         if site then
-            table.insert(policies, 1, site.policy)
+            site.file, site.line = config, line_of(config)
+            one(site.policy, check_policy, site)
         end
     end
     for _, name in ipairs(policies) do
-        report(name, check_policy(name))
+        one(name, check_policy)
     end
-    return code
+    print_all(list)
+    return count(list, 1, "error") > 0 and 1 or 0
 end

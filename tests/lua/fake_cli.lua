@@ -3,8 +3,8 @@
 local fake_cli = {}
 
 -- Runs `cli.NAME` with these arguments and files (path -> text) -> exit code, stdout, stderr.
--- `save` takes what it writes.
-function fake_cli.run(name, args, files, save)
+-- `save` takes what it writes, `more` are other functions of host.cli.
+function fake_cli.run(name, args, files, save, more)
     local out, err = {}, {}
     local read = host.read
     host.read = function(dir, path)
@@ -44,6 +44,9 @@ function fake_cli.run(name, args, files, save)
             err[#err + 1] = text
         end,
     }
+    for key, value in pairs(more or {}) do
+        host.cli[key] = value
+    end
     local ok, code = xpcall(require("cli." .. name), debug.traceback, args)
     host.read, host.cli = read, nil
     assert(ok, code)
