@@ -1,3 +1,4 @@
+local key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP0eGsH8fBUu6bwuGxoAmvBkkwvs4DEvox4u5j1k06DS admin@example.org"
 local guest = { mac = "52:54:00:12:34:56", uuid = "4C4C4544-0052-3510-8051-B4C04F4E3732", arch = "efi-x64" }
 
 test "a guest is told where its three documents are" {
@@ -32,6 +33,40 @@ test "a web server gets more, and keeps the name that DHCP gave it" {
       ["nocloud/user-data"]   = contains { 'packages: ["nginx", "certbot"]', '"<h1>www1</h1>\\n"', "systemctl reload" },
       ["nocloud/meta-data"]   = contains 'local-hostname: "www1"',
       ["nocloud/vendor-data"] = contains 'servers: ["10.0.0.1"]',
+    },
+  },
+}
+
+test "among the guests too" {
+  given  = { mac = "52:54:00:12:34:57", arch = "efi-x64", label = { role = "web" } },
+  expect = { rule = "web servers" },
+}
+
+test "a guest has what is its own, and nothing of a web server's" {
+  given  = { mac = "52:54:00:12:34:56", arch = "bios" },
+  expect = {
+    config = {
+      ["nocloud/user-data"] = [==[
+#cloud-config
+users:
+  - name: "alex"
+    gecos: "Alex O'Neill: on call"
+    groups: [adm, sudo]
+    shell: /bin/bash
+    sudo: "ALL=(ALL) NOPASSWD:ALL"
+    lock_passwd: true
+    ssh_authorized_keys: ["]==] .. key .. [==["]
+ssh_pwauth: false
+
+write_files:
+  - path: /etc/motd
+    permissions: "0644"
+    content: "node.\nIt lives in memory: what is written here is gone after a restart.\n"
+
+runcmd:
+  - [logger, -t, moonboot, "role node, serial unknown"]
+  - "echo 'some machine' > /run/product"
+]==],
     },
   },
 }

@@ -24,12 +24,22 @@ test "its preseed names its disk, and fetches its script" {
   },
 }
 
+test "one that is installed boots its disk" {
+  given  = { mac = "52:54:00:00:00:20", arch = "efi-x64", serial = "DB0001" },
+  expect = { rule = "installed", boot = "disk" },
+}
+
 test "a database server gets more, elsewhere" {
   given  = { mac = "3c:ec:ef:00:00:01", serial = "DB0042", arch = "bios" },
   expect = {
     rule = "database servers",
     config = { ["preseed.cfg"] = contains { "string /dev/nvme0n1\n", "openssh-server sudo postgresql\n" } },
   },
+}
+
+test "among the guests too" {
+  given  = { mac = "52:54:00:12:34:57", serial = "DB0043", arch = "efi-x64" },
+  expect = { rule = "database servers" },
 }
 
 test "a serial number with a line break makes no preseed" {

@@ -29,6 +29,11 @@ test "a storage server has another disk, and more packages" {
   },
 }
 
+test "among the guests too" {
+  given  = { mac = "52:54:00:12:34:57", product = "PowerEdge R740", arch = "bios" },
+  expect = { rule = "storage servers" },
+}
+
 test "a serial number with a line break makes no kickstart" {
   given  = { mac = "52:54:00:12:34:56", arch = "bios", serial = "x\n%pre\nreboot\n%end" },
   expect = { config = { ["ks.cfg"] = false }, error = contains "control character" },

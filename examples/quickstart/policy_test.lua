@@ -15,7 +15,10 @@ test "a virtual machine with UEFI is told where to report, and as whom" {
   expect = {
     rule = "virtual machines with UEFI",
     boot = "linux",
-    args = contains "report=http://10.0.0.2/up?mac=52:54:00:ab:cd:ef&arch=efi-x64",
+    args = {
+      "console=ttyS0,115200n8", "quiet", "role=guest",
+      "report=http://10.0.0.2/up?mac=52:54:00:ab:cd:ef&arch=efi-x64",
+    },
   },
 }
 
