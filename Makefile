@@ -36,6 +36,7 @@ CORE_C  := $(filter-out core/main.c,$(wildcard core/*.c))
 CORE_O  := $(CORE_C:core/%.c=$(BUILD)/core/%.o)
 LUA     := $(sort $(wildcard lua/*.lua lua/*/*.lua)) \
            $(filter-out %_test.lua,$(sort $(wildcard policies/*.lua policies/*/*.lua)))
+STARTER := $(sort $(shell find examples/starter -type f))
 LIB     := $(BUILD)/libmoonboot.a
 PROGRAM := $(BUILD)/moonboot
 UNIT_C  := $(wildcard tests/unit/test_*.c)
@@ -48,10 +49,11 @@ $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The Lua half is carried inside the program, and so are the policies to build on.
-$(BUILD)/embedded.S: $(LUA) tests/embed.sh
+# The Lua half is carried inside the program, and so are the policies to build on and the starter
+# site of `moonboot init`.
+$(BUILD)/embedded.S: $(LUA) $(STARTER) tests/embed.sh
 	@mkdir -p $(@D)
-	tests/embed.sh $(LUA) > $@
+	tests/embed.sh $(LUA) $(STARTER) > $@
 
 $(BUILD)/embedded.o: $(BUILD)/embedded.S
 	$(CC) -c -o $@ $<

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "embedded.h"
 #include "files.h"
 
 #define FIND_DEPTH 32
@@ -90,18 +91,28 @@ static int api_warn(lua_State *L)
     return write_to(L, stderr);
 }
 
-/* Writes a whole file, into a directory that is made if it is missing (its parent is not).
- * 0 or a negative errno; -EEXIST when there is one and it is not to be replaced. */
+/* Makes the directories that a file's name leads through. 0 or a negative errno. */
+static int make_parents(const char *path)
+{
+    char *copy = strdup(path);
+    int error = copy ? 0 : -ENOMEM;
+    for (char *slash = copy; !error && *slash && (slash = strchr(slash + 1, '/'));) {
+        *slash = '\0';
+        if (mkdir(copy, 0777) < 0 && errno != EEXIST)
+            error = -errno;
+        *slash = '/';
+    }
+    free(copy);
+    return error;
+}
+
+/* Writes a whole file, and makes the directories that it is in. 0 or a negative errno; -EEXIST
+ * when there is one and it is not to be replaced. */
 static int save(const char *path, const char *text, size_t len, bool replace)
 {
-    const char *slash = strrchr(path, '/');
-    char *dir = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
-    if (dir && mkdir(dir, 0777) < 0 && errno != EEXIST) {
-        int error = errno;
-        free(dir);
-        return -error;
-    }
-    free(dir);
+    int made = make_parents(path);
+    if (made < 0)
+        return made;
     FILE *out = fopen(path, replace ? "we" : "wxe");
     if (!out)
         return -errno;
@@ -126,6 +137,25 @@ static int api_save(lua_State *L)
     lua_pushnil(L);
     lua_pushstring(L, strerror(-error));
     return 2;
+}
+
+/* host.cli.starter() -> the files of the site that `moonboot init` writes, sorted: a list of
+ * { name =, text = } */
+static int api_starter(lua_State *L)
+{
+    static const char under[] = "starter/";
+    lua_newtable(L);
+    for (const struct embedded *each = embedded; each->name; each++) {
+        if (strncmp(each->name, under, sizeof under - 1) != 0)
+            continue;
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, each->name + sizeof under - 1);
+        lua_setfield(L, -2, "name");
+        lua_pushlstring(L, each->start, (size_t)(each->end - each->start));
+        lua_setfield(L, -2, "text");
+        lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+    }
+    return 1;
 }
 
 /* host.cli.served(directory or nil, name) -> whether a server that has this directory finds a file
@@ -156,9 +186,10 @@ static int api_served(lua_State *L)
 
 void api_cli_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"opendir", api_opendir}, {"find", api_find},     {"write", api_write}, {"warn", api_warn},
-        {"save", api_save},       {"served", api_served}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"opendir", api_opendir}, {"find", api_find},
+                                         {"write", api_write},     {"warn", api_warn},
+                                         {"save", api_save},       {"served", api_served},
+                                         {"starter", api_starter}, {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     lua_pushboolean(L, isatty(STDOUT_FILENO));

@@ -66,6 +66,7 @@ unit_suites sanitize build-sanitize
 suite lua luajit tests/lua/run.lua
 suite policies build-sanitize/moonboot test policies examples --format tap
 suite mutants tests/mutants.py
+suite cli with build-sanitize tests/cli.sh
 for fuzzer in tests/fuzz/fuzz_*.c; do
     name=$(basename "$fuzzer" .c)
     suite "fuzz/$name" tests/fuzz/run.sh "$name" 10

@@ -1,0 +1,107 @@
+#!/bin/bash
+# The commands that people type, as programs: what they print, write and exit with.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+moonboot=$PWD/${BUILD:-build}/moonboot
+top=$PWD
+work=$(mktemp -d /tmp/moonboot-cli-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+check() { # check WHAT COMMAND…
+    local what=$1
+    shift
+    if "$@"; then
+        echo "ok - $what"
+    else
+        echo "not ok - $what"
+        sed 's/^/# /' "$work/out" "$work/err" 2>/dev/null
+        bad=1
+    fi
+}
+
+run() { # run CODE COMMAND…: its output goes to $work/out and $work/err
+    local code=$1 got
+    shift
+    "$@" >"$work/out" 2>"$work/err" </dev/null
+    got=$?
+    [ "$got" = "$code" ] || echo "# exit code $got, expected $code: $*" >>"$work/err"
+    [ "$got" = "$code" ]
+}
+
+says() { # says TEXT: the last command's standard output has it
+    grep -qF -- "$1" "$work/out"
+}
+
+complains() { # complains TEXT: its standard error has it
+    grep -qF -- "$1" "$work/err"
+}
+
+# --- init -------------------------------------------------------------------------------------
+
+check "init" run 0 "$moonboot" init "$work/new/site"
+check "init: says what to do next" says "cd $work/new/site"
+check "init: writes examples/starter" diff -r -x .luals -x .luarc.json "$top/examples/starter" "$work/new/site"
+check "init: writes what editors need" test -s "$work/new/site/.luals/moonboot.lua" -a -s "$work/new/site/.luarc.json"
+cd "$work/new/site" || exit 2
+check "init: .luals is what stubs writes" sh -c "'$moonboot' stubs '$work/stubs/.luals' >/dev/null &&
+    cmp .luals/moonboot.lua '$work/stubs/.luals/moonboot.lua' && cmp .luarc.json '$work/stubs/.luarc.json'"
+check "init: passes check --strict at once" run 0 "$moonboot" check --strict
+check "init: passes its tests at once" run 0 "$moonboot" test
+check "init: has 4 tests" says "4 passed, 0 failed"
+mkdir "$work/bin"
+ln -s "$moonboot" "$work/bin/moonboot"
+commands=0
+while read -r line; do
+    check "init: its workflow runs: $line" run 0 env PATH="$work/bin:$PATH" sh -c "$line"
+    commands=$((commands + 1))
+done < <(sed -n 's/^ *- run: \(moonboot .*\)/\1/p' .github/workflows/moonboot.yml)
+check "init: its workflow checks and tests" [ "$commands" -ge 2 ]
+if command -v git >/dev/null; then
+    check "init: git keeps assets/README and no other asset" sh -c "git init -q . && touch assets/vmlinuz &&
+        git add -A && git ls-files | grep -q '^assets/README$' && ! git ls-files | grep -q vmlinuz"
+    rm -rf .git assets/vmlinuz
+fi
+check "init: refuses to overwrite" run 1 "$moonboot" init
+check "init: names the file that is there" complains "policy.lua is there already"
+rm -rf "$work/half"
+mkdir "$work/half"
+echo mine >"$work/half/site.yaml"
+check "init: one file that is there stops it" run 1 "$moonboot" init "$work/half"
+check "init: and nothing is written" [ "$(ls -A "$work/half")" = site.yaml ]
+check "init: nor is that one" grep -qx mine "$work/half/site.yaml"
+echo >"$work/file"
+check "init: a directory that cannot be made" run 1 "$moonboot" init "$work/file/site"
+check "init: says why" complains "Not a directory"
+check "init: two directories" run 2 "$moonboot" init a b
+
+# --- check ------------------------------------------------------------------------------------
+
+cd "$work/new/site" || exit 2
+sed -i 's,^rule "virtual machines",rule "all" { boot = disk }\n&,' policy.lua
+sed -i 's,debian .. "/netboot[^"]*/linux","debian/linux",' policy.lua
+check "check: warnings leave the exit code" run 0 "$moonboot" check
+check "check: a rule that never decides" complains 'rule "virtual machines" never decides: rule "all"'
+check "check: a file that is not there" complains 'policy.lua:9: warning: kernel: "debian/linux" is not in assets [missing-file]'
+check "check --strict: they are errors" run 1 "$moonboot" check --strict
+mkdir -p assets/debian
+touch assets/debian/linux
+run 0 "$moonboot" check
+check "check: a file that is there" sh -c "! grep -q missing-file '$work/err'"
+ln -s /etc/passwd assets/debian/outside
+sed -i 's,"debian/linux","debian/outside",' policy.lua
+run 0 "$moonboot" check
+check "check: a link that leads out of assets is not served" complains '"debian/outside" is not in assets'
+printf 'policy: policy.lua\nhttp: { asets: x }\n' >bad.yaml
+check "check: site.yaml and policies in one run" run 1 "$moonboot" check -c bad.yaml policy.lua
+check "check: the site's error" complains 'bad.yaml:2:9: '
+check "check: the policy's warning" complains '[unreachable-rule]'
+check "check --format github" run 1 "$moonboot" check --format github -c bad.yaml
+check "check --format github: an annotation" says '::error file=bad.yaml,line=2,col=9::'
+check "check --format json" run 0 "$moonboot" check --format json policy.lua
+check "check --format json: is JSON" python3 -c "
+import json
+out = json.load(open('$work/out'))
+assert out['ok'] and out['warnings'] == len(out['problems']) == 2 and out['problems'][0]['kind'] == 'unreachable-rule', out"
+
+exit $bad
