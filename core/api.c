@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "task.h"
+#include "wait.h"
 
 /* host.log(level, message) */
 static int api_log(lua_State *L)
@@ -34,9 +35,15 @@ void api_open(lua_State *L)
                                          {"clock", api_clock},
                                          {"guard", task_guard},
                                          {"guard_load", task_guard_load},
+                                         {"guard_open", task_guard_open},
+                                         {"guard_resume", task_guard_resume},
+                                         {"guard_where", task_guard_where},
+                                         {"may_wait", task_may_wait},
+                                         {"wait", task_wait},
                                          {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
+    wait_open(L);
     api_address_open(L);
     api_source_open(L);
     api_yaml_open(L);

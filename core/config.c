@@ -248,6 +248,7 @@ static const struct key log_keys[] = {
 };
 static const struct key limits_keys[] = {
     {"decision_ms", read_number, AT(limits.decision_ms), 5, 60000, NULL},
+    {"wait_ms", read_number, AT(limits.wait_ms), 10, 60000, NULL},
     {"memory_mb", read_number, AT(limits.memory_mb), 8, 65536, NULL},
     {"request_kb", read_number, AT(limits.request_kb), 4, 65536, NULL},
     {"connections", read_number, AT(limits.connections), 1, 1000000, NULL},
@@ -328,6 +329,7 @@ static bool set_defaults(struct config *config, const char *path)
     config->workers = cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)cores;
     config->log.level = LOG_LEVEL_INFO;
     config->limits.decision_ms = 250;
+    config->limits.wait_ms = 5000;
     config->limits.memory_mb = 256;
     config->limits.request_kb = 64;
     config->limits.connections = 10000;

@@ -50,6 +50,7 @@ struct config {
     } log;
     struct {
         unsigned decision_ms;
+        unsigned wait_ms;
         unsigned memory_mb;
         unsigned request_kb;
         unsigned connections;

@@ -7,6 +7,7 @@
 #include <netpacket/packet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,9 +15,9 @@
 #include "dhcp_map.h"
 #include "log.h"
 
-#define BATCH         32 /* datagrams read at a wake-up; other events get their turn then */
-#define MAX_IN_FLIGHT 256
-#define LINKS_SECONDS 1 /* how long what is known of the interfaces is believed */
+#define BATCH         32   /* datagrams read at a wake-up; other events get their turn then */
+#define MAX_IN_FLIGHT 1024 /* a rack at once, and a policy that waits */
+#define LINKS_SECONDS 1    /* how long what is known of the interfaces is believed */
 #define WARN_SECONDS  60
 
 /* An IPv4 address of an interface; an interface has an entry of 0.0.0.0 as well. */
@@ -41,7 +42,7 @@ struct incoming {
 /* One request while it is decided. The request and the packet have views into `data`. */
 struct decision {
     struct dhcp_server *server;
-    struct decision *next_free;
+    LIST_ENTRY(decision) link; /* in the server's list of those in flight, or that are free */
     int fd;
     int ifindex;
     struct in_addr local;
@@ -68,8 +69,8 @@ struct dhcp_server {
     size_t n_links;
     time_t links_read_at; /* CLOCK_MONOTONIC; 0: never */
     time_t warned_at;
-    struct decision *free; /* that can be used again */
-    unsigned in_flight;
+    LIST_HEAD(, decision) free, in_flight;
+    unsigned n_in_flight;
     bool closed; /* freed when the last decision in flight has been made */
     struct batch batch;
 };
@@ -224,23 +225,24 @@ static const char *arrive(struct dhcp_server *server, const struct incoming *in,
 
 static struct decision *decision_alloc(struct dhcp_server *server)
 {
-    struct decision *d = server->free;
-    if (server->in_flight == MAX_IN_FLIGHT)
+    struct decision *d = LIST_FIRST(&server->free);
+    if (server->n_in_flight == MAX_IN_FLIGHT)
         return NULL;
     if (d)
-        server->free = d->next_free;
+        LIST_REMOVE(d, link);
     else if (!(d = malloc(sizeof *d)))
         return NULL;
     d->server = server;
-    server->in_flight++;
+    LIST_INSERT_HEAD(&server->in_flight, d, link);
+    server->n_in_flight++;
     return d;
 }
 
 static void server_free(struct dhcp_server *server)
 {
-    while (server->free) {
-        struct decision *d = server->free;
-        server->free = d->next_free;
+    struct decision *d;
+    while ((d = LIST_FIRST(&server->free))) {
+        LIST_REMOVE(d, link);
         free(d);
     }
     free(server->interfaces);
@@ -251,10 +253,10 @@ static void server_free(struct dhcp_server *server)
 static void decision_free(struct decision *d)
 {
     struct dhcp_server *server = d->server;
-    d->next_free = server->free;
-    server->free = d;
-    server->in_flight--;
-    if (server->closed && server->in_flight == 0)
+    LIST_REMOVE(d, link);
+    LIST_INSERT_HEAD(&server->free, d, link);
+    server->n_in_flight--;
+    if (server->closed && server->n_in_flight == 0)
         server_free(server);
 }
 
@@ -441,7 +443,13 @@ void dhcp_server_close(struct dhcp_server *server)
     if (!server)
         return;
     stop_reading(server);
+    struct decision *d, *next;
+    for (d = LIST_FIRST(&server->in_flight); d; d = next) {
+        next = LIST_NEXT(d, link);
+        if (policy_cancel(server->options.policy, d))
+            decision_free(d);
+    }
     server->closed = true;
-    if (server->in_flight == 0)
+    if (server->n_in_flight == 0)
         server_free(server);
 }

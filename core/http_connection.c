@@ -29,8 +29,8 @@ enum phase {
 
 enum clock { CLOCK_NONE, CLOCK_IDLE, CLOCK_HEADER, CLOCK_LINGER };
 
-/* On its service's list while `bev` is not NULL. When it ends while DECIDING, `bev` is
- * NULL and the memory stays until the policy has answered. */
+/* On its service's list while `bev` is not NULL. When it ends while DECIDING, and the policy
+ * cannot be told, `bev` is NULL and the memory stays until the policy has answered. */
 struct http_connection {
     LIST_ENTRY(http_connection) link;
     struct http_service *service;
@@ -108,7 +108,7 @@ void http_connection_close(struct http_connection *c)
     event_free(c->timer);
     bufferevent_free(c->bev);
     c->bev = NULL;
-    if (c->phase != DECIDING)
+    if (c->phase != DECIDING || policy_cancel(service->options.policy, c))
         free_memory(c);
     service->closed(service);
 }
@@ -411,7 +411,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         time_out(c); /* the only time-out a bufferevent has here is that of writing */
     } else if ((what & BEV_EVENT_READING) && (what & BEV_EVENT_EOF)) {
         c->eof = true;
-        advance(c);
+        advance(c); /* it may still want its answer: only a reset says that it does not */
     } else if ((what & BEV_EVENT_WRITING) && (what & BEV_EVENT_EOF) && !file_is_short(c)) {
         bufferevent_enable(bev, EV_WRITE);
     } else {

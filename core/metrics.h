@@ -40,6 +40,12 @@
     X(DECISION_ERRORS, "moonboot_decision_errors_total", "Decisions in which the policy failed.")  \
     X(DECISION_DEADLINES, "moonboot_decision_deadlines_total",                                     \
       "Decisions ended for using too much CPU time.")                                              \
+    X(DECISION_WAITS, "moonboot_decision_waits_total",                                             \
+      "Decisions that waited for something outside.")                                              \
+    X(DECISION_WAITS_EXPIRED, "moonboot_decision_waits_ended_total{reason=\"deadline\"}",          \
+      "Waiting decisions that did not get their answer.")                                          \
+    X(DECISION_WAITS_CANCELLED, "moonboot_decision_waits_ended_total{reason=\"client_gone\"}",     \
+      NULL)                                                                                        \
     X(DECISION_MICROSECONDS, "moonboot_decision_microseconds_total",                               \
       "Time spent in decisions, in microseconds.")
 

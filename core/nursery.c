@@ -34,6 +34,7 @@ static struct policy *load(const struct generation *g)
         .display = g->policy_path,
         .http_port = ntohs(g->config->http.listen[0].sin_port),
         .decision_ms = g->config->limits.decision_ms,
+        .wait_ms = g->config->limits.wait_ms,
         .memory_mb = g->config->limits.memory_mb,
         .tokens = &g->trust.tokens,
         .metrics = &g->board->slots[0],

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/queue.h>
 
 #include "bridge.h"
+#include "course.h"
 #include "log.h"
 #include "metrics.h"
 #include "task.h"
@@ -19,15 +20,18 @@
 #define WORD_MAX  256
 #define MEGABYTE  ((size_t)1 << 20)
 
+LIST_HEAD(decision_list, decision);
+
 struct policy {
     struct vm *vm;
-    struct metrics *metrics;
-    bool retired;
-    char *base_url; /* NULL: from the address that was asked */
+    struct course_owner courses; /* its metrics are the policy's */
+    char *base_url;              /* NULL: from the address that was asked */
     uint16_t http_port;
-    int handle; /* registry references: routes.handle, and the loaded policy */
+    unsigned wait_ms;
+    int decide; /* registry references: waits.decider's function, and the loaded policy */
     int loaded;
     char hash[POLICY_HASH_TEXT];
+    struct decision_list idle;
 };
 
 /* --- loading ------------------------------------------------------------------------ */
@@ -85,6 +89,9 @@ static void hash_files(lua_State *L, int policy, char out[POLICY_HASH_TEXT])
     sodium_bin2hex(out, POLICY_HASH_TEXT, hash, sizeof hash);
 }
 
+static int take(lua_State *L);
+static int give(lua_State *L);
+
 /* Protected. Argument: struct loading. */
 static int load(lua_State *L)
 {
@@ -106,9 +113,15 @@ static int load(lua_State *L)
     hash_files(L, lua_gettop(L) - 1, policy->hash);
     lua_pop(L, 1);
     policy->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
+    vm_require(L, "waits");
+    lua_getfield(L, -1, "decider");
     vm_require(L, "routes");
     lua_getfield(L, -1, "handle");
-    policy->handle = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_remove(L, -2);
+    lua_pushcfunction(L, take);
+    lua_pushcfunction(L, give);
+    lua_call(L, 3, 1);
+    policy->decide = luaL_ref(L, LUA_REGISTRYINDEX);
     return 0;
 }
 
@@ -120,12 +133,13 @@ struct policy *policy_load(const struct policy_options *options, struct problems
                             .tokens = options->tokens};
     if (!policy || sodium_init() < 0 || !(policy->vm = vm_alloc(&vm)))
         goto out_of_memory;
-    policy->handle = LUA_NOREF;
-    policy->metrics = options->metrics;
+    policy->decide = LUA_NOREF;
+    policy->wait_ms = options->wait_ms;
     policy->http_port = options->http_port;
     if (options->base_url && !(policy->base_url = strdup(options->base_url)))
         goto out_of_memory;
     lua_State *L = vm_state(policy->vm);
+    policy->courses = (struct course_owner){.L = L, .metrics = options->metrics};
     struct loading loading = {policy, options, problems};
     lua_pushcfunction(L, load);
     lua_pushlightuserdata(L, &loading);
@@ -133,7 +147,7 @@ struct policy *policy_load(const struct policy_options *options, struct problems
         problems_add(problems, "%s: %s", options->display, lua_tostring(L, -1));
         goto fail;
     }
-    if (policy->handle == LUA_NOREF)
+    if (policy->decide == LUA_NOREF)
         goto fail;
     vm_settle(policy->vm);
     return policy;
@@ -144,10 +158,13 @@ fail:
     return NULL;
 }
 
+static void decisions_free(struct policy *policy);
+
 void policy_free(struct policy *policy)
 {
     if (!policy)
         return;
+    decisions_free(policy);
     vm_free(policy->vm);
     free(policy->base_url);
     free(policy);
@@ -158,23 +175,29 @@ const char *policy_hash(const struct policy *policy)
     return policy->hash;
 }
 
-bool policy_start(struct policy *policy, struct metrics *metrics)
+bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base)
 {
-    policy->metrics = metrics;
+    policy->courses.metrics = metrics;
+    policy->courses.waits.base = base;
     return task_clock_start();
 }
 
 void policy_retire(struct policy *policy)
 {
-    policy->retired = true;
+    policy->courses.quiet = true;
 }
 
 /* --- deciding ----------------------------------------------------------------------- */
 
-/* What one decision came to, for the log. */
+/* One decision, and what it came to, for the log. Idle ones keep what the next one needs. */
 struct decision {
+    struct course course;      /* first: they are cast */
+    LIST_ENTRY(decision) link; /* in its policy's list while it is idle */
     struct policy *policy;
-    const struct request *request;
+    const struct request *request; /* while policy_decide has not returned */
+    struct request asked;          /* what is left of it afterwards; no views */
+    policy_done *done;
+    void *arg;
     struct reply *reply;
     bool decided; /* a decision was made: there is something to log */
     char machine[WORD_MAX];
@@ -218,18 +241,23 @@ static void read_info(lua_State *L, int info, struct decision *d)
     info_field(L, info, "error", d->error, sizeof d->error);
 }
 
-/* Protected. Argument: struct decision. */
-static int decide(lua_State *L)
+/* Lua: take(decision) -> the request */
+static int take(lua_State *L)
 {
     struct decision *d = lua_touserdata(L, 1);
     char base[URL_MAX];
     base_url(d, base);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->policy->handle);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->policy->loaded);
     bridge_push_request(L, d->request, base);
-    lua_call(L, 2, 2);
+    return 1;
+}
+
+/* Lua: give(decision, reply, info) */
+static int give(lua_State *L)
+{
+    lua_settop(L, 3);
+    struct decision *d = lua_touserdata(L, 1);
     read_info(L, 3, d);
-    if (!bridge_read_reply(L, 2, d->request, &d->reply, d->error, sizeof d->error)) {
+    if (!bridge_read_reply(L, 2, &d->asked, &d->reply, d->error, sizeof d->error)) {
         reply_free(d->reply);
         d->reply = NULL;
     }
@@ -239,25 +267,28 @@ static int decide(lua_State *L)
 /* Who asked, where the engine did not get as far as to say so. */
 static void name_machine(struct decision *d)
 {
-    const struct request *request = d->request;
+    const struct request *request = &d->asked;
     if (request->protocol == REQUEST_DHCP && request->dhcp.has_mac)
         addr_mac_text(request->dhcp.mac, d->machine);
     else
         inet_ntop(AF_INET, &request->client, d->machine, sizeof d->machine);
 }
 
-static void log_decision(struct decision *d, uint64_t microseconds)
+static void log_decision(struct decision *d)
 {
-    char took[32];
+    char ran[32], waited[32];
     if (!*d->machine)
         name_machine(d);
-    snprintf(took, sizeof took, "%llu", (unsigned long long)microseconds);
+    snprintf(ran, sizeof ran, "%llu", (unsigned long long)d->course.ran);
+    snprintf(waited, sizeof waited, "%llu",
+             (unsigned long long)course_suspended(&d->course) / 1000);
     const struct log_field fields[] = {
         {"machine", d->machine},
         {"rule", *d->rule ? d->rule : NULL},
         {"verdict", *d->verdict ? d->verdict : NULL},
         {"stage", *d->stage ? d->stage : NULL},
-        {"us", took},
+        {"us", ran},
+        {"waited_ms", d->course.waited ? waited : NULL},
         {"error", *d->error ? d->error : NULL},
     };
     log_event(*d->error ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, fields, sizeof fields / sizeof *fields,
@@ -266,52 +297,133 @@ static void log_decision(struct decision *d, uint64_t microseconds)
 
 /* When the engine itself failed: no answer by DHCP, so that the firmware goes on to
  * the next boot device or server; a refusal elsewhere. */
-static struct reply *fallback(const struct request *request)
+static struct reply *fallback(enum request_protocol protocol)
 {
     struct reply *reply = NULL;
-    if (request->protocol != REQUEST_DHCP)
+    if (protocol != REQUEST_DHCP)
         reply = reply_error(REPLY_FAILED, "the policy failed: see the log");
     return reply ? reply : reply_silence();
 }
 
-static uint64_t now_microseconds(void)
+static void decision_free(struct decision *d)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    course_clear(&d->course);
+    free(d);
 }
 
-/* Many slow decisions in a row are no standstill. */
-static void beat(struct policy *policy)
+/* An idle decision, or a new one, in no list; NULL when memory is out. */
+static struct decision *decision_take(struct policy *policy)
 {
-    if (!policy->retired)
-        metrics_beat(policy->metrics);
+    struct decision *d = LIST_FIRST(&policy->idle);
+    if (d) {
+        LIST_REMOVE(d, link);
+    } else {
+        d = calloc(1, sizeof *d);
+        if (!d || !course_init(&d->course, &policy->courses)) {
+            free(d);
+            return NULL;
+        }
+        d->policy = policy;
+    }
+    if (!course_open(&d->course)) {
+        decision_free(d);
+        return NULL;
+    }
+    d->reply = NULL;
+    d->decided = false;
+    *d->machine = *d->rule = *d->verdict = *d->stage = *d->error = '\0';
+    return d;
+}
+
+/* What is asked for later of a request whose buffers may be gone then. */
+static void remember(struct decision *d, const struct request *request)
+{
+    d->asked = (struct request){
+        .protocol = request->protocol, .client = request->client, .server = request->server};
+    if (request->protocol == REQUEST_DHCP) {
+        d->asked.dhcp.has_mac = request->dhcp.has_mac;
+        memcpy(d->asked.dhcp.mac, request->dhcp.mac, sizeof d->asked.dhcp.mac);
+    }
+}
+
+static unsigned wait_limit(const struct policy *policy, enum request_protocol protocol)
+{
+    bool soon = protocol == REQUEST_DHCP && policy->wait_ms > POLICY_DHCP_WAIT_MS;
+    return soon ? POLICY_DHCP_WAIT_MS : policy->wait_ms;
+}
+
+static void on_ended(struct course *course, const char *error)
+{
+    struct decision *d = (struct decision *)course;
+    struct policy *policy = d->policy;
+    struct metrics *metrics = policy->courses.metrics;
+    if (error) {
+        snprintf(d->error, sizeof d->error, "%s", error);
+        reply_free(d->reply);
+        d->reply = NULL;
+    }
+    metrics_inc(metrics, METRICS_DECISIONS);
+    metrics_add(metrics, METRICS_DECISION_MICROSECONDS, course->ran);
+    if (*d->error)
+        metrics_inc(metrics, METRICS_DECISION_ERRORS);
+    if (course->task.timed_out)
+        metrics_inc(metrics, METRICS_DECISION_DEADLINES);
+    if (d->decided || *d->error)
+        log_decision(d);
+    struct reply *reply = d->reply ? d->reply : fallback(d->asked.protocol);
+    d->reply = NULL;
+    LIST_INSERT_HEAD(&policy->idle, d, link);
+    d->done(reply, d->arg);
 }
 
 void policy_decide(struct policy *policy, const struct request *request, policy_done *done,
                    void *arg)
 {
-    struct decision d = {.policy = policy, .request = request};
-    lua_State *L = vm_state(policy->vm);
-    uint64_t start = now_microseconds();
-    beat(policy);
-    lua_pushcfunction(L, decide);
-    lua_pushlightuserdata(L, &d);
-    if (!task_call(L, 1, 0)) {
-        snprintf(d.error, sizeof d.error, "%s", lua_tostring(L, -1));
-        reply_free(d.reply);
-        d.reply = NULL;
+    struct decision *d = decision_take(policy);
+    if (!d) {
+        log_error("no memory for a decision");
+        done(fallback(request->protocol), arg);
+        return;
     }
-    lua_settop(L, 0);
-    beat(policy);
-    uint64_t took = now_microseconds() - start;
-    metrics_inc(policy->metrics, METRICS_DECISIONS);
-    metrics_add(policy->metrics, METRICS_DECISION_MICROSECONDS, took);
-    if (*d.error)
-        metrics_inc(policy->metrics, METRICS_DECISION_ERRORS);
-    if (task_timed_out())
-        metrics_inc(policy->metrics, METRICS_DECISION_DEADLINES);
-    if (d.decided || *d.error)
-        log_decision(&d, took);
-    done(d.reply ? d.reply : fallback(request), arg);
+    d->done = done;
+    d->arg = arg;
+    d->request = request;
+    remember(d, request);
+    d->course.wait_ms = wait_limit(policy, request->protocol);
+    d->course.ended = on_ended;
+    lua_State *L = d->course.task.L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, policy->decide);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, policy->loaded);
+    lua_pushlightuserdata(L, d);
+    course_start(&d->course, 2);
+}
+
+bool policy_cancel(struct policy *policy, const void *arg)
+{
+    struct course *course;
+    LIST_FOREACH(course, &policy->courses.suspended, link)
+    {
+        struct decision *d = (struct decision *)course;
+        if (d->arg != arg)
+            continue;
+        metrics_inc(policy->courses.metrics, METRICS_DECISION_WAITS_CANCELLED);
+        course_cancel(course);
+        LIST_INSERT_HEAD(&policy->idle, d, link);
+        return true;
+    }
+    return false;
+}
+
+static void decisions_free(struct policy *policy)
+{
+    struct course *course, *next_course;
+    struct decision *d, *next;
+    for (course = LIST_FIRST(&policy->courses.suspended); course; course = next_course) {
+        next_course = LIST_NEXT(course, link);
+        decision_free((struct decision *)course);
+    }
+    for (d = LIST_FIRST(&policy->idle); d; d = next) {
+        next = LIST_NEXT(d, link);
+        decision_free(d);
+    }
 }

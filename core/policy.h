@@ -9,6 +9,7 @@
 #include "reply.h"
 #include "request.h"
 
+struct event_base;
 struct metrics;
 struct policy;
 struct token_rules;
@@ -20,6 +21,7 @@ struct policy_options {
     const char *base_url; /* NULL: "http://<the address asked>:<http_port>" */
     uint16_t http_port;
     unsigned decision_ms; /* of CPU time */
+    unsigned wait_ms;     /* that a decision may be suspended; DHCP's has POLICY_DHCP_WAIT_MS */
     unsigned memory_mb;
     const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the policy */
     struct metrics *metrics;
@@ -35,9 +37,13 @@ void policy_free(struct policy *policy);
 #define POLICY_HASH_TEXT  (2 * POLICY_HASH_BYTES + 1)
 const char *policy_hash(const struct policy *policy);
 
+/* Firmware takes the answers of the first second or so. */
+#define POLICY_DHCP_WAIT_MS 400
+
 /* Makes this process one that decides: starts the clock that ends runaway decisions
- * (timers do not survive fork), and counts into `metrics` from here on. */
-bool policy_start(struct policy *policy, struct metrics *metrics);
+ * (timers do not survive fork), and counts into `metrics` from here on. What a decision waits
+ * for is served by `base`; NULL: it is refused. */
+bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base);
 
 /* From here on this process's heartbeat is its successor's to give: it only ends what is
  * in flight. */
@@ -46,10 +52,15 @@ void policy_retire(struct policy *policy);
 /* Takes the reply, which it then owns (and frees by reply_free). Never NULL. */
 typedef void policy_done(struct reply *reply, void *arg);
 
-/* Decides, logs the decision and calls `done` exactly once; that may happen before
- * policy_decide returns. A policy that fails in any way yields its on_error answer,
- * REPLY_ERROR or, for DHCP, REPLY_SILENCE. */
+/* Decides, logs the decision and calls `done` exactly once; that happens before policy_decide
+ * returns, unless the policy waits for something: then it does so from the event loop, in
+ * wait_ms at the latest. The request's views may die with this call. A policy that fails in any
+ * way yields its on_error answer, REPLY_ERROR or, for DHCP, REPLY_SILENCE. */
 void policy_decide(struct policy *policy, const struct request *request, policy_done *done,
                    void *arg);
+
+/* Nobody wants the answer that was to go to `arg` any more. True: it waited, is given up, and
+ * `done` will not be called. False: there is no such decision that waits. */
+bool policy_cancel(struct policy *policy, const void *arg);
 
 #endif

@@ -364,7 +364,7 @@ void tftp_server_close(struct tftp_server *server)
         for (struct client *client = server->buckets[i]; client; client = next) {
             next = client->next;
             client->server = NULL;
-            if (client->session)
+            if (client->session || policy_cancel(server->options.policy, client))
                 client_free(client); /* the others wait for on_decided */
         }
     }

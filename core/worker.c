@@ -190,8 +190,8 @@ static void close_everything(struct worker *w)
     event_free(w->start_signal);
     event_free(w->drain_signal);
     event_free(w->heartbeat);
-    event_base_free(w->base);
     policy_free(w->policy);
+    event_base_free(w->base);
 }
 
 _Noreturn void worker_run(const struct generation *generation, struct policy *policy, unsigned slot)
@@ -205,7 +205,7 @@ _Noreturn void worker_run(const struct generation *generation, struct policy *po
      * was gone before the request stood. */
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
     w.base = event_base_new();
-    if (!w.base || !watch(&w) || !policy_start(policy, w.metrics)) {
+    if (!w.base || !watch(&w) || !policy_start(policy, w.metrics, w.base)) {
         log_error("worker %u: cannot start: %s", slot, strerror(errno));
         exit(1);
     }

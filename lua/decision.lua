@@ -17,6 +17,7 @@ local choice = require "choice"
 local machine = require "machine"
 local problems = require "problems"
 local sandbox = require "sandbox"
+local waits = require "waits"
 
 local host = host
 
@@ -46,9 +47,11 @@ local function ask(policy, rule, m)
     return nil
 end
 
--- Asks the rule's function -> decision; nil when it has no opinion.
+-- Asks the rule's function -> decision; nil when it has no opinion. Others may be decided
+-- meanwhile.
 function decision.consult(policy, rule, m)
-    local ok, plan = host.guard(ask, policy, rule, m)
+    local ok, plan = waits.guard(ask, policy, rule, m)
+    policy.base = m.base
     if m.needs then
         return decision.undetermined(rule, m.needs)
     elseif not ok then

@@ -17,6 +17,7 @@ local sealed = require "sealed"
 local serve = require "serve"
 local template = require "template"
 local void = require "void"
+local waits = require "waits"
 
 local dsl = {}
 
@@ -237,7 +238,8 @@ function dsl.words(l)
         menu = with_table(l, "menu", menu.read),
         rollout = with_table(l, "rollout", rollout.read),
     }
-    for _, more in ipairs { files.words(l), inventory.words(l), serve.words(l), json.words() } do
+    for _, more in ipairs { files.words(l), inventory.words(l), serve.words(l), json.words(),
+                           waits.words() } do
         for name, word in pairs(more) do
             words[name] = word
         end

@@ -41,6 +41,15 @@ function sandbox.reset()
     depth = 0
 end
 
+-- How deep callbacks are nested here, for who comes back after another decision.
+function sandbox.depth()
+    return depth
+end
+
+function sandbox.enter(at)
+    depth = at
+end
+
 local gsub = string.gsub
 local nested_gsub = nested(gsub)
 

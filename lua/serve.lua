@@ -10,9 +10,8 @@ local problems = require "problems"
 local reader = require "reader"
 local sandbox = require "sandbox"
 local void = require "void"
+local waits = require "waits"
 local words = require "words"
-
-local host = host
 
 local serve = {}
 
@@ -139,7 +138,7 @@ end
 -- The reply of a route to a request, a table with what `fields` names | nil, message with
 -- its place.
 function serve.answer(policy, route, request)
-    local ok, reply = host.guard(ask, route, request)
+    local ok, reply = waits.guard(ask, route, request)
     if ok then
         return reply
     end

@@ -215,6 +215,9 @@ words.list = {
     { "template", usage = 'template "file"', doc = "a document with `{{…}}` in it, for `config`",
       params = { { "file", "string" } }, returns = "Template" },
 
+    { "sleep", usage = "sleep(seconds)", doc = "waits, and nobody else with it; in a function of `boot` or `serve`",
+      params = { { "seconds", "number" } } },
+
     { "json", usage = "json", doc = "JSON", members = {
         { "decode", usage = "json.decode(text)", doc = "its value, or nil and what is wrong",
           params = { { "text", "string" } }, returns = { "any", "string?" } },

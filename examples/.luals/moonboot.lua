@@ -369,6 +369,12 @@ function problem(file, line, text) end
 ---@return moonboot.Template
 function template(file) end
 
+---waits, and nobody else with it; in a function of `boot` or `serve`
+---
+---`sleep(seconds)`
+---@param seconds number
+function sleep(seconds) end
+
 ---JSON
 ---
 ---`json`

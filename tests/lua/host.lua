@@ -294,9 +294,10 @@ local function leave(...)
 end
 
 -- Throws at every instruction until the guard is left: a policy's pcall cannot outlive it.
+local outside = { [leave] = true }
+
 local function stop()
-    local running = debug.getinfo(2, "f").func
-    if running ~= leave and running ~= host.guard and running ~= host.guard_load then
+    if not outside[debug.getinfo(2, "f").func] then
         debug.sethook(stop, "", 1)
         error("stopped: it ran for too long", 2)
     end
@@ -311,5 +312,54 @@ function host.guard_load(f, ...)
     debug.sethook(stop, "", LOADING)
     return leave(pcall(f, ...))
 end
+
+-- Guards that may wait. The time of each stretch is counted by itself here.
+local waiter
+
+local function yielded(thread, ok, ...)
+    debug.sethook()
+    waiter = nil
+    if not ok or coroutine.status(thread) == "dead" then
+        return ok, ...
+    end
+    return thread, 0, (...)
+end
+
+local function go_on(thread, ...)
+    waiter = thread
+    debug.sethook(stop, "", DECIDING)
+    return yielded(thread, coroutine.resume(thread, ...))
+end
+
+function host.guard_open(f, ...)
+    return go_on(coroutine.create(f), ...)
+end
+
+function host.guard_resume(thread, _, ...)
+    return go_on(thread, ...)
+end
+
+outside[host.guard], outside[host.guard_load] = true, true
+outside[yielded], outside[go_on] = true, true
+
+function host.guard_where(thread)
+    for level = 0, 50 do
+        local info = debug.getinfo(thread, level, "Sl")
+        if info and info.currentline > 0 and not info.source:find "^@lua/" and not info.source:find "^@tests/" then
+            return ("%s:%d: "):format(info.source:sub(2), info.currentline)
+        end
+    end
+    return ""
+end
+
+function host.may_wait()
+    if waiter and waiter == coroutine.running() and not coroutine.isyieldable() then
+        return nil
+    end
+    return waiter ~= nil and waiter == coroutine.running()
+end
+
+host.wait = coroutine.yield
+host.expired = setmetatable({}, { __metatable = "expired" })
 
 return host

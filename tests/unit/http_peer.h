@@ -67,6 +67,7 @@ struct late {
 };
 
 static struct event_base *peer_base;
+static const void *peer_waiting; /* whom "/wait" keeps waiting, and can be told to forget */
 
 static inline struct reply *peer_body(const char *text, size_t len)
 {
@@ -88,6 +89,14 @@ static inline void peer_answer_late(evutil_socket_t fd, short what, void *arg)
     free(late);
 }
 
+bool policy_cancel(struct policy *policy, const void *arg)
+{
+    (void)policy;
+    bool waits = arg && arg == peer_waiting;
+    peer_waiting = waits ? NULL : peer_waiting;
+    return waits;
+}
+
 void policy_decide(struct policy *policy, const struct request *request, policy_done *done,
                    void *arg)
 {
@@ -104,6 +113,11 @@ void policy_decide(struct policy *policy, const struct request *request, policy_
         *late = (struct late){done, arg};
         event_base_once(peer_base, -1, EV_TIMEOUT, peer_answer_late, late, &pause);
         return;
+    } else if (!strcmp(http->path, "/wait")) {
+        peer_waiting = arg;
+        return;
+    } else if (!strcmp(http->path, "/waiting")) {
+        reply = peer_body(peer_waiting ? "somebody" : "nobody", peer_waiting ? 8 : 6);
     } else if (!strcmp(http->path, "/big")) {
         char *text = malloc(BIG_BYTES);
         memset(text, 'b', BIG_BYTES);

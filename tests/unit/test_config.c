@@ -50,6 +50,7 @@ static void test_defaults(void **state)
     assert_true(config->workers >= 1);
     assert_null(config->user);
     assert_int_equal(config->limits.decision_ms, 250);
+    assert_int_equal(config->limits.wait_ms, 5000);
     assert_int_equal(config->limits.memory_mb, 256);
     config_free(config);
 }
@@ -66,8 +67,8 @@ static void test_everything(void **state)
                                  "workers: 3\n"
                                  "user: nobody\n"
                                  "log: { level: debug, format: json }\n"
-                                 "limits: { decision_ms: 100, memory_mb: 64, request_kb: 8,\n"
-                                 "          connections: 50 }\n",
+                                 "limits: { decision_ms: 100, wait_ms: 900, memory_mb: 64,\n"
+                                 "          request_kb: 8, connections: 50 }\n",
                                  &problems);
     (void)state;
     assert_non_null(config);
@@ -82,6 +83,7 @@ static void test_everything(void **state)
     assert_int_equal(config->workers, 3);
     assert_int_equal(config->log.format, LOG_FORMAT_JSON);
     assert_int_equal(config->limits.connections, 50);
+    assert_int_equal(config->limits.wait_ms, 900);
     char *beside = config_path(config, "x/y");
     assert_string_equal(beside, "/tmp/x/y");
     free(beside);

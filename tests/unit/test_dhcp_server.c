@@ -13,11 +13,12 @@
 #include "dhcp_server.h"
 #include "log.h"
 
-#define MAX_HELD 400
+#define MAX_HELD 1100
 
 struct policy {
     enum reply_kind kind;
-    bool hold; /* decides later */
+    bool hold;    /* decides later */
+    bool cancels; /* what is held, when it is told to */
     struct {
         policy_done *done;
         void *arg;
@@ -269,6 +270,17 @@ static void test_silence(void **state)
     close_world(&w);
 }
 
+bool policy_cancel(struct policy *policy, const void *arg)
+{
+    for (size_t i = 0; policy->cancels && i < policy->n_held; i++) {
+        if (policy->held[i].arg == arg) {
+            policy->held[i] = policy->held[--policy->n_held];
+            return true;
+        }
+    }
+    return false;
+}
+
 static void decide_held(struct policy *policy)
 {
     size_t n = policy->n_held;
@@ -286,10 +298,10 @@ static void test_late_decisions(void **state)
     struct sockaddr_in from;
     open_world(&w, lo, 2);
     w.policy.hold = true;
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 1100; i++)
         send_message(&w, i % 2 ? &w.at : &w.boot_at, i % 2 ? DHCP_DISCOVER : DHCP_REQUEST);
-    assert_int_equal(w.policy.n_held, 256); /* and no more at once */
-    assert_int_equal(count(&w, METRICS_DHCP_IGNORED), 44);
+    assert_int_equal(w.policy.n_held, 1024); /* and no more at once */
+    assert_int_equal(count(&w, METRICS_DHCP_IGNORED), 76);
     for (size_t i = 0; i < w.policy.n_held; i++) {
         const struct request *request = w.policy.held[i].request;
         assert_int_equal(request->dhcp.boot_server_port, i % 2 == 0);
@@ -301,7 +313,7 @@ static void test_late_decisions(void **state)
         assert_true(receive(&w, &p, &from));
         assert_int_equal(dhcp_message(&p), i % 2 ? DHCP_OFFER : DHCP_ACK);
     }
-    assert_int_equal(count(&w, METRICS_DHCP_ANSWERED), 256);
+    assert_int_equal(count(&w, METRICS_DHCP_ANSWERED), 1024);
     close_world(&w);
 }
 
@@ -316,6 +328,14 @@ static void test_closing_with_decisions_in_flight(void **state)
     assert_int_equal(w.policy.n_held, 2);
     close_world(&w);
     decide_held(&w.policy);
+
+    open_world(&w, lo, 2);
+    w.policy.hold = w.policy.cancels = true;
+    send_message(&w, &w.at, DHCP_DISCOVER);
+    send_message(&w, &w.at, DHCP_DISCOVER);
+    assert_int_equal(w.policy.n_held, 2);
+    close_world(&w);
+    assert_int_equal(w.policy.n_held, 0);
 }
 
 int main(void)

@@ -338,9 +338,38 @@ static void test_close_while_deciding(void **state)
     peer_stop(&peer);
 }
 
+/* Who goes away, or is sent away, ends what the policy waits for. */
+static void test_gone_while_waiting(void **state)
+{
+    struct peer peer = peer_start((struct peer_options){.close_on_term = true});
+    struct client *gone = client_open(&peer), *other = client_open(&peer);
+    struct linger reset = {.l_onoff = 1};
+    (void)state;
+    client_say(gone, "GET /wait HTTP/1.1\r\n" LOCAL "\r\n");
+    pause_ms(50);
+    struct answer answer = client_ask(other, 200, "GET /waiting HTTP/1.1\r\n" LOCAL "\r\n");
+    assert_int_equal(answer.length, strlen("somebody"));
+    answer_free(&answer);
+    setsockopt(gone->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    client_close(gone);
+    pause_ms(50);
+    answer = client_ask(other, 200, "GET /waiting HTTP/1.1\r\n" LOCAL "\r\n");
+    assert_int_equal(answer.length, strlen("nobody"));
+    answer_free(&answer);
+    client_close(other);
+    struct client *client = client_open(&peer);
+    client_say(client, "GET /wait HTTP/1.1\r\n" LOCAL "\r\n");
+    pause_ms(50);
+    peer_tell(&peer);
+    assert_true(client_at_end(client));
+    client_close(client);
+    peer_stop(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gone_while_waiting),
         cmocka_unit_test(test_slow_requests),
         cmocka_unit_test(test_idle_connections),
         cmocka_unit_test(test_stalled_reading),

@@ -191,11 +191,11 @@ static void test_property(void **state)
     lua_State *L = vm_state(vm);
     unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : (unsigned)getpid();
     print_message("%d rounds, SEED=%u\n", ROUNDS, seed);
-    if (luaL_loadfile(L, "tests/unit/index_property.lua") != 0 || !task_call(L, 0, 1))
+    if (luaL_loadfile(L, "tests/unit/index_property.lua") != 0 || !task_load(L, 0, 1))
         fail_msg("%s", lua_tostring(L, -1));
     lua_pushinteger(L, ROUNDS);
     lua_pushinteger(L, (lua_Integer)seed);
-    if (!task_call(L, 2, 1))
+    if (!task_load(L, 2, 1))
         fail_msg("%s", lua_tostring(L, -1));
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
         print_message("%s: %d\n", lua_tostring(L, -2), (int)lua_tointeger(L, -1));

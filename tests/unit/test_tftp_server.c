@@ -530,6 +530,17 @@ static void test_close_with_everything_in_flight(void **state)
     close(p.fd);
     close(waiting.fd);
     close_world(&w);
+
+    setup_world(&w);
+    open_peer(&waiting, &w, "127.0.0.1");
+    w.policy.cancels = true;
+    request(&waiting, "hold|octet|");
+    turn(&w);
+    tftp_server_close(w.servers[0]);
+    w.servers[0] = NULL;
+    assert_int_equal(w.policy.n_held, 0);
+    close(waiting.fd);
+    close_world(&w);
 }
 
 /* Each client's requests reach the socket of its address, all addresses all sockets. */

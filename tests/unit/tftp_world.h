@@ -33,6 +33,7 @@ struct policy {
         void *arg;
     } held[MAX_HELD];
     size_t n_held;
+    bool cancels; /* what is held, when it is told to */
     size_t n_asked;
     struct request last;
     char last_file[TFTP_NAME_MAX + 1];
@@ -93,6 +94,17 @@ void policy_decide(struct policy *policy, const struct request *request, policy_
         return;
     }
     done(decide(request->tftp.file), arg);
+}
+
+bool policy_cancel(struct policy *policy, const void *arg)
+{
+    for (size_t i = 0; policy->cancels && i < policy->n_held; i++) {
+        if (policy->held[i].arg == arg) {
+            policy->held[i] = policy->held[--policy->n_held];
+            return true;
+        }
+    }
+    return false;
 }
 
 /* --- the world: a directory, and servers on one port --- */

@@ -1,0 +1,122 @@
+-- Waiting: what a policy's function asks the world suspends its decision, and no other.
+--
+-- Three coroutines deep: C (policy.c), or `waits.run` offline, resumes a decision; in it a guard
+-- runs the policy's function; that yields a wait, a table (core/README.md has the shapes), which
+-- goes out to whoever serves it, and the answers go back in.
+
+local sandbox = require "sandbox"
+
+local host = host
+
+local waits = {}
+
+-- The answer to a wait when the decision's time to wait is over: the guard ends there.
+waits.expired = host.expired
+
+-- A decision in C: `take` gives the request, `give` takes the reply (core/policy.c).
+function waits.decider(handle, take, give)
+    return function(policy, decision)
+        give(decision, handle(policy, take(decision)))
+    end
+end
+
+local function late(guard, ms)
+    local why = ms > 0 and string.format("no answer within %g s", ms / 1000) or "no memory for the answer"
+    return false, host.guard_where(guard) .. why
+end
+
+local proceed
+
+local function answered(guard, used, answer, ...)
+    if answer == host.expired then
+        return late(guard, ...)
+    end
+    return proceed(host.guard_resume(guard, used, answer, ...))
+end
+
+function proceed(state, ...)
+    if type(state) == "boolean" then
+        return state, ...
+    end
+    local used, wait = ...
+    if not coroutine.running() then
+        return answered(state, used, nil, "nothing can be waited for here")
+    end
+    return answered(state, used, coroutine.yield(wait))
+end
+
+-- As host.guard, for functions that may wait -> true, results (at most three) | false, message.
+-- Whatever the engine keeps for one decision at a time is another's afterwards.
+function waits.guard(f, ...)
+    return proceed(host.guard_open(f, ...))
+end
+
+local function restored(depth, ...)
+    sandbox.enter(depth)
+    return ...
+end
+
+-- Called by words, in a policy's function: waits, and gives the answers. `word` for messages.
+function waits.ask(word, wait)
+    local may = host.may_wait()
+    if may == false then
+        error(word .. " can be asked only in the function of a rule's boot, of serve or of on: everything else"
+              .. " is decided at once", 0)
+    elseif not may then
+        error(word .. " cannot be asked in a function that gsub, sort or the like calls", 0)
+    end
+    return restored(sandbox.depth(), host.wait(wait))
+end
+
+local function pass(serve, thread, ok, ...)
+    if not ok then
+        error((...), 0)
+    elseif coroutine.status(thread) == "dead" then
+        return ...
+    end
+    return pass(serve, thread, coroutine.resume(thread, serve(...)))
+end
+
+-- Offline: runs f(…) to its end -> what it returns. Its waits are answered by serve(wait) ->
+-- values | nil, message | waits.expired, how long the decision had, in ms.
+function waits.run(serve, f, ...)
+    local thread = coroutine.create(f)
+    return pass(serve, thread, coroutine.resume(thread, ...))
+end
+
+-- Virtual time for `waits.run`: a server of waits that takes none. `limit`: what a decision may
+-- wait, in seconds. `answer(wait)` -> how long it takes, in seconds, and the answer's values.
+-- Its `elapsed` is what the decision has waited so far.
+function waits.virtual(limit, answer)
+    local clock = { elapsed = 0 }
+    local function finish(after, ...)
+        clock.elapsed = math.min(clock.elapsed + after, limit)
+        if clock.elapsed >= limit then
+            return host.expired, limit * 1000
+        end
+        return ...
+    end
+    function clock.serve(wait)
+        if clock.elapsed >= limit then
+            return host.expired, limit * 1000
+        elseif wait.kind == "sleep" then
+            return finish(wait.seconds, true)
+        end
+        return finish(answer(wait))
+    end
+    return clock
+end
+
+-- The words of waiting.
+function waits.words()
+    return {
+        sleep = sandbox.placed(function(seconds)
+            if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 3600) then
+                error("sleep: expected seconds, 0 to 3600", 0)
+            end
+            return waits.ask("sleep", { kind = "sleep", seconds = seconds })
+        end),
+    }
+end
+
+return waits
