@@ -184,6 +184,42 @@ static int api_served(lua_State *L)
     return 1;
 }
 
+/* host.cli.scratch(name, text, f, …) -> what f(handle, name, …) returns: a directory of its own,
+ * with that file alone in it, which is gone thereafter. */
+static int api_scratch(lua_State *L)
+{
+    size_t len;
+    const char *name = luaL_checkstring(L, 1);
+    const char *text = luaL_checklstring(L, 2, &len);
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    luaL_argcheck(L, *name && !strchr(name, '/'), 1, "no file's name");
+    char dir[] = "/tmp/moonboot-test-XXXXXX";
+    if (!mkdtemp(dir))
+        return luaL_error(L, "%s: %s", dir, strerror(errno));
+    char *path = NULL;
+    int error = asprintf(&path, "%s/%s", dir, name) < 0 ? -ENOMEM : save(path, text, len, true);
+    int fd = error ? error : files_root_open(dir);
+    int status = 0;
+    if (fd >= 0) {
+        lua_pushvalue(L, 1);
+        lua_replace(L, 2);
+        lua_pushinteger(L, fd);
+        lua_replace(L, 1); /* handle, name, f, … */
+        lua_pushvalue(L, 3);
+        lua_remove(L, 3);
+        lua_insert(L, 1);
+        status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+        close(fd);
+    }
+    if (path)
+        unlink(path);
+    free(path);
+    rmdir(dir);
+    if (fd < 0)
+        return luaL_error(L, "a test's file cannot be written: %s", strerror(-fd));
+    return status ? lua_error(L) : lua_gettop(L);
+}
+
 void api_cli_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"opendir", api_opendir}, {"find", api_find},
@@ -192,6 +228,11 @@ void api_cli_open(lua_State *L)
                                          {"starter", api_starter}, {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
+    api_cover_open(L);
+    api_jobs_open(L);
+    api_watch_open(L);
+    lua_pushcfunction(L, api_scratch);
+    lua_setfield(L, -2, "scratch");
     lua_pushboolean(L, isatty(STDOUT_FILENO));
     lua_setfield(L, -2, "tty");
     lua_setfield(L, -2, "cli");

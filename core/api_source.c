@@ -109,7 +109,7 @@ static int api_load(lua_State *L)
 }
 
 /* A second state, which has the compiler's library and never runs what it reads. */
-static lua_State *names_state(void)
+static lua_State *reader_state(void)
 {
     lua_State *S = luaL_newstate();
     if (!S)
@@ -125,12 +125,12 @@ static lua_State *names_state(void)
     return S;
 }
 
-static int run_names(lua_State *S)
+static int run_reader(lua_State *S)
 {
     const char *const *args = lua_touserdata(S, 1);
     const size_t *len = lua_touserdata(S, 2);
     lua_settop(S, 0);
-    vm_load_module(S, "names");
+    vm_load_module(S, args[2]);
     lua_call(S, 0, 1);
     lua_pushlstring(S, args[0], *len);
     lua_pushstring(S, args[1]);
@@ -138,18 +138,32 @@ static int run_names(lua_State *S)
     return 2;
 }
 
+lua_State *api_source_read(const char *module, const char *text, size_t len, const char *chunk)
+{
+    lua_State *S = reader_state();
+    if (!S)
+        return NULL;
+    const char *args[3] = {text, chunk, module};
+    lua_pushcfunction(S, run_reader);
+    lua_pushlightuserdata(S, args);
+    lua_pushlightuserdata(S, &len);
+    if (lua_pcall(S, 2, 2, 0) != 0) {
+        lua_pushnil(S); /* as if the module had said so */
+        lua_insert(S, 1);
+    }
+    return S;
+}
+
 /* host.names(text, chunk) -> list of { name, line, set, field } | nil, message */
 static int api_names(lua_State *L)
 {
     size_t len;
-    const char *args[2] = {luaL_checklstring(L, 1, &len), luaL_checkstring(L, 2)};
-    lua_State *S = names_state();
+    const char *text = luaL_checklstring(L, 1, &len);
+    const char *chunk = luaL_checkstring(L, 2);
+    lua_State *S = api_source_read("names", text, len, chunk);
     if (!S)
-        return luaL_error(L, "no memory for reading %s", args[1]);
-    lua_pushcfunction(S, run_names);
-    lua_pushlightuserdata(S, args);
-    lua_pushlightuserdata(S, &len);
-    if (lua_pcall(S, 2, 2, 0) != 0 || lua_isnil(S, 1)) {
+        return luaL_error(L, "no memory for reading %s", chunk);
+    if (lua_isnil(S, 1)) {
         lua_pushnil(L);
         lua_pushstring(L, lua_tostring(S, -1));
         lua_close(S);

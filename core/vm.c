@@ -15,6 +15,7 @@
 struct vm {
     struct vm_options options;
     size_t memory;
+    unsigned long long allocations;
     bool short_of_memory; /* since vm_recover */
     lua_State *L;
 };
@@ -33,6 +34,7 @@ static void *vm_realloc(void *arg, void *block, size_t old, size_t new)
     void *moved = NULL;
     if (new <= old || vm->memory + (new - old) <= vm->options.memory)
         moved = realloc(block, new);
+    vm->allocations++;
     if (!moved) {
         vm->short_of_memory = true;
         return NULL;
@@ -113,6 +115,16 @@ struct vm *vm_of(lua_State *L)
 const struct vm_options *vm_options(const struct vm *vm)
 {
     return &vm->options;
+}
+
+size_t vm_memory(const struct vm *vm)
+{
+    return vm->memory;
+}
+
+unsigned long long vm_allocations(const struct vm *vm)
+{
+    return vm->allocations;
 }
 
 void vm_settle(struct vm *vm)

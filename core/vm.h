@@ -28,6 +28,10 @@ lua_State *vm_state(struct vm *vm);
 struct vm *vm_of(lua_State *L);
 const struct vm_options *vm_options(const struct vm *vm);
 
+/* Bytes in use, and how often memory was asked for since the state was made. */
+size_t vm_memory(const struct vm *vm);
+unsigned long long vm_allocations(const struct vm *vm);
+
 /* What is to stay has been loaded: frees the rest, and paces the collector by what stays and
  * by the room that is left. A cycle costs as much as there is, however little is garbage. */
 void vm_settle(struct vm *vm);

@@ -34,17 +34,28 @@ local function vendor_class(m, id)
     return ("%s:Arch:%05d:UNDI:003016"):format(client, id)
 end
 
--- A DISCOVER.
-function simulate.dhcp(policy, m)
-    local id = m.arch_id or arch_id(m.arch or "bios")
+local function discover(policy, m, id, class)
     return routes.handle(policy, {
         protocol = "dhcp", message = "discover", port = 67, wants = {},
         server = simulate.server, base = simulate.base, interface = m.interface,
         mac = m.mac, uuid = m.uuid, arch_id = id, hostname = m.hostname,
-        vendor_class = vendor_class(m, id), user_class = m.user_class,
+        vendor_class = class, user_class = m.user_class,
         is_ipxe = m.firmware == "ipxe" or m.user_class == "iPXE",
         relay = m.relay, circuit_id = m.circuit_id, remote_id = m.remote_id,
     })
+end
+
+-- A DISCOVER.
+function simulate.dhcp(policy, m)
+    local id = m.arch_id or arch_id(m.arch or "bios")
+    return discover(policy, m, id, vendor_class(m, id))
+end
+
+-- That of the same machine when it is told to boot by HTTP; nil for a kind that cannot.
+function simulate.uefi_http(policy, m)
+    local name = m.arch or "bios"
+    local id = arch_id(name:find "%-http$" and name or name .. "-http")
+    return id and discover(policy, m, id, ("HTTPClient:Arch:%05d:UNDI:003016"):format(id))
 end
 
 local function send(policy, m, path, query, agent)

@@ -171,6 +171,9 @@
 ---Hosts by a key: a rule may `boot` it, a field may be in it, and `hosts:get(machine)` is that host as a function may answer it, or nil
 ---@alias moonboot.Inventory moonboot.Verdict|{ get: fun(self: any, machine: moonboot.Machine|string|number): moonboot.Use? }
 
+---A generator of values for tests
+---@class moonboot.Generator
+
 ---What a rule may boot: a profile's name, a verdict, or a table
 ---@alias moonboot.Choice string|moonboot.Verdict|moonboot.Use|moonboot.Profile|moonboot.Inventory
 
@@ -464,6 +467,81 @@ function test(name) end
 ---@param what string|string[]
 ---@return table
 function contains(what) end
+
+---has it nowhere in it, or none of a list
+---
+---`lacks "text"`
+---@param what string|string[]
+---@return table
+function lacks(what) end
+
+---a text that this Lua pattern matches
+---
+---`matches "^pattern$"`
+---@param pattern string
+---@return table
+function matches(pattern) end
+
+---generators of values, for `for_all`
+---
+---`any`
+any = {}
+
+---a MAC address, that begins so
+---
+---`any.mac, any.mac "52:54:00"`
+---@type moonboot.Generator
+any.mac = nil
+
+---a UUID, that begins so
+---
+---`any.uuid, any.uuid "4c4c4544"`
+---@type moonboot.Generator
+any.uuid = nil
+
+---an IPv4 address, of that network
+---
+---`any.ip, any.ip "10.0.0.0/8"`
+---@type moonboot.Generator
+any.ip = nil
+
+---capitals and digits
+---
+---`any.serial`
+---@type moonboot.Generator
+any.serial = nil
+
+---hostile text: quotes, braces, line breaks, bytes that are no text; of so many pieces at most
+---
+---`any.text, any.text(4)`
+---@type moonboot.Generator
+any.text = nil
+
+---a whole number, the first and the last included
+---
+---`any.integer(1, 4094)`
+---@type moonboot.Generator
+any.integer = nil
+
+---a kind of firmware
+---
+---`any.arch`
+---@type moonboot.Generator
+any.arch = nil
+
+---one of these values, or of what these generators make
+---
+---`any.one_of { "a", any.text }`
+---@param values any[]
+---@return moonboot.Generator
+function any.one_of(values) end
+
+---nothing, or what the generator makes
+---
+---`any.maybe(any.serial)`
+---@param value any
+---@return moonboot.Generator
+function any.maybe(value) end
 
 ---the policy that is tested, where the name does not tell
 ---

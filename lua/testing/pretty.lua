@@ -21,13 +21,9 @@ local function indent(text, by)
     return (text:gsub("\n", "\n" .. by))
 end
 
-function pretty:file(path)
-    self.write(path .. "\n")
-end
-
-local function why(trace)
+local function why(rules)
     local lines = {}
-    for _, step in ipairs(trace) do
+    for _, step in ipairs(rules) do
         lines[#lines + 1] = ("      %s %s:%d, \"%s\": %s\n"):format(
             step.matched and "->" or "  ", step.file, step.line, step.rule,
             step.why and step.why ~= "" and step.why or step.matched and "matched" or "did not match")
@@ -35,25 +31,48 @@ local function why(trace)
     return table.concat(lines)
 end
 
+-- What a failure has to say, as text.
+function pretty.details(result)
+    local out = { ("      %s:%d\n"):format(result.file, result.line) }
+    if result.given then
+        out[#out + 1] = ("      for %s\n      the simplest found, in run %d; --seed %d finds it again\n"):format(
+            indent(result.given, "      "), result.runs, result.seed)
+    end
+    for _, difference in ipairs(result.differences) do
+        out[#out + 1] = ("      %s\n        expected  %s\n        found     %s\n"):format(
+            difference.key, indent(difference.expected, "          "), indent(difference.found, "          "))
+    end
+    for _, event in ipairs(result.timeline or {}) do
+        out[#out + 1] = ("      %s\n"):format(event)
+    end
+    if result.rules and #result.rules > 0 then
+        out[#out + 1] = "      the rules that were tried:\n" .. why(result.rules)
+    end
+    if result.error then
+        out[#out + 1] = "      the policy failed: " .. indent(result.error, "      ") .. "\n"
+    end
+    return table.concat(out)
+end
+
 function pretty:result(result)
+    if self.path ~= result.file then
+        self.path = result.file
+        self.write(result.file .. "\n")
+    end
     self.write(("  %s %s\n"):format(self:paint(result.status, MARKS[result.status]), result.name))
     if result.status == "skip" and result.message then
         self.write("      " .. result.message .. "\n")
     elseif result.status == "error" then
         self.write("      " .. indent(result.message, "      ") .. "\n")
+        if result.given then
+            self.write(("      for %s\n      in run %d; --seed %d finds it again\n"):format(
+                indent(result.given, "      "), result.runs, result.seed))
+        end
     elseif result.status == "fail" then
-        self.write(("      %s:%d\n"):format(result.file, result.line))
-        for _, difference in ipairs(result.differences) do
-            self.write(("      %s\n        expected  %s\n        found     %s\n"):format(
-                difference.key, indent(difference.expected, "          "),
-                indent(difference.found, "          ")))
-        end
-        if result.trace then
-            self.write("      the rules that were tried:\n" .. why(result.trace))
-        end
-        if result.decision_error then
-            self.write("      the policy failed: " .. result.decision_error .. "\n")
-        end
+        self.write(pretty.details(result))
+    end
+    for _, file in ipairs(result.updated or {}) do
+        self.write("      wrote " .. file .. "\n")
     end
 end
 

@@ -10,7 +10,7 @@ function fake_cli.run(name, args, files, save, more)
     host.read = function(dir, path)
         local text = files[(dir == "." and "" or dir .. "/") .. path]
         if not text then
-            return nil, "No such file or directory"
+            return nil, "No such file or directory", true
         end
         return text
     end

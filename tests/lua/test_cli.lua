@@ -82,7 +82,9 @@ function tests.pages_are_tested_by_get()
     for body, said in pairs {
         ["get = '/x', given = {}, expect = { status = 200 }"] = "a test has `given` or `get`",
         ["get = 'x', expect = { status = 200 }"] = '`get` is "x", and must be a path',
-        ["get = '/x', expect = {}"] = "`expect` must be a table",
+        ["get = '/x', expect = {}"] = "`expect` is empty",
+        ["get = '/x', expect = contains 'x'"] = "`expect` must be a table, such as { status = 200 }",
+        ["get = function() return '/x' end, expect = { status = 200 }"] = "`get` is a function of what `for_all` makes",
         ["get = '/x', expect = { boot = 'disk' }"] = '`expect` of a page has no key "boot"',
         ["get = '/x', expect = { status = '200' }"] = '`expect.status` is "200", and must be a number',
         ["get = '/x', expect = { body = 1 }"] = "`expect.body` is 1, and must be a text",

@@ -1,0 +1,112 @@
+-- Values as people read them in the results of tests, and in what tests are refused for.
+
+local show = {}
+
+local Word = {}
+
+-- Marks a table as a word of tests, such as `contains "x"`, which shows as `text`.
+function show.word(name, value)
+    return setmetatable({ word = name, value = value }, Word)
+end
+
+-- The word's name, when it is one.
+function show.word_of(value)
+    return getmetatable(value) == Word and value.word or nil
+end
+
+-- Bytes that are no text: an option's.
+local function is_binary(text)
+    return text:find("[%z\1-\8\14-\31]") ~= nil
+end
+
+local function quote(text)
+    if is_binary(text) then
+        return '"' .. text:gsub('[%c"\\\127-\255]', function(c)
+            return ("\\%03d"):format(c:byte())
+        end) .. '"'
+    elseif text:find("\n", 1, true) then
+        return "\n" .. text
+    end
+    return '"' .. text .. '"'
+end
+
+local function by_text(a, b)
+    return tostring(a) < tostring(b)
+end
+
+-- The keys of a table that are not its list's, sorted.
+local function names(value)
+    local keys = {}
+    for key in pairs(value) do
+        if type(key) ~= "number" or not value[1] then
+            keys[#keys + 1] = key
+        end
+    end
+    table.sort(keys, by_text)
+    return keys
+end
+
+-- In a test's own notation, as far as there is one.
+function show.value(value)
+    if type(value) == "string" then
+        return quote(value)
+    elseif show.word_of(value) then
+        local inner = value.value
+        return value.word .. " " .. show.value(type(inner) == "table" and #inner == 1 and inner[1] or inner)
+    elseif value == nil or value == false then
+        return "nothing"
+    elseif type(value) ~= "table" then
+        return tostring(value)
+    end
+    local parts = {}
+    for _, element in ipairs(value) do
+        parts[#parts + 1] = show.value(element)
+    end
+    for _, key in ipairs(names(value)) do
+        local name = type(key) == "string" and key:find("^[%a_][%w_]*$") and key or "[" .. show.value(key) .. "]"
+        parts[#parts + 1] = name .. " = " .. show.value(value[key])
+    end
+    return #parts == 0 and "{}" or "{ " .. table.concat(parts, ", ") .. " }"
+end
+
+local function lines_of(text)
+    local lines = {}
+    for line in (text .. "\n"):gmatch "(.-)\n" do
+        lines[#lines + 1] = line
+    end
+    if lines[#lines] == "" then
+        lines[#lines] = nil
+    end
+    return lines
+end
+
+local AROUND = 2
+
+-- Where two texts differ: the lines between their common beginning and end, "-" those of
+-- `wanted` and "+" those of `found`, and two lines around.
+function show.diff(wanted, found)
+    local old, new = lines_of(wanted), lines_of(found)
+    local first, last = 1, 0
+    while first <= #old and first <= #new and old[first] == new[first] do
+        first = first + 1
+    end
+    while last < #old - first + 1 and last < #new - first + 1 and old[#old - last] == new[#new - last] do
+        last = last + 1
+    end
+    if first > #old and first > #new then
+        return "(only the end of the last line)"
+    end
+    local out = { ("@@ line %d @@"):format(first) }
+    local function add(mark, lines, from, to)
+        for i = math.max(from, 1), math.min(to, #lines) do
+            out[#out + 1] = mark .. lines[i]
+        end
+    end
+    add("  ", old, first - AROUND, first - 1)
+    add("- ", old, first, #old - last)
+    add("+ ", new, first, #new - last)
+    add("  ", old, #old - last + 1, #old - last + AROUND)
+    return table.concat(out, "\n")
+end
+
+return show

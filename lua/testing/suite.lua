@@ -1,0 +1,114 @@
+-- A test file: its words, and what it declares.
+--
+-- A suite is { display, directory, dir = handle, tests = list of { name, line, file, body,
+-- problem = what is wrong with its table }, policy_file }.
+
+local any = require "testing.any"
+local expect = require "testing.expect"
+local path = require "path"
+local problems = require "problems"
+local sandbox = require "sandbox"
+
+local host = host
+
+local suite = {}
+
+-- Where the function that called the caller stands.
+local function caller_line()
+    local _, line = host.where(3)
+    return line or 0
+end
+
+-- The words of a test file, which collect what it declares in `into`.
+function suite.words(into)
+    local env = sandbox.basics()
+    env.contains, env.lacks, env.matches = expect.contains, expect.lacks, expect.matches
+    env.any = any.words()
+
+    function env.test(name)
+        local case = { name = name, line = caller_line(), file = into.display }
+        into.tests[#into.tests + 1] = case
+        if type(name) ~= "string" or name == "" then
+            case.name = "(a test without a name)"
+            case.problem = "a test begins with its name: test \"name\" { … }"
+        end
+        return function(body)
+            if case.body then
+                error("a test has one table", 2)
+            elseif type(body) ~= "table" then
+                case.problem = case.problem or "a test's name is followed by a table"
+            end
+            case.body = body
+        end
+    end
+
+    function env.policy(file)
+        if type(file) ~= "string" or file == "" then
+            error("policy is followed by a file's name", 2)
+        elseif into.policy_file then
+            error("a test file tests one policy", 2)
+        end
+        into.policy_file = file
+    end
+    return env
+end
+
+-- Unknown words, all of them, before anything runs.
+local function unknown_words(text, display, env)
+    local names, message = host.names(text, "@" .. display)
+    if not names then
+        return { message }
+    end
+    local list = problems.new(display)
+    for _, name in ipairs(names) do
+        local value = env[name.name]
+        if name.set then
+            list:add_text(name.line, ("%s is set and is no local"):format(name.name))
+        elseif value == nil then
+            list:add_text(name.line, ("unknown word %s%s"):format(
+                problems.show(name.name), problems.hint(name.name, env)))
+        elseif type(value) == "table" and name.field and value[name.field] == nil then
+            list:add_text(name.line, ("unknown word %s%s"):format(
+                problems.show(name.name .. "." .. name.field), problems.hint(name.field, value)))
+        end
+    end
+    return list:any() and list:strings() or nil
+end
+
+-- The suite of a test file | nil, list of problems.
+function suite.load(name)
+    local directory, file = path.split(name)
+    local new = { display = name, directory = directory, tests = {} }
+    local text
+    local dir, message = host.cli.opendir(directory)
+    if dir then
+        text, message = host.read(dir, file)
+    end
+    if not text then
+        return nil, { ("%s: %s"):format(name, message) }
+    end
+    local env = suite.words(new)
+    local unknown = unknown_words(text, name, env)
+    if unknown then
+        return nil, unknown
+    end
+    local chunk
+    chunk, message = host.load(text, "@" .. name, env)
+    if not chunk then
+        return nil, { message }
+    end
+    local ok
+    ok, message = host.guard_load(chunk)
+    if not ok then
+        return nil, { tostring(message) }
+    end
+    new.dir, new.text = dir, text
+    local stem = file:match("^(.+)_test%.lua$")
+    new.policy_file = new.policy_file or stem and stem .. ".lua"
+    if not new.policy_file then
+        return nil, { name .. ": which policy does it test? Name it X_test.lua, or say policy \"X.lua\"" }
+    end
+    return new
+end
+
+return suite
