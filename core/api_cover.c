@@ -1,4 +1,5 @@
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "api.h"
@@ -27,10 +28,11 @@ static void line(lua_State *L, lua_Debug *ar)
     lua_pop(L, 3);
 }
 
-/* host.cli.cover() -> the table of lines that ran, { [file] = { [line] = times } }, which grows
- * from now on. A deadline that strikes takes the hook away: it is to be called for each test. */
+/* host.cli.cover(on) -> the table of lines that ran, { [file] = { [line] = times } }, which grows
+ * while it is on. A deadline that strikes takes the hook away: it is to be called for each test. */
 static int api_cover(lua_State *L)
 {
+    bool on = lua_toboolean(L, 1);
     lua_pushlightuserdata(L, (void *)&hits_key);
     lua_rawget(L, LUA_REGISTRYINDEX);
     if (lua_isnil(L, -1)) {
@@ -39,7 +41,7 @@ static int api_cover(lua_State *L)
         lua_pushvalue(L, -2);
         lua_rawset(L, LUA_REGISTRYINDEX);
     }
-    lua_sethook(L, line, LUA_MASKLINE, 0);
+    lua_sethook(L, on ? line : NULL, on ? LUA_MASKLINE : 0, 0);
     return 1;
 }
 

@@ -35,7 +35,7 @@ local function chosen(found, filter)
 end
 
 -- Runs a test file, and tells `report(result)` of each result until that says true. What keeps
--- the whole file from running is one error. `options`: filter, seed, update_golden.
+-- the whole file from running is one error. `options`: filter, seed, update_golden, coverage.
 function testing.run(name, options, report)
     local found, problems = suite.load(name)
     if not found then
@@ -45,7 +45,7 @@ function testing.run(name, options, report)
     local context = { suite = found, options = options }
     function context.own()
         if found.policy == nil then
-            found.policy, problems = run.load(found)
+            found.policy, problems = run.load(found, nil, options.coverage)
             found.policy = found.policy or false
         end
         if not found.policy and not told then

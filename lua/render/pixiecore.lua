@@ -3,9 +3,8 @@
 -- Its command line is a template of Go's, in which {{ begins an action.
 
 local cmdline = require "render.cmdline"
+local json = require "json"
 local url = require "url"
-
-local host = host
 
 local pixiecore = {}
 
@@ -13,7 +12,7 @@ local pixiecore = {}
 -- nil and why there is no way to write it.
 function pixiecore.render(decision, base)
     if decision.verdict == "chain" then
-        return host.json.encode {
+        return json.encode {
             ["ipxe-script"] = "#!ipxe\nchain --replace --autofree " .. url.resolve(base, decision.url) .. "\n",
         } .. "\n"
     elseif decision.verdict ~= "boot" then
@@ -29,7 +28,7 @@ function pixiecore.render(decision, base)
     for i, name in ipairs(decision.initrd) do
         initrd[i] = url.resolve(base, name)
     end
-    return host.json.encode {
+    return json.encode {
         kernel = url.resolve(base, decision.kernel),
         initrd = initrd[1] and initrd or nil,
         cmdline = line:gsub("{{", '{{"{{"}}'),

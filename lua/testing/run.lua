@@ -29,13 +29,16 @@ local function failed(message)
 end
 
 -- Loads a suite's policy, with a test's own files -> policy | nil, list of problems.
-function run.load(suite, files)
+function run.load(suite, files, coverage)
     local display = path.join(suite.directory, suite.policy_file)
     local policy, problems = overlay.with(files, suite.dir, engine.load, {
         dir = suite.dir, file = suite.policy_file, display = display,
     })
     if policy then
         policy.base = simulate.base
+    end
+    if policy and coverage and not files then
+        coverage:loaded(policy)
     end
     return policy, problems
 end
@@ -192,7 +195,7 @@ local function policy_of(context, body)
     if not body.files and not wants_problems then
         return context:own()
     end
-    local policy, problems = run.load(context.suite, body.files)
+    local policy, problems = run.load(context.suite, body.files, context.options.coverage)
     if wants_problems then
         return nil, check_problems(body, policy, problems)
     elseif not policy then
@@ -208,6 +211,8 @@ local function outcome_of(context, case)
         return failed(problem)
     elseif body.skip then
         return { status = "skip", message = body.skip }
+    elseif context.options.coverage then
+        context.options.coverage:begin(context.suite, body.files)
     end
     local policy, other = policy_of(context, body)
     if not policy then
@@ -227,7 +232,8 @@ local function outcome_of(context, case)
 end
 
 -- The result of a test; nil when the suite's policy, which it needs, does not load.
--- `context`: { suite, options = { seed, update_golden }, own = function(self) -> policy | nil }.
+-- `context`: { suite, options = { seed, update_golden,
+-- coverage }, own = function(self) -> policy | nil }.
 function run.case(context, case)
     local began = host.clock()
     context.suite.updated = nil

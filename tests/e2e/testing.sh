@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lib.sh
 . "$here/lib.sh"
 
-site=$(mktemp -d /tmp/moonboot-testing-XXXXXX)
+site=$(mktemp -d /tmp/moonboot-testing-XXXXXX) log=/dev/null
 trap 'rm -rf "$site"' EXIT
 moonboot=$BUILD/moonboot
 cd "$site" || exit 2
@@ -106,5 +106,68 @@ check "and holds" run 0 golden_test.lua
 sed -i 's/rack=12/rack=13/' golden/host
 check "unless it is changed" run 1 golden_test.lua
 check "which is shown" says out "- args = rack=13"
+
+# Coverage: a policy of two files with a template, half of which is tested.
+mkdir cov
+cat >cov/policy.lua <<'LUA'
+local lib = require "lib"
+profile "p" {
+  kernel = "k", args = { "a={{lib or 1}}" },
+  config = { seed = template "seed.cfg", unused = "x" },
+}
+rule "one" { match = { mac = prefix "52:54:00" }, boot = function(m) return lib.pick(m.serial) end }
+rule "two" { match = { serial = "never" }, boot = disk }
+LUA
+sed -i 's/{{lib or 1}}/{{serial}}/' cov/policy.lua
+cat >cov/lib.lua <<'LUA'
+return {
+  pick = function(serial)
+    if serial == "slow" then
+      while true do end
+    elseif serial then
+      return "p"
+    end
+    error "never"
+  end,
+}
+LUA
+printf 'serial {{serial}}\n{%% if serial == "x" then %%}\nx\n{%% else %%}\n{{ mac }}\n{%% end %%}\n' >cov/seed.cfg
+cat >cov/policy_test.lua <<'LUA'
+test "slow" { given = { mac = "525400000001", serial = "slow" }, expect = { boot = "ignore", error = contains "stopped" } }
+test "it" { given = { mac = "525400000001", serial = "y" }, expect = { args = { "a=y" }, config = { seed = contains "52:54" } } }
+LUA
+echo 'rule "new" { boot = disk }' >cov/new.lua
+check "coverage" run 0 --coverage --lcov cov.info --html cov.html cov
+check "lines of policies" says out "87.5 %        7/8  cov/lib.lua: 8"
+check "and of templates" says out "80.0 %        4/5  cov/seed.cfg: 3"
+check "and of what no test loads" says out "0.0 %        0/1  cov/new.lua: no test loads it"
+check "rules that never decided" says out 'cov/policy.lua:7: rule "two"'
+check "documents that were never rendered" says out 'cov/policy.lua: profile "p": document "unused"'
+check "the count comes last" [ "$(tail -n 1 out)" = "2 passed, 0 failed" ]
+check "lcov counts the same" [ "$(grep -c '^DA:.*,0$' cov.info)" = 3 ]
+check "lcov has all files" [ "$(grep -c '^SF:' cov.info)" = 4 ]
+check "HTML says so too" says cov.html "<h1>$(grep -o '[0-9.]* % of .* files' out)</h1>"
+mv out one
+cp cov/policy_test.lua cov/again_test.lua
+sed -i '1i policy "policy.lua"' cov/again_test.lua
+check "coverage of two processes" run 0 --coverage -j 2 cov
+grep -v passed one | grep % >a
+grep % out >b
+check "is that of one" cmp a b
+check "enough is covered" run 0 --fail-under 80 cov
+check "not enough is" run 1 --fail-under 95.5 cov
+check "and is said" says err "under 95.5 %"
+check "in JSON" run 0 --coverage --format json cov
+check "with its figures" python3 -c '
+import json
+c = json.load(open("out"))["coverage"]
+assert 80 < c["percent"] < 95 and len(c["files"]) == 4 and c["rules"]["total"] == 2 and len(c["rules"]["missed"]) == 1'
+cat >cov/own_test.lua <<'LUA'
+policy "policy.lua"
+test "own lib" { files = { ["lib.lua"] = "\n\n\n\n\n\n\nreturn { pick = function() return 'p' end }" },
+  given = { mac = "525400000001", serial = "y" }, expect = { boot = "p" } }
+LUA
+check "a test's own code" run 0 --coverage cov
+check "is not the policy's" says out "cov/lib.lua: 8"
 
 finish
