@@ -3,6 +3,7 @@
 local options = require "cli.options"
 local problems = require "problems"
 local session = require "testing.session"
+local watch = require "testing.watch"
 
 local host = host
 
@@ -22,6 +23,8 @@ Runs policy tests: the files named, and every *_test.lua below the directories n
   --lcov FILE           coverage as an lcov tracefile
   --html FILE           coverage as a page of HTML
   --fail-under PERCENT  fail when fewer of the lines ran
+  --bench               what the decision and the renderings of each test that passes cost
+  --watch               run again whenever something changes that was read, until SIGINT
   -h, --help            print this
 
 Exit codes: 0 all passed, 1 a test failed or too little was covered, 2 something could not run
@@ -31,7 +34,8 @@ or there was no test.
 local OPTIONS = {
     ["--filter"] = "value", ["--format"] = "value", ["--jobs"] = "value", ["-j"] = "value", ["--fail-fast"] = "flag",
     ["--seed"] = "value", ["--update-golden"] = "flag", ["--coverage"] = "flag", ["--lcov"] = "value",
-    ["--html"] = "value", ["--fail-under"] = "value", ["--help"] = "flag", ["-h"] = "flag",
+    ["--html"] = "value", ["--fail-under"] = "value", ["--bench"] = "flag", ["--watch"] = "flag",
+    ["--help"] = "flag", ["-h"] = "flag",
 }
 
 local JOBS_MAX = 64
@@ -75,9 +79,10 @@ local function read(values)
     local settings = {
         filter = values["--filter"], format = values["--format"] or "pretty", jobs = 1,
         fail_fast = values["--fail-fast"], update_golden = values["--update-golden"],
-        seed = math.floor(host.clock() % 2 ^ 31), lcov = values["--lcov"], html = values["--html"],
+        bench = values["--bench"], seed = math.floor(host.clock() % 2 ^ 31), lcov = values["--lcov"],
+        html = values["--html"],
     }
-    settings.coverage_wanted = values["--coverage"] or values["--lcov"] or values["--html"] or values["--fail-under"]
+    settings.coverage_wanted = values["--coverage"] or settings.lcov or settings.html or values["--fail-under"]
     local wanted_jobs, problem = values["--jobs"] or values["-j"], nil
     if settings.filter and not pcall(string.find, "", settings.filter) then
         problem = ("\"%s\" is no Lua pattern"):format(settings.filter)
@@ -96,7 +101,20 @@ local function read(values)
     if not problem and values["--fail-under"] then
         settings.fail_under, problem = number("--fail-under", values["--fail-under"], "^%d+%.?%d*$", 0, 100)
     end
+    if not problem and settings.bench and (settings.jobs > 1 or settings.coverage_wanted) then
+        problem = "--bench measures alone: neither with --jobs nor with coverage"
+    end
     return not problem and settings or nil, problem
+end
+
+-- One run: what there is to test may have changed since the last.
+local function run(paths, settings)
+    local files, found = find(paths)
+    if not files then
+        return usage(found)
+    end
+    settings.found = found
+    return session.run(files, settings)
 end
 
 return function(args)
@@ -111,10 +129,11 @@ return function(args)
     if not settings then
         return usage(problem)
     end
-    local files, found = find(#operands > 0 and operands or { "." })
-    if not files then
-        return usage(found)
+    local paths = #operands > 0 and operands or { "." }
+    if values["--watch"] then
+        return watch.loop(paths, function()
+            return run(paths, settings)
+        end)
     end
-    settings.found = found
-    return session.run(files, settings)
+    return run(paths, settings)
 end

@@ -13,7 +13,7 @@ end
 -- Lists that may be empty stay lists.
 local function lists_of(result)
     local copy = utf8.deep(result)
-    for _, name in ipairs { "differences", "rules", "updated", "timeline" } do
+    for _, name in ipairs { "differences", "rules", "updated", "timeline", "bench" } do
         copy[name] = copy[name] and json.list(copy[name])
     end
     for _, step in ipairs(copy.rules or {}) do
@@ -27,14 +27,13 @@ function document:result(result)
     self.tests[#self.tests + 1] = lists_of(result)
 end
 
-local ORDER = { "version", "seed", "passed", "failed", "errors", "skipped", "stopped", "us", "coverage", "bench",
-                "tests" }
+local ORDER = { "version", "seed", "passed", "failed", "errors", "skipped", "stopped", "us", "coverage", "tests" }
 
 function document:finish(count, about)
     self.write(json.encode({
         version = 1, seed = about.seed, passed = count.pass, failed = count.fail, errors = count.error,
         skipped = count.skip, stopped = count.stopped or false, us = math.floor(about.us + 0.5), tests = self.tests,
-        coverage = about.coverage, bench = about.bench and utf8.deep(about.bench),
+        coverage = about.coverage and utf8.deep(about.coverage),
     }, ORDER) .. "\n")
 end
 

@@ -1,5 +1,7 @@
 -- Results for a person.
 
+local bench = require "testing.bench"
+
 local pretty = {}
 pretty.__index = pretty
 
@@ -70,6 +72,9 @@ function pretty:result(result)
         end
     elseif result.status == "fail" then
         self.write(pretty.details(result))
+    end
+    for _, cost in ipairs(result.bench or {}) do
+        self.write("      " .. bench.line(cost) .. "\n")
     end
     for _, file in ipairs(result.updated or {}) do
         self.write("      wrote " .. file .. "\n")

@@ -3,8 +3,10 @@
 --
 -- A result is plain data: { name, file, line, status, message, us = microseconds, differences =
 -- list of { key, expected, found }, rules = those that were tried, error = why the policy failed,
--- given = the counterexample of a property as text, seed, runs, updated = golden files written }.
+-- given = the counterexample of a property as text, seed, runs, updated = golden files written,
+-- bench = what it costs (bench.lua) }.
 
+local bench = require "testing.bench"
 local engine = require "engine"
 local expect = require "testing.expect"
 local golden = require "testing.golden"
@@ -228,7 +230,11 @@ local function outcome_of(context, case)
     if body.for_all then
         return check_property(here, case, check)
     end
-    return check(body.given or {})
+    local result = check(body.given or {})
+    if context.options.bench and result.status == "pass" then
+        result.bench = bench.case(policy, body, body.given or {})
+    end
+    return result
 end
 
 -- The result of a test; nil when the suite's policy, which it needs, does not load.

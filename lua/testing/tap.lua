@@ -1,5 +1,7 @@
 -- Results as TAP 13 (testanything.org), with what failed in YAML blocks.
 
+local bench = require "testing.bench"
+
 local tap = {}
 tap.__index = tap
 
@@ -64,6 +66,9 @@ function tap:result(result)
         self:block(counterexample(result, { "severity: error", "message: " .. yaml(result.message) }))
     elseif result.status == "fail" then
         self:block(failure(result))
+    end
+    for _, cost in ipairs(result.bench or {}) do
+        self.write("# " .. bench.line(cost) .. "\n")
     end
     for _, file in ipairs(result.updated or {}) do
         self.write("# wrote " .. on_a_line(file) .. "\n")

@@ -170,4 +170,53 @@ LUA
 check "a test's own code" run 0 --coverage cov
 check "is not the policy's" says out "cov/lib.lua: 8"
 
+# Costs.
+check "what tests cost" run 0 --bench policy_test.lua
+check "decisions" [ "$(grep -cE '^ +decide +[0-9.]+ (ns|µs|ms) ± [0-9]+ %, at best .*; [0-9]+ allocations, [0-9.]+ KB$' out)" = 3 ]
+check "renderings" [ "$(grep -cE '^ +ipxe +[0-9.]+ ' out)" = 3 ]
+check "in JSON" run 0 --bench --format json policy_test.lua
+check "with its figures" python3 -c '
+import json
+costs = [c for t in json.load(open("out"))["tests"] for c in t.get("bench", [])]
+assert costs and all(c["ns"] >= c["least"] > 0 and c["allocations"] > 0 and c["bytes"] > 0 and c["samples"] > 10 for c in costs)'
+check "not beside others" run 2 --bench -j 2 policy_test.lua
+
+# Watching: what the policy reads, what it looks for, and new tests; by directories, as editors rename.
+mkdir watched
+cat >watched/policy.lua <<'LUA'
+for line in read("hosts.txt"):gmatch "[^\n]+" do rule(line) { match = { mac = line }, boot = disk } end
+include "more.lua"
+LUA
+echo '52:54:00:00:00:01' >watched/hosts.txt
+echo 'rule "more" { match = { serial = "S" }, boot = shell }' >watched/more.lua
+echo 'test "it" { given = { mac = "525400000001", serial = "S" }, expect = { boot = "disk" } }' >watched/policy_test.lua
+"$moonboot" test --watch watched >watch.out 2>watch.err &
+watching=$!
+runs() { [ "$(grep -cE '^[0-9]+ passed, [0-9]+ failed' watch.out)" = "$1" ]; }
+last() { tail -n 1 watch.out | grep -q "^$1"; }
+wait_for "the first run" 20 runs 1
+sleep 0.3 # unchanged, it waits
+check "no run without a change" runs 1
+echo '52:54:00:00:00:02' >watched/new && mv watched/new watched/hosts.txt
+wait_for "a run when data changes" 20 runs 2
+check "which fails" last "0 passed, 1 failed"
+check "and says why it ran" says watch.out "watched/hosts.txt has changed"
+echo 'rule "more" { match = { serial = "S" }, boot = disk }' >watched/more.lua
+wait_for "a run when an included file changes" 20 runs 3
+check "which passes" last "1 passed, 0 failed"
+rm watched/more.lua
+wait_for "a run when a file is gone" 20 runs 4
+check "which is an error" last "0 passed, 0 failed, 1 error"
+echo 'rule "more" { boot = disk }' >watched/more.lua
+wait_for "a run when it is back" 20 runs 5
+mkdir watched/sub
+cp watched/policy.lua watched/hosts.txt watched/more.lua watched/sub/
+sleep 0.3 # the new directory is watched
+cp watched/policy_test.lua watched/sub/
+wait_for "a run with a new test" 20 runs 6
+check "which it has" last "2 passed, 0 failed"
+kill -INT $watching
+wait $watching
+check "SIGINT ends it, with the last run's exit code" [ $? = 0 ]
+
 finish
