@@ -83,6 +83,10 @@ $(BUILD)/bench/%: tests/bench/%.c $(LIB)
 bench-rules: $(BUILD)/bench/rules
 	@$<
 
+.PHONY: bench-log
+bench-log: $(BUILD)/bench/decision_log
+	@$<
+
 # --- fuzzers: clang and libFuzzer, with everything instrumented ------------------------------
 
 FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -144,6 +148,7 @@ help:
 	@echo 'make test       run all tests; what cannot run here says why'
 	@echo 'make run        serve on this host with examples/quickstart'
 	@echo 'make bench-rules  what a decision costs as rules and hosts grow'
+	@echo 'make bench-log  what the decision log adds to a decision'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall'
 	@echo 'make lint       clang-format, clang-tidy, luacheck, shellcheck'
 	@echo 'make deps       install what build, tests and lab need (Debian, as root)'

@@ -244,6 +244,7 @@ static const struct key tokens_keys[] = {
 static const struct key log_keys[] = {
     {"level", read_level, AT(log.level), 0, 0, NULL},
     {"format", read_format, AT(log.format), 0, 0, NULL},
+    {"decisions", read_string, AT(log.decisions), 0, 0, NULL},
     {0},
 };
 static const struct key limits_keys[] = {
@@ -420,6 +421,7 @@ void config_free(struct config *config)
     free(config->http.assets);
     free(config->tokens.key);
     free(config->user);
+    free(config->log.decisions);
     free(config);
 }
 

@@ -47,6 +47,7 @@ struct config {
     struct {
         enum log_level level;
         enum log_format format;
+        char *decisions; /* NULL: no decision log */
     } log;
     struct {
         unsigned decision_ms;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "decision_log.h"
 #include "nursery.h"
 
 /* A directory that site.yaml names; -1 when it names none. */
@@ -42,6 +43,19 @@ static bool open_policy(struct generation *g, struct problems *problems)
     return false;
 }
 
+static int open_decisions(const struct config *config, struct problems *problems)
+{
+    if (!config->log.decisions)
+        return -1;
+    char *path = config_path(config, config->log.decisions);
+    int fd = path ? decision_log_open(path) : -ENOMEM;
+    if (fd < 0)
+        problems_add(problems, "%s: `decisions: %s`: %s", config->path, config->log.decisions,
+                     strerror(-fd));
+    free(path);
+    return fd < 0 ? -1 : fd;
+}
+
 struct generation *generation_open(const char *site, const struct generation *previous,
                                    struct problems *problems)
 {
@@ -51,7 +65,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
         problems_add(problems, "%s: no memory", site);
         return NULL;
     }
-    g->policy_dir = g->commands = g->files.packages = -1;
+    g->policy_dir = g->commands = g->files.packages = g->decisions = -1;
     g->files.roots[REPLY_ROOT_TFTP] = g->files.roots[REPLY_ROOT_ASSETS] = -1;
     g->config = config_load(site, problems);
     if (!g->config)
@@ -67,6 +81,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
     g->files.roots[REPLY_ROOT_ASSETS] =
         open_root(g->config, "assets", g->config->http.assets, problems);
     g->files.packages = files_packages_open();
+    g->decisions = open_decisions(g->config, problems);
     g->sockets = sockets_open(g->config, previous ? previous->sockets : NULL,
                               previous ? previous->config : NULL, problems);
     if (g->sockets && problems->n == before)
@@ -122,6 +137,7 @@ void generation_close(struct generation *g)
     close_fd(g->files.roots[REPLY_ROOT_TFTP]);
     close_fd(g->files.roots[REPLY_ROOT_ASSETS]);
     close_fd(g->files.packages);
+    close_fd(g->decisions);
     sockets_close(g->sockets);
     trust_close(&g->trust);
     config_free(g->config);

@@ -22,6 +22,7 @@ struct generation {
     int policy_dir;
     char *policy_file; /* its name in that directory */
     char *policy_path; /* what messages call it */
+    int decisions;     /* the decision log; -1: none */
     struct metrics_board *board;
     pid_t supervisor;
     int notify;    /* where its processes report to (notify.h) */

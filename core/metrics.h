@@ -47,7 +47,10 @@
     X(DECISION_WAITS_CANCELLED, "moonboot_decision_waits_ended_total{reason=\"client_gone\"}",     \
       NULL)                                                                                        \
     X(DECISION_MICROSECONDS, "moonboot_decision_microseconds_total",                               \
-      "Time spent in decisions, in microseconds.")
+      "Time spent in decisions, in microseconds.")                                                 \
+    X(DECISION_LOG_WRITTEN, "moonboot_decision_log_lines_total{result=\"written\"}",               \
+      "Lines of the decision log; lost ones could not be written.")                                \
+    X(DECISION_LOG_LOST, "moonboot_decision_log_lines_total{result=\"lost\"}", NULL)
 
 enum metrics_counter {
 #define X(name, prometheus, help) METRICS_##name,

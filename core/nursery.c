@@ -38,9 +38,12 @@ static struct policy *load(const struct generation *g)
         .memory_mb = g->config->limits.memory_mb,
         .tokens = &g->trust.tokens,
         .metrics = &g->board->slots[0],
+        .generation = g->number,
     };
     task_clock_start(); /* a policy may hang while it loads */
     struct policy *policy = policy_load(&options, &problems);
+    if (policy)
+        policy_log_to(policy, g->decisions);
     for (size_t i = 0; i < problems.n; i++)
         log_error("%s", problems.lines[i]);
     problems_clear(&problems);

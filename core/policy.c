@@ -10,7 +10,10 @@
 
 #include "bridge.h"
 #include "course.h"
+#include "decision_log.h"
+#include "facts.h"
 #include "log.h"
+#include "mask.h"
 #include "metrics.h"
 #include "task.h"
 #include "vm.h"
@@ -30,8 +33,11 @@ struct policy {
     unsigned wait_ms;
     int decide; /* registry references: waits.decider's function, and the loaded policy */
     int loaded;
+    int field_names; /* of machines, in order */
     char hash[POLICY_HASH_TEXT];
     struct decision_list idle;
+    struct mask mask;
+    struct decision_log log;
 };
 
 /* --- loading ------------------------------------------------------------------------ */
@@ -92,6 +98,37 @@ static void hash_files(lua_State *L, int policy, char out[POLICY_HASH_TEXT])
 static int take(lua_State *L);
 static int give(lua_State *L);
 
+/* The names of a machine's fields: a reference. */
+static int read_field_names(lua_State *L)
+{
+    vm_require(L, "machine");
+    lua_getfield(L, -1, "fields");
+    int n = (int)lua_objlen(L, -1);
+    lua_createtable(L, n, 0);
+    for (int i = 1; i <= n; i++) {
+        lua_rawgeti(L, -2, i);
+        lua_getfield(L, -1, "name");
+        lua_rawseti(L, -3, i);
+        lua_pop(L, 1);
+    }
+    return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* What the policy keeps sealed, for the logs to leave out. */
+static void read_secrets(lua_State *L, int policy, struct mask *mask)
+{
+    lua_getfield(L, policy, "secrets");
+    for (size_t i = 1; lua_istable(L, -1) && i <= lua_objlen(L, -1); i++) {
+        size_t len;
+        lua_rawgeti(L, -1, (int)i);
+        const char *text = lua_tolstring(L, -1, &len);
+        if (text && !mask_add(mask, text, len))
+            luaL_error(L, "no memory for secrets");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
 /* Protected. Argument: struct loading. */
 static int load(lua_State *L)
 {
@@ -111,6 +148,7 @@ static int load(lua_State *L)
         return 0;
     }
     hash_files(L, lua_gettop(L) - 1, policy->hash);
+    read_secrets(L, lua_gettop(L) - 1, &policy->mask);
     lua_pop(L, 1);
     policy->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
     vm_require(L, "waits");
@@ -122,6 +160,7 @@ static int load(lua_State *L)
     lua_pushcfunction(L, give);
     lua_call(L, 3, 1);
     policy->decide = luaL_ref(L, LUA_REGISTRYINDEX);
+    policy->field_names = read_field_names(L);
     return 0;
 }
 
@@ -136,6 +175,8 @@ struct policy *policy_load(const struct policy_options *options, struct problems
     policy->decide = LUA_NOREF;
     policy->wait_ms = options->wait_ms;
     policy->http_port = options->http_port;
+    policy->log =
+        (struct decision_log){.fd = -1, .generation = options->generation, .policy = policy->hash};
     if (options->base_url && !(policy->base_url = strdup(options->base_url)))
         goto out_of_memory;
     lua_State *L = vm_state(policy->vm);
@@ -166,6 +207,7 @@ void policy_free(struct policy *policy)
         return;
     decisions_free(policy);
     vm_free(policy->vm);
+    mask_clear(&policy->mask);
     free(policy->base_url);
     free(policy);
 }
@@ -173,6 +215,11 @@ void policy_free(struct policy *policy)
 const char *policy_hash(const struct policy *policy)
 {
     return policy->hash;
+}
+
+void policy_log_to(struct policy *policy, int fd)
+{
+    policy->log.fd = fd;
 }
 
 bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base)
@@ -204,6 +251,7 @@ struct decision {
     char rule[WORD_MAX];
     char verdict[WORD_MAX];
     char stage[32];
+    char profile[WORD_MAX];
     char error[ERROR_MAX];
 };
 
@@ -229,6 +277,20 @@ static void info_field(lua_State *L, int info, const char *key, char *out, size_
     lua_pop(L, 1);
 }
 
+/* Who it was, for whoever wants to decide again. */
+static void note_facts(lua_State *L, int info, struct decision *d)
+{
+    struct policy *policy = d->policy;
+    if (!decision_log_on(&policy->log))
+        return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, policy->field_names);
+    lua_getfield(L, info, "who");
+    int who = lua_gettop(L);
+    if (lua_istable(L, who))
+        facts_write(L, who, who - 1, &policy->mask, decision_log_facts(&policy->log));
+    lua_pop(L, 2);
+}
+
 static void read_info(lua_State *L, int info, struct decision *d)
 {
     if (!lua_istable(L, info))
@@ -238,7 +300,9 @@ static void read_info(lua_State *L, int info, struct decision *d)
     info_field(L, info, "rule", d->rule, sizeof d->rule);
     info_field(L, info, "verdict", d->verdict, sizeof d->verdict);
     info_field(L, info, "stage", d->stage, sizeof d->stage);
+    info_field(L, info, "profile", d->profile, sizeof d->profile);
     info_field(L, info, "error", d->error, sizeof d->error);
+    note_facts(L, info, d);
 }
 
 /* Lua: take(decision) -> the request */
@@ -274,6 +338,16 @@ static void name_machine(struct decision *d)
         inet_ntop(AF_INET, &request->client, d->machine, sizeof d->machine);
 }
 
+static void hide_secrets(const struct mask *mask, char *text, size_t size)
+{
+    char whole[ERROR_MAX];
+    size_t len = strlen(text);
+    if (!mask_may_find(mask, text, len))
+        return;
+    memcpy(whole, text, len);
+    mask_text(mask, whole, len, text, size);
+}
+
 static void log_decision(struct decision *d)
 {
     char ran[32], waited[32];
@@ -282,6 +356,21 @@ static void log_decision(struct decision *d)
     snprintf(ran, sizeof ran, "%llu", (unsigned long long)d->course.ran);
     snprintf(waited, sizeof waited, "%llu",
              (unsigned long long)course_suspended(&d->course) / 1000);
+    hide_secrets(&d->policy->mask, d->verdict, sizeof d->verdict);
+    hide_secrets(&d->policy->mask, d->error, sizeof d->error);
+    if (decision_log_on(&d->policy->log)) {
+        const struct decision_log_entry entry = {
+            .machine = d->machine,
+            .stage = d->stage,
+            .verdict = d->verdict,
+            .rule = d->rule,
+            .profile = d->profile,
+            .error = d->error,
+            .microseconds = d->course.ran,
+            .waited_ms = d->course.waited ? course_suspended(&d->course) / 1000 : 0,
+        };
+        decision_log_write(&d->policy->log, &entry, d->policy->courses.metrics);
+    }
     const struct log_field fields[] = {
         {"machine", d->machine},
         {"rule", *d->rule ? d->rule : NULL},
@@ -331,7 +420,7 @@ static struct decision *decision_take(struct policy *policy)
     }
     d->reply = NULL;
     d->decided = false;
-    *d->machine = *d->rule = *d->verdict = *d->stage = *d->error = '\0';
+    *d->machine = *d->rule = *d->verdict = *d->stage = *d->profile = *d->error = '\0';
     return d;
 }
 

@@ -25,6 +25,7 @@ struct policy_options {
     unsigned memory_mb;
     const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the policy */
     struct metrics *metrics;
+    uint64_t generation; /* its number, for the decision log */
 };
 
 /* Loads a policy and everything it names. NULL after adding to `problems` all that
@@ -39,6 +40,10 @@ const char *policy_hash(const struct policy *policy);
 
 /* Firmware takes the answers of the first second or so. */
 #define POLICY_DHCP_WAIT_MS 400
+
+/* From here on decisions are logged to what decision_log_open opened; it stays the caller's.
+ * -1, as at first: nowhere. */
+void policy_log_to(struct policy *policy, int fd);
 
 /* Makes this process one that decides: starts the clock that ends runaway decisions
  * (timers do not survive fork), and counts into `metrics` from here on. What a decision waits

@@ -112,6 +112,8 @@ end
 function outcome.info(who, d, stage)
     return {
         machine = machine.name(who),
+        who = who,
+        profile = d.profile and d.profile.name,
         rule = d.rule and d.rule.name,
         verdict = outcome.verdict(d),
         stage = stage,

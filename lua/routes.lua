@@ -198,7 +198,7 @@ local function http_serve(route, params, policy, request)
         body = request.body,
         base = request.base, client = request.client, machine = machine.view(who),
     })
-    local log = { machine = machine.name(who), rule = route.name, stage = "serve" }
+    local log = { machine = machine.name(who), who = who, rule = route.name, stage = "serve" }
     if reply then
         log.verdict = reply.path and "asset " .. reply.path or tostring(reply.status or 404)
         return reply, log

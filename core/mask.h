@@ -1,0 +1,34 @@
+/* What must not be readable in a log: the values that a policy keeps sealed, and what URLs and
+ * queries carry under names that say so (token, secret, password, signature). */
+#ifndef MOONBOOT_MASK_H
+#define MOONBOOT_MASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MASK_MARK       "\u2022\u2022\u2022"
+#define MASK_SECRET_MIN 4 /* bytes: a shorter secret is in every text */
+
+/* Secrets to look for. All zero: none. */
+struct mask {
+    char **secrets;
+    size_t *lengths;
+    size_t n;
+};
+
+/* Adds a copy; too short a one is left out. False when memory is out. */
+bool mask_add(struct mask *mask, const char *secret, size_t len);
+void mask_clear(struct mask *mask);
+
+/* Whether what has this name is a secret: it ends in one of these words, in any case. */
+bool mask_is_name(const char *name, size_t len);
+
+/* False: nothing in `text` is to be masked. Quick. */
+bool mask_may_find(const struct mask *mask, const char *text, size_t len);
+
+/* Copies `text` with MASK_MARK in the place of each secret, of each value in "name=value" whose
+ * name is one, and of the password in "//user:password@". What does not fit is cut. Returns
+ * the length; a NUL follows. */
+size_t mask_text(const struct mask *mask, const char *text, size_t len, char *out, size_t size);
+
+#endif
