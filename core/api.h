@@ -16,5 +16,6 @@ void api_index_open(lua_State *L);     /* index */
 void api_inventory_open(lua_State *L); /* inventory */
 void api_token_open(lua_State *L);     /* token: where URLs carry them */
 void api_cli_open(lua_State *L);       /* host.cli: for the command line only */
+void api_control_open(lua_State *L);   /* more of host.cli: ask sleep date */
 
 #endif
