@@ -104,4 +104,35 @@ import json
 out = json.load(open('$work/out'))
 assert out['ok'] and out['warnings'] == len(out['problems']) == 2 and out['problems'][0]['kind'] == 'unreachable-rule', out"
 
+# --- eval and explain -------------------------------------------------------------------------
+
+cd "$top" || exit 2
+cat >"$work/many.lua" <<'LUA'
+for i = 1, 30 do rule("r" .. i) { match = { serial = "S" .. i }, boot = disk } end
+LUA
+check "explain: the index" run 0 "$moonboot" explain "$work/many.lua" --serial S20
+check "explain: rules that it leaves out are one line" says "19 rules, left out by the index (--all shows them)"
+check "explain: rules that are not reached too" says "10 rules, not reached (--all shows them)"
+check "explain --all" run 0 "$moonboot" explain "$work/many.lua" --serial S20 --all
+check "explain --all: each of them" says '"r3": no match, and the index leaves it out'
+check "explain --json" run 0 "$moonboot" explain examples/quickstart/policy.lua --mac 52:54:00:00:00:07 --arch bios \
+    --render dhcp,ipxe --json
+check "explain --json: is JSON, and times rules" python3 -c "
+import json
+out = json.load(open('$work/out'))
+rules = {rule['name']: rule for rule in out['rules']}
+assert [rule['outcome'] for rule in out['rules']] == ['no match', 'no match', 'decided', 'not reached'], out
+assert not rules['the build server']['indexed'] and rules['virtual machines with a BIOS']['indexed'], out
+assert 0 < rules['virtual machines with a BIOS']['us'] < 1e6 and out['us'] > 0, out
+assert out['decision']['render']['ipxe'].startswith('#!ipxe'), out"
+echo '{ "mac": "52:54:00:00:00:01", "arch": "efi-x64" }' >"$work/machine.json"
+check "eval: a machine from a file" run 0 "$moonboot" eval examples/quickstart/policy.lua --machine "$work/machine.json"
+check "eval: its decision" says "the build server"
+check "eval: a machine from standard input" sh -c \
+    "'$moonboot' eval examples/quickstart/policy.lua --machine - <'$work/machine.json' | grep -q 'build server'"
+check "eval: a directory is no machine" run 2 "$moonboot" eval examples/quickstart/policy.lua --machine "$work"
+check "eval: says so" complains "Is a directory"
+head -c 300000 /dev/zero | tr '\0' x >"$work/long"
+check "eval: a long line that is no JSON" run 2 "$moonboot" eval examples/quickstart/policy.lua --machine "$work/long"
+
 exit $bad
