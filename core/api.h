@@ -24,5 +24,6 @@ void api_watch_open(lua_State *L);     /* host.cli: watch */
  * its own that the caller closes; what it returned is at 1 and 2: nil and a message when the
  * chunk is none. NULL: no memory. */
 lua_State *api_source_read(const char *module, const char *text, size_t len, const char *chunk);
+void api_prompt_open(lua_State *L);    /* its editor */
 
 #endif

@@ -303,5 +303,6 @@ void api_cli_open(lua_State *L)
     lua_setfield(L, -2, "scratch");
     lua_pushboolean(L, isatty(STDOUT_FILENO));
     lua_setfield(L, -2, "tty");
+    api_prompt_open(L);
     lua_setfield(L, -2, "cli");
 }

@@ -27,13 +27,12 @@ end
 
 -- What became of a rule, for people: `outcome` is "decided", "no opinion", "no match",
 -- "undetermined" or "failed"; `failing` the predicate that said no.
-local function note(trace, rule, outcome, why, failing)
+local function note(trace, rule, matched, outcome, why, failing)
     if trace then
         local now = trace.clock and trace.clock()
         trace[#trace + 1] = {
-            rule = rule.name, file = rule.display, line = rule.line, outcome = outcome, why = why, failing = failing,
-            matched = outcome ~= "no match", answer = trace.answer,
-            us = now and (now - trace.at) * 1e6,
+            rule = rule.name, file = rule.display, line = rule.line, matched = matched, outcome = outcome,
+            why = why, failing = failing, answer = trace.answer, us = now and (now - trace.at) * 1e6,
         }
         trace.answer, trace.at = nil, trace.clock and trace.clock()
     end
@@ -66,21 +65,21 @@ function engine.decide(policy, m, trace)
             local ask = rule.call and decision.consult or decision.new
             local found = ask(policy, rule, m, rule.plan)
             if found then
-                note(trace, rule, found.needs and "undetermined" or found.error and "failed" or "decided",
+                note(trace, rule, true, found.needs and "undetermined" or found.error and "failed" or "decided",
                      found.needs and found.needs .. " is not known yet" or found.error)
                 return found
             end
-            note(trace, rule, "no opinion", rule.call and "its function has no opinion"
-                                            or "its inventory has no such machine")
+            note(trace, rule, true, "no opinion", rule.call and "its function has no opinion"
+                                                  or "its inventory has no such machine")
         elseif needs then
-            note(trace, rule, "undetermined", needs .. " is not known yet")
+            note(trace, rule, false, "undetermined", needs .. " is not known yet")
             return decision.undetermined(rule, needs)
         elseif matched == nil then
             local failed = decision.failed(policy, rule, m, decision.locate(policy, rule, detail))
-            note(trace, rule, "failed", failed.error)
+            note(trace, rule, false, "failed", failed.error)
             return failed
         else
-            note(trace, rule, "no match", trace and rules.why(detail, m), detail)
+            note(trace, rule, false, "no match", trace and rules.why(detail, m), detail)
         end
     end
     return decision.unmatched()

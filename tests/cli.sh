@@ -135,4 +135,15 @@ check "eval: says so" complains "Is a directory"
 head -c 300000 /dev/zero | tr '\0' x >"$work/long"
 check "eval: a long line that is no JSON" run 2 "$moonboot" eval examples/quickstart/policy.lua --machine "$work/long"
 
+# --- repl -------------------------------------------------------------------------------------
+
+printf 'mac=52:54:00:00:00:01 arch=bios\n:explain\n' >"$work/lines"
+check "repl: lines that are piped" sh -c "'$moonboot' repl examples/quickstart/policy.lua <'$work/lines' >'$work/out' 2>'$work/err'"
+check "repl: the decision" says "the build server"
+check "repl: why" says '-> examples/quickstart/policy.lua:11, "the build server": decided'
+check "repl: no prompt" sh -c "! grep -q 'moonboot>' '$work/out'"
+check "repl: the policy of a site" sh -c "echo :rules | '$moonboot' repl -c examples/quickstart/site.yaml | grep -q 'build server'"
+check "repl: a line that is wrong: exit code 1" sh -c \
+    "echo mac=x | '$moonboot' repl examples/quickstart/policy.lua 2>/dev/null; [ \$? = 1 ]"
+
 exit $bad

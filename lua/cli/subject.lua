@@ -2,6 +2,7 @@
 -- an object of JSON or a line of the decision log (core/decision_log.md).
 
 local machine = require "machine"
+local normalise = require "normalise"
 local problems = require "problems"
 
 local subject = {}
@@ -129,6 +130,18 @@ function subject.read(source)
     return fields, logged
 end
 
+-- A machine of these fields, of which `stage` may be one -> machine | nil, problem.
+function subject.new(fields)
+    local stage, expected = "ipxe", nil
+    if fields.stage ~= nil then
+        stage, expected = normalise.stage(fields.stage)
+    end
+    if expected then
+        return nil, ("stage: found %s, expected %s"):format(problems.show(fields.stage), expected)
+    end
+    return machine.new(fields, stage)
+end
+
 -- The machine of a command line -> machine, what was logged | nil, problem.
 function subject.machine(given, values)
     local fields, logged = given, nil
@@ -146,7 +159,8 @@ function subject.machine(given, values)
             fields.label[label] = text
         end
     end
-    local m, problem = machine.new(fields, values["--stage"] or fields.stage or "ipxe")
+    fields.stage = values["--stage"] or fields.stage
+    local m, problem = subject.new(fields)
     return m, not m and problem or logged
 end
 
