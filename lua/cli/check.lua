@@ -3,6 +3,7 @@
 local engine = require "engine"
 local findings = require "cli.findings"
 local lint = require "lint"
+local never_hit = require "lint.never_hit"
 local options = require "cli.options"
 local path = require "path"
 local problems = require "problems"
@@ -15,6 +16,7 @@ profiles and templates that nothing uses, arguments given twice, files that the 
 directories do not have. Without arguments it checks ./site.yaml.
 
   -c, --config FILE    check this site.yaml and the policy that it names
+      --log FILE       warn of rules that decided nothing in this decision log
       --strict         warnings are errors
       --format FORMAT  text (default), json, or github: annotations of a workflow
   -h, --help           print this
@@ -24,6 +26,7 @@ Exit codes: 0 all is well, 1 there are errors, 2 bad usage.
 
 local OPTIONS = {
     ["--config"] = "value", ["-c"] = "value", ["--strict"] = "flag", ["--format"] = "value",
+    ["--log"] = "value",
     ["--help"] = "flag", ["-h"] = "flag",
 }
 
@@ -52,9 +55,20 @@ local function line_of(config)
     end
 end
 
--- The policy's errors, or else its warnings, at the end of the list. `site`: what serves it, if
--- that is known.
-local function check_policy(list, name, site)
+-- Tells a person that a long log is being read.
+local function progress(name)
+    local next_at = host.cli.clock() + 2
+    return function(n)
+        if host.cli.tty and host.cli.clock() >= next_at then
+            host.cli.warn(("%s: %d lines …\n"):format(name, n))
+            next_at = host.cli.clock() + 2
+        end
+    end
+end
+
+-- The policy's errors, or else its warnings, at the end of the list. `site`: what serves it, `log`:
+-- what it decided, if these are known.
+local function check_policy(list, name, log, site)
     local directory, file = path.split(name)
     local dir, message = host.cli.opendir(directory)
     if not dir then
@@ -63,7 +77,7 @@ local function check_policy(list, name, site)
     end
     local warnings = {}
     local policy, errors = engine.load {
-        dir = dir, file = file, display = name, inspect = lint.inspector(warnings, site),
+        dir = dir, file = file, display = name, inspect = lint.inspector(warnings, site, log),
     }
     for _, text in ipairs(not policy and errors or {}) do
         list[#list + 1] = findings.parse(text, name)
@@ -97,6 +111,14 @@ return function(args)
                                                         problems.hint(format, findings.formats)))
     end
 
+    local log, problem
+    if values["--log"] then
+        log, problem = never_hit.read(values["--log"], progress(values["--log"]))
+        if not log then
+            return usage(problem)
+        end
+    end
+
     local list = {}
     -- Checks one file by `check`, which adds to the list.
     local function one(name, check, ...)
@@ -122,11 +144,11 @@ return function(args)
         end)
         if site then
             site.file, site.line = config, line_of(config)
-            one(site.policy, check_policy, site)
+            one(site.policy, check_policy, log, site)
         end
     end
     for _, name in ipairs(policies) do
-        one(name, check_policy)
+        one(name, check_policy, log)
     end
     print_all(list)
     return count(list, 1, "error") > 0 and 1 or 0

@@ -295,6 +295,35 @@ s/site.yaml:3: http.assets: s/q: No such file or directory [missing-directory]
     assert(code == 0 and out == "s/policy.lua: ok\n" and err == "", err)
 end
 
+function tests.rules_that_decided_nothing()
+    local policy = [=[
+rule "hit" { match = { serial = "A" }, boot = disk }
+rule "late" { match = { serial = "B" }, boot = disk }
+rule "route" { match = { serial = "C" }, boot = disk }
+rule "rest" { boot = ignore }
+rule "dead" { boot = disk }
+]=]
+    local log = [=[
+{"time":"1","policy":"p","stage":"ipxe","verdict":"disk","rule":"hit"}
+{"time":"2","policy":"p","stage":"dhcp","verdict":"undetermined: needs serial","rule":"late"}
+{"time":"3","policy":"p","stage":"serve","verdict":"200","rule":"route"}
+{"time":"4","policy":"p","stage":"ipxe","verdict":"ignore","rule":"rest","facts":{"label":{"rule":"route"}}}
+{"time":"5","policy":"p","stage":"ipxe","verd
+{"time":"6","policy":"p","stage":"ipxe","verdict":"ignore"}
+]=]
+    local code, out, err = check({ "s/policy.lua", "--log", "l" }, policy, nil, { l = log })
+    assert(code == 0 and out == "s/policy.lua: ok, 3 warnings\n", out)
+    assert(err == [=[
+s/policy.lua:2: warning: rule "late" decided nothing in l (4 decisions, from 1 to 6) [never-hit]
+s/policy.lua:3: warning: rule "route" decided nothing in l (4 decisions, from 1 to 6) [never-hit]
+s/policy.lua:5: warning: rule "dead" never decides: rule "rest" (line 4) takes every machine that it means [unreachable-rule]
+]=], err)
+    code, out, err = check({ "s/policy.lua", "--log", "l" }, policy, nil, { l = "[]\n" })
+    assert(code == 2 and out == "" and err:find("l: found 1 line, and none is a decision", 1, true), err)
+    code, out, err = check({ "s/policy.lua", "--log", "gone" }, policy)
+    assert(code == 2 and out == "" and err:find("gone: No such file", 1, true), err)
+end
+
 function tests.kinds_are_documented()
     local file = assert(io.open "lua/cli/README.md")
     local text = file:read "*a"
