@@ -127,6 +127,8 @@ lint:
 .PHONY: install
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/moonboot
+	install -D -m 644 examples/completion/moonboot.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/moonboot
+	install -D -m 644 examples/completion/_moonboot $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_moonboot
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/moonboot/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/moonboot/LICENSE
 	for f in $$(find examples/quickstart -type f); do \
@@ -134,7 +136,8 @@ install: all
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/moonboot
+	rm -f $(DESTDIR)$(PREFIX)/bin/moonboot $(DESTDIR)$(PREFIX)/share/bash-completion/completions/moonboot \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_moonboot
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/moonboot
 
 .PHONY: help

@@ -32,8 +32,11 @@ static void help(FILE *out)
           "A network-boot policy engine: proxyDHCP, TFTP and HTTP for firmware, decisions in Lua.\n"
           "\n",
           out);
+    int width = 0;
     for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-7s %s\n", commands[i].name, commands[i].does);
+        width = (int)strlen(commands[i].name) > width ? (int)strlen(commands[i].name) : width;
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-*s  %s\n", width, commands[i].name, commands[i].does);
     fputs("\n"
           "  moonboot COMMAND --help   a command's options\n"
           "  moonboot --version        the version\n",

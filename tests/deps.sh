@@ -9,7 +9,7 @@ packages() { # packages SET: what it needs
     build) echo gcc make pkg-config libc6-dev libluajit-5.1-dev libevent-dev libssl-dev \
         libyaml-dev libsodium-dev libedit-dev lua-cjson lua-cjson-dev ;;
     test) echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit \
-        lua-check shellcheck curl wrk tftp-hpa atftp busybox-static iproute2 procps python3 \
+        lua-check shellcheck zsh curl wrk tftp-hpa atftp busybox-static iproute2 procps python3 \
         ca-certificates cloud-init ignition ;;
     lab) echo qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base iproute2 ethtool tcpdump util-linux \
         pxelinux syslinux-common grub-efi-amd64-bin grub-efi-amd64-signed shim-signed ;;

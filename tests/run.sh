@@ -67,6 +67,7 @@ suite lua luajit tests/lua/run.lua
 suite policies build-sanitize/moonboot test policies examples --format tap
 suite mutants tests/mutants.py
 suite cli with build-sanitize tests/cli.sh
+suite completion with build tests/completion.sh
 suite prompt with build-sanitize tests/prompt.py
 for fuzzer in tests/fuzz/fuzz_*.c; do
     name=$(basename "$fuzzer" .c)
