@@ -96,6 +96,10 @@ printf 'policy: policy.lua\nhttp: { asets: x }\n' >bad.yaml
 check "check: site.yaml and policies in one run" run 1 "$moonboot" check -c bad.yaml policy.lua
 check "check: the site's error" complains 'bad.yaml:2:9: '
 check "check: the policy's warning" complains '[unreachable-rule]'
+check "check: the policy of a site.yaml with mistakes is looked at too" run 1 "$moonboot" check -c bad.yaml
+check "check: its warning" complains '[unreachable-rule]'
+printf 'policy: [\n' >worse.yaml
+check "check: a site.yaml that is no YAML" run 1 "$moonboot" check -c worse.yaml
 check "check --format github" run 1 "$moonboot" check --format github -c bad.yaml
 check "check --format github: an annotation" says '::error file=bad.yaml,line=2,col=9::'
 check "check --format json" run 0 "$moonboot" check --format json policy.lua

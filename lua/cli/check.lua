@@ -35,15 +35,17 @@ local function usage(problem)
     return 2
 end
 
+local function text_of(config)
+    local directory, file = path.split(config)
+    local dir = host.cli.opendir(directory)
+    return dir and host.read(dir, file) or ""
+end
+
 -- Where a key of site.yaml seems to stand.
 local function line_of(config)
     local text
     return function(key)
-        if not text then
-            local directory, file = path.split(config)
-            local dir = host.cli.opendir(directory)
-            text = dir and host.read(dir, file) or ""
-        end
+        text = text or text_of(config)
         local line = 0
         for each in (text .. "\n"):gmatch "(.-)\n" do
             line = line + 1
@@ -53,6 +55,16 @@ local function line_of(config)
         end
         return 1
     end
+end
+
+-- The policy that a site.yaml with mistakes in it names all the same, or nil.
+local function policy_of(config)
+    local site = host.yaml(text_of(config))
+    local policy = type(site) == "table" and site.policy
+    if type(policy) ~= "string" or policy == "" then
+        return nil
+    end
+    return policy:sub(1, 1) == "/" and policy or path.join((path.split(config)), policy)
 end
 
 -- Tells a person that a long log is being read.
@@ -144,7 +156,10 @@ return function(args)
         end)
         if site then
             site.file, site.line = config, line_of(config)
-            one(site.policy, check_policy, log, site)
+        end
+        local policy = site and site.policy or policy_of(config)
+        if policy then
+            one(policy, check_policy, log, site)
         end
     end
     for _, name in ipairs(policies) do
