@@ -25,5 +25,6 @@ void api_watch_open(lua_State *L);     /* host.cli: watch */
  * chunk is none. NULL: no memory. */
 lua_State *api_source_read(const char *module, const char *text, size_t len, const char *chunk);
 void api_prompt_open(lua_State *L);    /* its editor */
+void api_wait_open(lua_State *L);      /* its wait */
 
 #endif

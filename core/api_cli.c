@@ -304,5 +304,6 @@ void api_cli_open(lua_State *L)
     lua_pushboolean(L, isatty(STDOUT_FILENO));
     lua_setfield(L, -2, "tty");
     api_prompt_open(L);
+    api_wait_open(L);
     lua_setfield(L, -2, "cli");
 }

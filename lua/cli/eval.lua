@@ -2,6 +2,7 @@
 
 local engine = require "engine"
 local json = require "cli.json"
+local live = require "cli.live"
 local options = require "cli.options"
 local policy_file = require "cli.policy_file"
 local show = require "cli.show"
@@ -11,7 +12,7 @@ local HELP = [[
 Usage: moonboot eval [OPTION]… POLICY.LUA [--FIELD VALUE]…
 Says what the policy decides for a machine.
 
-]] .. subject.help .. [[
+]] .. subject.help .. live.help .. [[
   --render FORMAT,…        also what the machine would be sent: dhcp, ipxe, grub, pxelinux,
                            pixiecore, config/NAME
   --json                   as JSON
@@ -21,8 +22,10 @@ Exit codes: 0 decided, 1 the policy has problems or failed, 2 bad usage.
 ]]
 
 local OPTIONS = { ["--json"] = "flag", ["--render"] = "value", ["--help"] = "flag", ["-h"] = "flag" }
-for name, kind in pairs(subject.options) do
-    OPTIONS[name] = kind
+for _, more in ipairs { subject.options, live.options } do
+    for name, kind in pairs(more) do
+        OPTIONS[name] = kind
+    end
 end
 
 local function usage(problem)
@@ -57,7 +60,9 @@ return function(args)
         host.cli.warn(problem .. "\n")
         return 1
     end
-    local about = show.describe(policy, who, engine.decide(policy, who), formats, logged)
+    local network = values["--network"]
+    local decision = live.run(network, engine.decide, policy, who)
+    local about = show.describe(policy, who, decision, formats, { logged = logged, network = network })
     if values["--json"] then
         host.cli.write(json.encode(about, show.order) .. "\n")
     else

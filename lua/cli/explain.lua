@@ -3,6 +3,7 @@
 local explain = require "explain"
 local explain_text = require "cli.explain_text"
 local json = require "cli.json"
+local live = require "cli.live"
 local options = require "cli.options"
 local policy_file = require "cli.policy_file"
 local show = require "cli.show"
@@ -13,7 +14,7 @@ Usage: moonboot explain [OPTION]… POLICY.LUA [--FIELD VALUE]…
 Says why the policy decides as it does for a machine: every rule in order, what it wants
 beside what the machine has, what functions returned, and the time that each took.
 
-]] .. subject.help .. [[
+]] .. subject.help .. live.help .. [[
   --render FORMAT,…        also what the machine would be sent: dhcp, ipxe, grub, pxelinux,
                            pixiecore, config/NAME
   --all                    rules that the index left out one by one, and those that were
@@ -27,8 +28,10 @@ Exit codes: 0 decided, 1 the policy has problems or failed, 2 bad usage.
 local OPTIONS = {
     ["--json"] = "flag", ["--all"] = "flag", ["--render"] = "value", ["--help"] = "flag", ["-h"] = "flag",
 }
-for name, kind in pairs(subject.options) do
-    OPTIONS[name] = kind
+for _, more in ipairs { subject.options, live.options } do
+    for name, kind in pairs(more) do
+        OPTIONS[name] = kind
+    end
 end
 
 local ORDER = { "machine", "stage", "decision", "us", "rules" }
@@ -88,8 +91,9 @@ return function(args)
         host.cli.warn(problem .. "\n")
         return 1
     end
-    local decision, steps = explain.decide(policy, who, host.cli.clock)
-    local about = show.describe(policy, who, decision, formats, logged)
+    local network = values["--network"]
+    local decision, steps = live.run(network, explain.decide, policy, who, host.cli.clock)
+    local about = show.describe(policy, who, decision, formats, { logged = logged, network = network })
     if values["--json"] then
         host.cli.write(json.encode(as_data(who, about, steps), ORDER) .. "\n")
     else

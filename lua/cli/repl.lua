@@ -4,6 +4,7 @@ local complete = require "cli.complete"
 local engine = require "engine"
 local explain = require "explain"
 local explain_text = require "cli.explain_text"
+local live = require "cli.live"
 local options = require "cli.options"
 local policy_file = require "cli.policy_file"
 local problems = require "problems"
@@ -15,8 +16,9 @@ Usage: moonboot repl [-c SITE.YAML] [POLICY.LUA]
 Asks for machines, and says what the policy decides for each. Without a policy it takes
 that of ./site.yaml. Lines are read from standard input, and edited on a terminal.
 
-  -c, --config FILE  the policy that this site.yaml names
-  -h, --help         print this
+  -c, --config FILE        the policy that this site.yaml names
+]] .. live.help .. [[
+  -h, --help               print this
 
 Exit codes: 0, or 1 when the input was no terminal and a line could not be answered; 2 bad
 usage.
@@ -37,7 +39,9 @@ mac=52:54:00:12:34:56 arch=efi-x64    a machine, by its fields: what does it boo
 A command without a machine means the last one.
 ]]
 
-local OPTIONS = { ["--config"] = "value", ["-c"] = "value", ["--help"] = "flag", ["-h"] = "flag" }
+local OPTIONS = {
+    ["--config"] = "value", ["-c"] = "value", ["--network"] = "flag", ["--help"] = "flag", ["-h"] = "flag",
+}
 
 local function usage(problem)
     host.cli.warn("moonboot repl: " .. problem .. "\nTry: moonboot repl --help\n")
@@ -135,8 +139,8 @@ function commands.explain(self, rest)
     if not m then
         return problem
     end
-    local decision, steps = explain.decide(self.policy, m, host.cli.clock)
-    explain_text.write(m, show.describe(self.policy, m, decision, {}), steps, false)
+    local decision, steps = live.run(self.network, explain.decide, self.policy, m, host.cli.clock)
+    explain_text.write(m, show.describe(self.policy, m, decision, {}, self), steps, false)
 end
 
 function commands.render(self, rest)
@@ -152,7 +156,7 @@ function commands.render(self, rest)
     if not m then
         return problem
     end
-    local about = show.describe(self.policy, m, engine.decide(self.policy, m), formats)
+    local about = show.describe(self.policy, m, live.run(self.network, engine.decide, self.policy, m), formats, self)
     show.write_renderings(about, formats)
     return about.error
 end
@@ -205,8 +209,8 @@ function Repl:decide(text)
     if not m then
         return problem
     end
-    local about = show.describe(self.policy, m, engine.decide(self.policy, m), {})
-    show.write(about)
+    local decision = live.run(self.network, engine.decide, self.policy, m)
+    show.write(show.describe(self.policy, m, decision, {}, self))
 end
 
 -- Answers one line -> what is wrong, or nil.
@@ -258,7 +262,7 @@ return function(args)
         host.cli.warn(problem .. "\n")
         return 1
     end
-    local self = setmetatable({ name = name }, Repl)
+    local self = setmetatable({ name = name, network = values["--network"] }, Repl)
     local read = host.cli.editor(function(before)
         return self:complete(before)
     end)

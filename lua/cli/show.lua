@@ -2,6 +2,7 @@
 
 local escape = require "escape"
 local json = require "cli.json"
+local live = require "cli.live"
 local outcome = require "outcome"
 local problems = require "problems"
 local simulate = require "simulate"
@@ -80,7 +81,7 @@ function show.formats(text)
 end
 
 -- What the machine is sent -> text or data (nil: nothing), problem.
-function show.render(policy, who, format)
+local function render(policy, who, format)
     local document = format:match "^config/(.+)$"
     if document then
         return simulate.config(policy, who, document)
@@ -98,14 +99,15 @@ local function mark_lists(facts)
     return facts
 end
 
--- The decision as data, with what is rendered. `policy.base` is set.
-function show.describe(policy, who, decision, formats, logged)
+-- The decision as data, with what is rendered. `options.logged`: what a log says was decided;
+-- `options.network`: as live.lua has it.
+function show.describe(policy, who, decision, formats, options)
     local about = mark_lists(outcome.facts(decision))
-    about.logged = logged
+    about.logged = options.logged
     for _, format in ipairs(formats) do
         local problem
         about.render = about.render or {}
-        about.render[format], problem = show.render(policy, who, format)
+        about.render[format], problem = live.run(options.network, render, policy, who, format)
         about.error = about.error or problem
     end
     return about

@@ -176,6 +176,36 @@ function tests.machines_from_files()
     end
 end
 
+local WAITS = "rule 'w' { boot = function(m) sleep(m.vlan) return disk end, on_error = shell }"
+
+function tests.waiting_takes_no_time()
+    local code, out = run({ "p.lua", "--vlan", "4" }, { ["p.lua"] = WAITS })
+    assert(code == 0)
+    has(out, '-> p.lua:1, "w": decided', "verdict  disk")
+    code, out = run({ "p.lua", "--vlan", "6" }, { ["p.lua"] = WAITS })
+    assert(code == 1)
+    has(out, "failed: p.lua:1: no answer within 5 s", "verdict  shell")
+end
+
+-- What is asked when the person says so, and what is not.
+function tests.the_network()
+    local asked = {}
+    local more = { wait = function(wait, seconds, limit)
+        asked[#asked + 1] = wait.kind
+        assert(seconds > 4 and seconds <= 5 and limit == 5000)
+        return true
+    end }
+    local code, out = run({ "p.lua", "--vlan", "6", "--network", "--render", "ipxe" }, { ["p.lua"] = WAITS }, nil, more)
+    assert(code == 0, out)
+    has(out, "verdict  disk", "\nipxe:\n")
+    assert(table.concat(asked, " ") == "sleep sleep", table.concat(asked, " "))
+    local function ask()
+        return coroutine.yield { kind = "http", url = "http://cmdb.lab/x" }
+    end
+    local answer, problem = require "cli.live".run(false, ask)
+    assert(answer == nil and problem == "http http://cmdb.lab/x: not asked without --network", problem)
+end
+
 function tests.usage()
     for _, args in ipairs { {}, { "p.lua", "p.lua" }, { "p.lua", "--max", "1" }, { "p.lua", "--render", "ipx" }, { "gone/p.lua" } } do
         local code, out, err = run(args)
