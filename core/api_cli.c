@@ -168,9 +168,9 @@ static int lines_next(lua_State *L)
     return any ? 1 : 0;
 }
 
-/* host.cli.lines(path) -> iterator over the lines of a file, or with "-" of standard input
+/* host.cli.each_line(path) -> iterator over the lines of a file, or with "-" of standard input
  * | nil, message */
-static int api_lines(lua_State *L)
+static int api_each_line(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     FILE **file = lua_newuserdata(L, sizeof *file);
@@ -292,7 +292,7 @@ void api_cli_open(lua_State *L)
     static const luaL_Reg functions[] = {{"opendir", api_opendir}, {"find", api_find},
                                          {"write", api_write},     {"warn", api_warn},
                                          {"save", api_save},       {"served", api_served},
-                                         {"starter", api_starter}, {"lines", api_lines},
+                                         {"starter", api_starter}, {"each_line", api_each_line},
                                          {"clock", api_clock},     {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);

@@ -25,16 +25,17 @@ function engine.load(options)
     return loader.load(display, text, options.dir, options.inspect)
 end
 
--- What became of a rule, for people: `outcome` is "decided", "no opinion", "no match",
--- "undetermined" or "failed"; `failing` the predicate that said no.
+-- What became of a rule. With trace.clock more of it, for explain.lua: `outcome` is "decided", "no
+-- opinion", "no match", "undetermined" or "failed"; `failing` the predicate that said no.
 local function note(trace, rule, matched, outcome, why, failing)
     if trace then
-        local now = trace.clock and trace.clock()
-        trace[#trace + 1] = {
-            rule = rule.name, file = rule.display, line = rule.line, matched = matched, outcome = outcome,
-            why = why, failing = failing, answer = trace.answer, us = now and (now - trace.at) * 1e6,
-        }
-        trace.answer, trace.at = nil, trace.clock and trace.clock()
+        local step = { rule = rule.name, file = rule.display, line = rule.line, matched = matched, why = why }
+        trace[#trace + 1] = step
+        if trace.clock then
+            step.outcome, step.failing, step.answer = outcome, failing, trace.answer
+            step.us = (trace.clock() - trace.at) * 1e6
+            trace.answer, trace.at = nil, trace.clock()
+        end
     end
 end
 
@@ -51,12 +52,12 @@ local function candidates(policy, m, trace)
 end
 
 -- What this machine boots: the first rule with an opinion decides. With `trace`, a list, all rules
--- down to that one are tried and added to it; trace.clock, if there is one, times each.
+-- down to that one are tried and added to it; trace.clock, if there is one, times each, in seconds.
 function engine.decide(policy, m, trace)
     m.needs, m.base, m.client = nil, policy.base, policy.client
     m.trace = trace
-    if trace then
-        trace.at = trace.clock and trace.clock()
+    if trace and trace.clock then
+        trace.at = trace.clock()
     end
     for i in candidates(policy, m, trace) do
         local rule = policy.rules[i]

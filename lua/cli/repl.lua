@@ -274,7 +274,7 @@ return function(args)
     elseif not good then
         host.cli.warn(problem .. "\n")
     end
-    local next_line = read or host.cli.lines "-"
+    local next_line = read or host.cli.each_line "-"
     local failed = not good
     while not self.over do
         local text = next_line("moonboot> ")

@@ -70,7 +70,7 @@ end
 
 -- The text of a file, or of one line of it | nil, problem.
 local function text_of(path, number)
-    local lines, message = host.cli.lines(path)
+    local lines, message = host.cli.each_line(path)
     if not lines then
         return nil, ("%s: %s"):format(path, message)
     end

@@ -7,7 +7,7 @@ local never_hit = {}
 -- Reads a log -> { path =, decisions = how many, first =, last = (times), rules = set of the names of
 -- rules that decided } | nil, problem. `progress(n)` is called now and then.
 function never_hit.read(path, progress)
-    local lines, message = host.cli.lines(path)
+    local lines, message = host.cli.each_line(path)
     if not lines then
         return nil, ("%s: %s"):format(path, message)
     end

@@ -37,7 +37,7 @@ function fake_cli.run(name, args, files, save, more)
             end
             return found
         end,
-        lines = function(path)
+        each_line = function(path)
             local text = files[path]
             if not text then
                 return nil, "No such file or directory"
