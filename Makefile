@@ -75,9 +75,31 @@ unit: $(UNIT)
 
 # --- benchmarks -------------------------------------------------------------------------------
 
-$(BUILD)/bench/%: tests/bench/%.c $(LIB)
+LOADS   := $(patsubst %,$(BUILD)/bench/%,dhcpload tftpload bootstorm)
+BENCH_O := $(patsubst %,$(BUILD)/bench/%.o,boot fetch load machine reader script)
+BENCH_A := $(BUILD)/bench/libbench.a
+
+$(BUILD)/bench/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BENCH_A): $(BENCH_O)
+	$(AR) rcs $@ $^
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_A) $(LIB)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.SECONDARY: $(LOADS:%=%.o) $(BUILD)/bench/rules.o
+
+.PHONY: bench
+bench:
+	@tests/deps.sh build bench
+	@$(MAKE) --no-print-directory -s all $(LOADS) $(BUILD)/bench/rules
+	@BUILD=$(abspath $(BUILD)) tests/bench/run.py
+
+.PHONY: bench-short
+bench-short: all $(LOADS) $(BUILD)/bench/rules
+	@BUILD=$(abspath $(BUILD)) tests/bench/run.py --short
 
 .PHONY: bench-rules
 bench-rules: $(BUILD)/bench/rules
@@ -119,7 +141,7 @@ run: all
 
 .PHONY: lint
 lint:
-	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c)
+	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.[ch])
 	clang-tidy --quiet core/*.c -- -std=c11 $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 	luacheck --quiet lua policies examples tests/lua
 	shellcheck -x -S warning tests/*.sh tests/e2e/*.sh tests/fuzz/*.sh .ci/run
@@ -146,6 +168,7 @@ help:
 	@echo 'make demo       boot a virtual machine by policy, in a private network (as root)'
 	@echo 'make test       run all tests; what cannot run here says why'
 	@echo 'make run        serve on this host with examples/quickstart'
+	@echo 'make bench      measure beside dnsmasq, in.tftpd, atftpd and nginx (as root; 15 minutes)'
 	@echo 'make bench-rules  what a decision costs as rules and hosts grow'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall'
 	@echo 'make lint       clang-format, clang-tidy, luacheck, shellcheck'

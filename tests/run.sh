@@ -84,6 +84,7 @@ suite e2e/boot with build tests/e2e/boot.sh
 suite e2e/loaders with build tests/e2e/loaders.sh
 suite e2e/dnsmasq_policy with build tests/e2e/dnsmasq_policy.sh
 suite e2e/pxelinux_policy with build tests/e2e/pxelinux_policy.sh
+suite bench make -s bench-short
 suite readme tests/readme.sh
 suite e2e/dhcp_servers with build tests/e2e/dhcp_servers.sh
 suite lint make -s lint
