@@ -9,7 +9,7 @@ PKG_CONFIG ?= pkg-config
 VARIANT := $(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))$(if $(SANITIZE),-sanitize)
 BUILD   := $(if $(FUZZ),build-fuzz,build$(VARIANT))
 
-LIBRARIES := luajit libevent_core libevent_extra libevent_openssl openssl yaml-0.1 libsodium
+LIBRARIES := luajit libevent_core libevent_extra libevent_openssl openssl yaml-0.1 libsodium libedit
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
              -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 CFLAGS    ?= -O2 -g
@@ -75,9 +75,31 @@ unit: $(UNIT)
 
 # --- benchmarks -------------------------------------------------------------------------------
 
-$(BUILD)/bench/%: tests/bench/%.c $(LIB)
+LOADS   := $(patsubst %,$(BUILD)/bench/%,dhcpload tftpload bootstorm)
+BENCH_O := $(patsubst %,$(BUILD)/bench/%.o,boot fetch load machine reader script)
+BENCH_A := $(BUILD)/bench/libbench.a
+
+$(BUILD)/bench/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BENCH_A): $(BENCH_O)
+	$(AR) rcs $@ $^
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_A) $(LIB)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.SECONDARY: $(LOADS:%=%.o) $(BUILD)/bench/rules.o
+
+.PHONY: bench
+bench:
+	@tests/deps.sh build bench
+	@$(MAKE) --no-print-directory -s all $(LOADS) $(BUILD)/bench/rules
+	@BUILD=$(abspath $(BUILD)) tests/bench/run.py
+
+.PHONY: bench-short
+bench-short: all $(LOADS) $(BUILD)/bench/rules
+	@BUILD=$(abspath $(BUILD)) tests/bench/run.py --short
 
 .PHONY: bench-rules
 bench-rules: $(BUILD)/bench/rules
@@ -123,7 +145,7 @@ run: all
 
 .PHONY: lint
 lint:
-	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c)
+	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.[ch])
 	clang-tidy --quiet core/*.c -- -std=c11 $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 	luacheck --quiet lua policies examples tests/lua
 	shellcheck -x -S warning tests/*.sh tests/e2e/*.sh tests/fuzz/*.sh .ci/run
@@ -131,6 +153,8 @@ lint:
 .PHONY: install
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/moonboot
+	install -D -m 644 examples/completion/moonboot.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/moonboot
+	install -D -m 644 examples/completion/_moonboot $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_moonboot
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/moonboot/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/moonboot/LICENSE
 	for f in $$(find examples/quickstart -type f); do \
@@ -138,7 +162,8 @@ install: all
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/moonboot
+	rm -f $(DESTDIR)$(PREFIX)/bin/moonboot $(DESTDIR)$(PREFIX)/share/bash-completion/completions/moonboot \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_moonboot
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/moonboot
 
 .PHONY: help
@@ -147,6 +172,7 @@ help:
 	@echo 'make demo       boot a virtual machine by policy, in a private network (as root)'
 	@echo 'make test       run all tests; what cannot run here says why'
 	@echo 'make run        serve on this host with examples/quickstart'
+	@echo 'make bench      measure beside dnsmasq, in.tftpd, atftpd and nginx (as root; 15 minutes)'
 	@echo 'make bench-rules  what a decision costs as rules and hosts grow'
 	@echo 'make bench-log  what the decision log adds to a decision'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall'

@@ -19,6 +19,8 @@ void api_cli_open(lua_State *L);       /* host.cli: for the command line only */
 void api_cover_open(lua_State *L);     /* host.cli: cover lines usage */
 void api_jobs_open(lua_State *L);      /* host.cli: jobs cores */
 void api_watch_open(lua_State *L);     /* host.cli: watch */
+void api_prompt_open(lua_State *L);    /* host.cli: editor */
+void api_wait_open(lua_State *L);      /* host.cli: wait */
 
 /* Reads a chunk's bytecode with the Lua module of that name ("names", "lines"), in a state of
  * its own that the caller closes; what it returned is at 1 and 2: nil and a message when the

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api.h"
@@ -139,6 +140,72 @@ static int api_save(lua_State *L)
     return 2;
 }
 
+/* A stream that is read line by line: closed when it is collected. */
+static int lines_gc(lua_State *L)
+{
+    FILE **file = lua_touserdata(L, 1);
+    if (*file && *file != stdin)
+        fclose(*file);
+    *file = NULL;
+    return 0;
+}
+
+/* The iterator: its upvalue is the stream. The line is without its end; nil after the last. */
+static int lines_next(lua_State *L)
+{
+    FILE **file = lua_touserdata(L, lua_upvalueindex(1));
+    luaL_Buffer line;
+    char piece[4096];
+    bool any = false, whole = false;
+    luaL_buffinit(L, &line);
+    while (*file && !whole && fgets(piece, sizeof piece, *file)) {
+        size_t len = strlen(piece); /* what follows a NUL on its line is no text of ours */
+        whole = len > 0 && piece[len - 1] == '\n';
+        luaL_addlstring(&line, piece, len - (whole ? 1 : 0));
+        any = true;
+    }
+    luaL_pushresult(&line);
+    return any ? 1 : 0;
+}
+
+/* host.cli.each_line(path) -> iterator over the lines of a file, or with "-" of standard input
+ * | nil, message */
+static int api_each_line(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    FILE **file = lua_newuserdata(L, sizeof *file);
+    *file = NULL;
+    lua_newtable(L);
+    lua_pushcfunction(L, lines_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    struct stat st;
+    *file = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
+    int error = errno;
+    if (*file && fstat(fileno(*file), &st) == 0 && S_ISDIR(st.st_mode)) {
+        if (*file != stdin)
+            fclose(*file);
+        *file = NULL;
+        error = EISDIR;
+    }
+    if (!*file) {
+        lua_pushnil(L);
+        lua_pushstring(L, strerror(error));
+        return 2;
+    }
+    lua_pushcclosure(L, lines_next, 1);
+    return 1;
+}
+
+/* host.cli.clock() -> seconds, of a clock that only runs forward */
+static int api_clock(lua_State *L)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    lua_pushnumber(L, (double)now.tv_sec + (double)now.tv_nsec / 1e9);
+    return 1;
+}
+
 /* host.cli.starter() -> the files of the site that `moonboot init` writes, sorted: a list of
  * { name =, text = } */
 static int api_starter(lua_State *L)
@@ -225,7 +292,8 @@ void api_cli_open(lua_State *L)
     static const luaL_Reg functions[] = {{"opendir", api_opendir}, {"find", api_find},
                                          {"write", api_write},     {"warn", api_warn},
                                          {"save", api_save},       {"served", api_served},
-                                         {"starter", api_starter}, {NULL, NULL}};
+                                         {"starter", api_starter}, {"each_line", api_each_line},
+                                         {"clock", api_clock},     {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     api_cover_open(L);
@@ -235,5 +303,7 @@ void api_cli_open(lua_State *L)
     lua_setfield(L, -2, "scratch");
     lua_pushboolean(L, isatty(STDOUT_FILENO));
     lua_setfield(L, -2, "tty");
+    api_prompt_open(L);
+    api_wait_open(L);
     lua_setfield(L, -2, "cli");
 }

@@ -17,6 +17,8 @@ static const struct command commands[] = {
     {"serve", cli_serve, "answer machines, in the foreground (SIGHUP reloads, SIGTERM stops)"},
     {"check", NULL, "report everything that is wrong with a site's configuration and policy"},
     {"eval", NULL, "decide for one machine, and show what it would get"},
+    {"explain", NULL, "say why, rule by rule"},
+    {"repl", NULL, "a prompt: type a machine, see what is decided"},
     {"test", NULL, "run a policy's tests"},
     {"init", NULL, "write a site to begin with"},
     {"status", NULL, "show a running service: its generation, workers, last refusal"},
@@ -33,8 +35,11 @@ static void help(FILE *out)
           "A network-boot policy engine: proxyDHCP, TFTP and HTTP for firmware, decisions in Lua.\n"
           "\n",
           out);
+    int width = 0;
     for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-7s %s\n", commands[i].name, commands[i].does);
+        width = (int)strlen(commands[i].name) > width ? (int)strlen(commands[i].name) : width;
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-*s  %s\n", width, commands[i].name, commands[i].does);
     fputs("\n"
           "  moonboot COMMAND --help   a command's options\n"
           "  moonboot --version        the version\n",

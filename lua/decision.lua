@@ -39,6 +39,9 @@ end
 local function ask(policy, rule, m)
     sandbox.reset()
     local value, problem = rule.call(machine.view(m))
+    if m.trace and m.trace.clock then
+        m.trace.answer = { value = value, problem = problem }
+    end
     if value ~= nil then
         return choice.answer(policy, rule, value)
     elseif problem ~= nil then

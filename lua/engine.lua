@@ -25,11 +25,17 @@ function engine.load(options)
     return loader.load(display, text, options.dir, options.inspect)
 end
 
-local function note(trace, rule, matched, why)
+-- What became of a rule. With trace.clock more of it, for explain.lua: `outcome` is "decided", "no
+-- opinion", "no match", "undetermined" or "failed"; `failing` the predicate that said no.
+local function note(trace, rule, matched, outcome, why, failing)
     if trace then
-        trace[#trace + 1] = {
-            rule = rule.name, file = rule.display, line = rule.line, matched = matched, why = why,
-        }
+        local step = { rule = rule.name, file = rule.display, line = rule.line, matched = matched, why = why }
+        trace[#trace + 1] = step
+        if trace.clock then
+            step.outcome, step.failing, step.answer = outcome, failing, trace.answer
+            step.us = (trace.clock() - trace.at) * 1e6
+            trace.answer, trace.at = nil, trace.clock()
+        end
     end
 end
 
@@ -45,32 +51,36 @@ local function candidates(policy, m, trace)
     return policy.index:candidates(m)
 end
 
--- What this machine boots: the first rule with an opinion decides. With `trace`, a list,
--- each rule that was tried is added to it.
+-- What this machine boots: the first rule with an opinion decides. With `trace`, a list, all rules
+-- down to that one are tried and added to it; trace.clock, if there is one, times each, in seconds.
 function engine.decide(policy, m, trace)
     m.needs, m.base, m.client = nil, policy.base, policy.client
+    m.trace = trace
+    if trace and trace.clock then
+        trace.at = trace.clock()
+    end
     for i in candidates(policy, m, trace) do
         local rule = policy.rules[i]
         local matched, detail, needs = rules.match(rule, m)
         if matched then
             local ask = rule.call and decision.consult or decision.new
             local found = ask(policy, rule, m, rule.plan)
-            note(trace, rule, true, not found and (rule.call and "its function has no opinion"
-                                                  or "its inventory has no such machine")
-                                    or found.needs and found.needs .. " is not known yet"
-                                    or found.error)
             if found then
+                note(trace, rule, true, found.needs and "undetermined" or found.error and "failed" or "decided",
+                     found.needs and found.needs .. " is not known yet" or found.error)
                 return found
             end
+            note(trace, rule, true, "no opinion", rule.call and "its function has no opinion"
+                                                  or "its inventory has no such machine")
         elseif needs then
-            note(trace, rule, false, needs .. " is not known yet")
+            note(trace, rule, false, "undetermined", needs .. " is not known yet")
             return decision.undetermined(rule, needs)
         elseif matched == nil then
             local failed = decision.failed(policy, rule, m, decision.locate(policy, rule, detail))
-            note(trace, rule, false, failed.error)
+            note(trace, rule, false, "failed", failed.error)
             return failed
         else
-            note(trace, rule, false, trace and rules.why(detail, m))
+            note(trace, rule, false, "no match", trace and rules.why(detail, m), detail)
         end
     end
     return decision.unmatched()

@@ -4,6 +4,7 @@
 -- Looks at a policy when it has just been loaded, while it can still be said where its keys
 -- stand (loader.lua's `inspect`).
 
+local never_hit = require "lint.never_hit"
 local plans = require "lint.plans"
 local served = require "lint.served"
 local unreachable = require "lint.unreachable"
@@ -22,6 +23,7 @@ lint.kinds = {
     { "same-label", "two entries of a menu have one label" },
     { "missing-file", "a kernel, initrd or boot program that the site's directories do not have" },
     { "missing-directory", "a directory of site.yaml that is not there" },
+    { "never-hit", "the rule decided nothing in the decision log (`--log`)" },
 }
 
 -- A collector of warnings of the policy `l` (loader.lua), but of what comes with the program.
@@ -43,13 +45,22 @@ local function collector(l, list)
 end
 
 -- An `inspect` for engine.load that adds to the list. `site`: as host.cli.site has it; nil when it
--- is not known what is served.
-function lint.inspector(list, site)
+-- is not known what is served. `log`: as never_hit.lua reads it, or nil.
+function lint.inspector(list, site, log)
     return function(l, policy)
         local warn = collector(l, list)
+        local unreached = {}
         unreachable.find(policy, function(rule, ...)
+            unreached[rule] = true
             warn("unreachable-rule", rule.display, rule.line, ...)
         end)
+        if log then
+            never_hit.find(policy, log, function(rule, ...)
+                if not unreached[rule] then
+                    warn("never-hit", rule.display, rule.line, ...)
+                end
+            end)
+        end
         unused.find(l, warn)
         plans.find(l, warn)
         if site then

@@ -96,6 +96,10 @@ printf 'policy: policy.lua\nhttp: { asets: x }\n' >bad.yaml
 check "check: site.yaml and policies in one run" run 1 "$moonboot" check -c bad.yaml policy.lua
 check "check: the site's error" complains 'bad.yaml:2:9: '
 check "check: the policy's warning" complains '[unreachable-rule]'
+check "check: the policy of a site.yaml with mistakes is looked at too" run 1 "$moonboot" check -c bad.yaml
+check "check: its warning" complains '[unreachable-rule]'
+printf 'policy: [\n' >worse.yaml
+check "check: a site.yaml that is no YAML" run 1 "$moonboot" check -c worse.yaml
 check "check --format github" run 1 "$moonboot" check --format github -c bad.yaml
 check "check --format github: an annotation" says '::error file=bad.yaml,line=2,col=9::'
 check "check --format json" run 0 "$moonboot" check --format json policy.lua
@@ -103,5 +107,66 @@ check "check --format json: is JSON" python3 -c "
 import json
 out = json.load(open('$work/out'))
 assert out['ok'] and out['warnings'] == len(out['problems']) == 2 and out['problems'][0]['kind'] == 'unreachable-rule', out"
+
+# --- eval and explain -------------------------------------------------------------------------
+
+cd "$top" || exit 2
+cat >"$work/many.lua" <<'LUA'
+for i = 1, 30 do rule("r" .. i) { match = { serial = "S" .. i }, boot = disk } end
+LUA
+check "explain: the index" run 0 "$moonboot" explain "$work/many.lua" --serial S20
+check "explain: rules that it leaves out are one line" says "19 rules, left out by the index (--all shows them)"
+check "explain: rules that are not reached too" says "10 rules, not reached (--all shows them)"
+check "explain --all" run 0 "$moonboot" explain "$work/many.lua" --serial S20 --all
+check "explain --all: each of them" says '"r3": no match, and the index leaves it out'
+check "explain --json" run 0 "$moonboot" explain examples/quickstart/policy.lua --mac 52:54:00:00:00:07 --arch bios \
+    --render dhcp,ipxe --json
+check "explain --json: is JSON, and times rules" python3 -c "
+import json
+out = json.load(open('$work/out'))
+rules = {rule['name']: rule for rule in out['rules']}
+assert [rule['outcome'] for rule in out['rules']] == ['no match', 'no match', 'decided', 'not reached'], out
+assert not rules['the build server']['indexed'] and rules['virtual machines with a BIOS']['indexed'], out
+assert 0 < rules['virtual machines with a BIOS']['us'] < 1e6 and out['us'] > 0, out
+assert out['decision']['render']['ipxe'].startswith('#!ipxe'), out"
+echo '{ "mac": "52:54:00:00:00:01", "arch": "efi-x64" }' >"$work/machine.json"
+check "eval: a machine from a file" run 0 "$moonboot" eval examples/quickstart/policy.lua --machine "$work/machine.json"
+check "eval: its decision" says "the build server"
+check "eval: a machine from standard input" sh -c \
+    "'$moonboot' eval examples/quickstart/policy.lua --machine - <'$work/machine.json' | grep -q 'build server'"
+check "eval: a directory is no machine" run 2 "$moonboot" eval examples/quickstart/policy.lua --machine "$work"
+check "eval: says so" complains "Is a directory"
+head -c 300000 /dev/zero | tr '\0' x >"$work/long"
+check "eval: a long line that is no JSON" run 2 "$moonboot" eval examples/quickstart/policy.lua --machine "$work/long"
+
+cat >"$work/waits.lua" <<'LUA'
+rule "patient" { boot = function(machine) sleep(machine.vlan / 1000) return disk end, on_error = shell }
+LUA
+check "eval: a function that waits" run 0 "$moonboot" eval "$work/waits.lua" --vlan 4500
+check "eval: and decides" says "verdict  disk"
+check "eval: one that waits too long" run 1 "$moonboot" eval "$work/waits.lua" --vlan 5500
+check "eval: is on_error" says "error    $work/waits.lua:1: no answer within 5 s"
+started=$(date +%s%N)
+check "eval --network: waits" run 0 "$moonboot" eval "$work/waits.lua" --vlan 300 --network
+check "eval --network: for so long" [ $((($(date +%s%N) - started) / 1000000)) -ge 300 ]
+check "explain: a function that waits" run 0 "$moonboot" explain "$work/waits.lua" --vlan 4500 --json
+check "explain: the time that it waits is not real" python3 -c "
+import json
+assert json.load(open('$work/out'))['rules'][0]['us'] < 4500000"
+check "explain --network: times it" run 0 "$moonboot" explain "$work/waits.lua" --vlan 300 --network --json
+check "explain --network: in microseconds" python3 -c "
+import json
+assert json.load(open('$work/out'))['rules'][0]['us'] >= 300000"
+
+# --- repl -------------------------------------------------------------------------------------
+
+printf 'mac=52:54:00:00:00:01 arch=bios\n:explain\n' >"$work/lines"
+check "repl: lines that are piped" sh -c "'$moonboot' repl examples/quickstart/policy.lua <'$work/lines' >'$work/out' 2>'$work/err'"
+check "repl: the decision" says "the build server"
+check "repl: why" says '-> examples/quickstart/policy.lua:11, "the build server": decided'
+check "repl: no prompt" sh -c "! grep -q 'moonboot>' '$work/out'"
+check "repl: the policy of a site" sh -c "echo :rules | '$moonboot' repl -c examples/quickstart/site.yaml | grep -q 'build server'"
+check "repl: a line that is wrong: exit code 1" sh -c \
+    "echo mac=x | '$moonboot' repl examples/quickstart/policy.lua 2>/dev/null; [ \$? = 1 ]"
 
 exit $bad

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing from Debian's packages: deps.sh build|test|lab…
+# Installs what is missing from Debian's packages: deps.sh build|test|lab|bench…
 # As root it installs, with progress; without root it says what to install, and fails only
 # when something that a build needs is missing.
 set -eu
@@ -7,14 +7,16 @@ set -eu
 packages() { # packages SET: what it needs
     case $1 in
     build) echo gcc make pkg-config libc6-dev libluajit-5.1-dev libevent-dev libssl-dev \
-        libyaml-dev libsodium-dev lua-cjson lua-cjson-dev ;;
+        libyaml-dev libsodium-dev libedit-dev lua-cjson lua-cjson-dev ;;
     test) echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit \
-        lua-check shellcheck curl wrk tftp-hpa atftp busybox-static iproute2 procps python3 python3-jsonschema \
+        lua-check shellcheck zsh curl wrk tftp-hpa atftp busybox-static iproute2 procps python3 \
+        python3-jsonschema \
         ca-certificates cloud-init ignition ;;
     lab) echo qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base iproute2 ethtool tcpdump util-linux \
         pxelinux syslinux-common grub-efi-amd64-bin grub-efi-amd64-signed shim-signed ;;
+    bench) echo wrk dnsmasq-base ipxe iproute2 curl python3 ;; # run.py unpacks the peers
     *)
-        echo "usage: deps.sh build|test|lab…" >&2
+        echo "usage: deps.sh build|test|lab|bench…" >&2
         exit 2
         ;;
     esac

@@ -67,6 +67,8 @@ suite lua luajit tests/lua/run.lua
 suite policies build-sanitize/moonboot test policies examples --format tap
 suite mutants tests/mutants.py
 suite cli with build-sanitize tests/cli.sh
+suite completion with build tests/completion.sh
+suite prompt with build-sanitize tests/prompt.py
 for fuzzer in tests/fuzz/fuzz_*.c; do
     name=$(basename "$fuzzer" .c)
     suite "fuzz/$name" tests/fuzz/run.sh "$name" 10
@@ -82,6 +84,7 @@ suite e2e/boot with build tests/e2e/boot.sh
 suite e2e/loaders with build tests/e2e/loaders.sh
 suite e2e/dnsmasq_policy with build tests/e2e/dnsmasq_policy.sh
 suite e2e/pxelinux_policy with build tests/e2e/pxelinux_policy.sh
+suite bench make -s bench-short
 suite readme tests/readme.sh
 suite e2e/dhcp_servers with build tests/e2e/dhcp_servers.sh
 suite lint make -s lint

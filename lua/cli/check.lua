@@ -3,6 +3,7 @@
 local engine = require "engine"
 local findings = require "cli.findings"
 local lint = require "lint"
+local never_hit = require "lint.never_hit"
 local options = require "cli.options"
 local path = require "path"
 local problems = require "problems"
@@ -15,6 +16,7 @@ profiles and templates that nothing uses, arguments given twice, files that the 
 directories do not have. Without arguments it checks ./site.yaml.
 
   -c, --config FILE    check this site.yaml and the policy that it names
+      --log FILE       warn of rules that decided nothing in this decision log
       --strict         warnings are errors
       --format FORMAT  text (default), json, or github: annotations of a workflow
   -h, --help           print this
@@ -24,6 +26,7 @@ Exit codes: 0 all is well, 1 there are errors, 2 bad usage.
 
 local OPTIONS = {
     ["--config"] = "value", ["-c"] = "value", ["--strict"] = "flag", ["--format"] = "value",
+    ["--log"] = "value",
     ["--help"] = "flag", ["-h"] = "flag",
 }
 
@@ -32,15 +35,17 @@ local function usage(problem)
     return 2
 end
 
+local function text_of(config)
+    local directory, file = path.split(config)
+    local dir = host.cli.opendir(directory)
+    return dir and host.read(dir, file) or ""
+end
+
 -- Where a key of site.yaml seems to stand.
 local function line_of(config)
     local text
     return function(key)
-        if not text then
-            local directory, file = path.split(config)
-            local dir = host.cli.opendir(directory)
-            text = dir and host.read(dir, file) or ""
-        end
+        text = text or text_of(config)
         local line = 0
         for each in (text .. "\n"):gmatch "(.-)\n" do
             line = line + 1
@@ -52,9 +57,30 @@ local function line_of(config)
     end
 end
 
--- The policy's errors, or else its warnings, at the end of the list. `site`: what serves it, if
--- that is known.
-local function check_policy(list, name, site)
+-- The policy that a site.yaml with mistakes in it names all the same, or nil.
+local function policy_of(config)
+    local site = host.yaml(text_of(config))
+    local policy = type(site) == "table" and site.policy
+    if type(policy) ~= "string" or policy == "" then
+        return nil
+    end
+    return policy:sub(1, 1) == "/" and policy or path.join((path.split(config)), policy)
+end
+
+-- Tells a person that a long log is being read.
+local function progress(name)
+    local next_at = host.cli.clock() + 2
+    return function(n)
+        if host.cli.tty and host.cli.clock() >= next_at then
+            host.cli.warn(("%s: %d lines …\n"):format(name, n))
+            next_at = host.cli.clock() + 2
+        end
+    end
+end
+
+-- The policy's errors, or else its warnings, at the end of the list. `site`: what serves it, `log`:
+-- what it decided, if these are known.
+local function check_policy(list, name, log, site)
     local directory, file = path.split(name)
     local dir, message = host.cli.opendir(directory)
     if not dir then
@@ -63,7 +89,7 @@ local function check_policy(list, name, site)
     end
     local warnings = {}
     local policy, errors = engine.load {
-        dir = dir, file = file, display = name, inspect = lint.inspector(warnings, site),
+        dir = dir, file = file, display = name, inspect = lint.inspector(warnings, site, log),
     }
     for _, text in ipairs(not policy and errors or {}) do
         list[#list + 1] = findings.parse(text, name)
@@ -97,6 +123,14 @@ return function(args)
                                                         problems.hint(format, findings.formats)))
     end
 
+    local log, problem
+    if values["--log"] then
+        log, problem = never_hit.read(values["--log"], progress(values["--log"]))
+        if not log then
+            return usage(problem)
+        end
+    end
+
     local list = {}
     -- Checks one file by `check`, which adds to the list.
     local function one(name, check, ...)
@@ -122,11 +156,14 @@ return function(args)
         end)
         if site then
             site.file, site.line = config, line_of(config)
-            one(site.policy, check_policy, site)
+        end
+        local policy = site and site.policy or policy_of(config)
+        if policy then
+            one(policy, check_policy, log, site)
         end
     end
     for _, name in ipairs(policies) do
-        one(name, check_policy)
+        one(name, check_policy, log)
     end
     print_all(list)
     return count(list, 1, "error") > 0 and 1 or 0

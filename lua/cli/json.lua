@@ -28,6 +28,14 @@ local function sorted_keys(object)
     return keys
 end
 
+local function is_list(value)
+    local n = 0
+    for _ in pairs(value) do
+        n = n + 1
+    end
+    return n > 0 and n == #value
+end
+
 -- `order`: the keys of the outermost object that come first, in order.
 function json.encode(value, order, indent)
     indent = indent or ""
@@ -37,7 +45,7 @@ function json.encode(value, order, indent)
         return tostring(value)
     end
     local inner, parts = indent .. "  ", {}
-    local list = getmetatable(value) == List or value[1] ~= nil
+    local list = getmetatable(value) == List or is_list(value)
     if list then
         for i, element in ipairs(value) do
             parts[i] = inner .. json.encode(element, nil, inner)

@@ -110,6 +110,35 @@ local function check_plan(l, rule, plan, own, warn)
     end
 end
 
+-- Keys of a plan behind which there is no other.
+local LEAVES = {
+    profile = true, vars = true, dhcp = true, files = true, config = true, args = true, initrd = true,
+    kernel = true, url = true, why = true, inventory = true,
+}
+
+local DEEPEST = 12 -- tables in tables
+
+local function visit_all(value, visit, seen, depth)
+    if type(value) ~= "table" or seen[value] or depth > DEEPEST then
+        return
+    end
+    seen[value] = true
+    if value.verdict and value.args then
+        visit(value)
+    end
+    for key, inner in pairs(value) do
+        if not LEAVES[key] then
+            visit_all(inner, visit, seen, depth + 1)
+        end
+    end
+end
+
+-- Calls visit(plan) for the plan (nil: none) and for those that it leads to, whatever by: a menu's,
+-- a rollout's.
+function plans.each(plan, visit)
+    visit_all(plan, visit, {}, 1)
+end
+
 local NO_ARGS = { disk = true, ignore = true, shell = true, deny = true, chain = true }
 
 -- Calls warn(kind, file, line, text).

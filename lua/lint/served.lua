@@ -1,6 +1,7 @@
 -- Files that a policy names, and that the site's directories do not have. Names with {{…}} in them,
 -- and what other servers have, cannot be looked for.
 
+local plans = require "lint.plans"
 local problems = require "problems"
 local url = require "url"
 
@@ -114,9 +115,12 @@ function served.find(l, site, warn)
     for _, rule in ipairs(l.rules) do
         local reading = l.readings[rule]
         check(reading, { dhcp = rule.dhcp, files = rule.files }, {})
-        local own = rule.plan and rule.plan.profile
-        if own and not own.name then
-            check(reading, own, { "boot" })
+        for _, key in ipairs { "boot", "on_error" } do
+            plans.each(key == "boot" and rule.plan or rule.on_error, function(plan)
+                if plan.profile and not plan.profile.name then
+                    check(reading, plan.profile, { key })
+                end
+            end)
         end
     end
 end

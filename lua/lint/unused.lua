@@ -1,6 +1,7 @@
 -- Profiles and templates that nothing uses. Where a rule has a function, it may answer any
 -- profile, and nothing is said.
 
+local plans = require "lint.plans"
 local problems = require "problems"
 
 local unused = {}
@@ -54,14 +55,9 @@ local function use_all(set, config)
 end
 
 local function use_plan(set, plan)
-    use_all(set, plan.config)
-    for _, entry in ipairs(plan.menu and plan.menu.entries or {}) do
-        use_plan(set, entry.plan)
-    end
-    if plan.rollout then
-        use_plan(set, plan.rollout.use)
-        use_plan(set, plan.rollout.otherwise)
-    end
+    plans.each(plan, function(each)
+        use_all(set, each.config)
+    end)
 end
 
 local function check_templates(l, warn)

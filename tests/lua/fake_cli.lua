@@ -37,6 +37,14 @@ function fake_cli.run(name, args, files, save, more)
             end
             return found
         end,
+        each_line = function(path)
+            local text = files[path]
+            if not text then
+                return nil, "No such file or directory"
+            end
+            return (text:gsub("\n$", "") .. "\n"):gmatch "(.-)\n"
+        end,
+        clock = os.clock,
         write = function(text)
             out[#out + 1] = text
         end,

@@ -222,6 +222,8 @@ function tests.unused_profiles_and_templates()
     none("profile 'x' { kernel = 'k' }\nrule 'r' { boot = disk, on_error = 'x' }")
     one("local t = template 't.txt'\nrule 'r' { boot = disk, args = t and nil }",
         '1 unused-template: template "t.txt" is in no config', nil, { ["t.txt"] = "x" })
+    none("local t = template 't.txt'\nrule 'r' { boot = menu { { 'a', rollout { percent = 1, otherwise = disk,"
+         .. " use = { kernel = 'k', config = { t = t } } } } } }", nil, { ["t.txt"] = "x" })
     none("local t, u = template 't.txt', template 'u.txt'\nrule 'r' { boot = { kernel = 'k', config = { t = t } } }", nil,
          { ["t.txt"] = '{% include "u.txt" %}', ["u.txt"] = "y" })
 end
@@ -257,7 +259,12 @@ profile "elsewhere" { kernel = "http://lab/k", initrd = "/mine/{{serial}}", dhcp
 profile "unknown" { kernel = "{{serial}}/k", dhcp = { file = "boot.ipxe" } }
 rule "x" { boot = "x", match = { serial = "x" } }
 rule "y" { boot = "elsewhere", match = { serial = "y" } }
-rule "z" { boot = { kernel = "gone too" }, on_error = "unknown" }
+rule "z" { boot = { kernel = "gone too" }, match = { serial = "z" }, on_error = "unknown" }
+rule "menu" {
+  boot = menu { { "a", { kernel = "gone three" } } },
+  on_error = { kernel = "gone four" },
+}
+
 ]=]
 
 local function check(args, policy, site, files)
@@ -276,12 +283,14 @@ end
 
 function tests.files_that_are_not_there()
     local code, out, err = check({ "-c", "s/site.yaml" }, SITE_POLICY, { policy = "s/policy.lua", assets = "s/a", tftp_root = "s/a" })
-    assert(code == 0 and out == "s/site.yaml: ok\ns/policy.lua: ok, 4 warnings\n", out)
+    assert(code == 0 and out == "s/site.yaml: ok\ns/policy.lua: ok, 6 warnings\n", out)
     assert(err == [=[
 s/policy.lua:4: warning: initrd[2]: "gone" is not in s/a [missing-file]
 s/policy.lua:5: warning: dhcp.file: "gone.efi" is not in s/a or s/a [missing-file]
 s/policy.lua:6: warning: files: "gone.cfg" is not in s/a [missing-file]
 s/policy.lua:12: warning: boot.kernel: "gone too" is not in s/a [missing-file]
+s/policy.lua:14: warning: boot.kernel: "gone three" is not in s/a [missing-file]
+s/policy.lua:15: warning: on_error.kernel: "gone four" is not in s/a [missing-file]
 ]=], err)
     -- A directory that is not there is one warning, and not one for each file.
     code, out, err = check({ "-c", "s/site.yaml", "--strict" }, SITE_POLICY, { policy = "s/policy.lua", assets = "s/q", tftp_root = "s/a" })
@@ -293,6 +302,35 @@ s/site.yaml:3: http.assets: s/q: No such file or directory [missing-directory]
     -- Without a site, it is not known what is served.
     code, out, err = check({ "s/policy.lua" }, SITE_POLICY)
     assert(code == 0 and out == "s/policy.lua: ok\n" and err == "", err)
+end
+
+function tests.rules_that_decided_nothing()
+    local policy = [=[
+rule "hit" { match = { serial = "A" }, boot = disk }
+rule "late" { match = { serial = "B" }, boot = disk }
+rule "route" { match = { serial = "C" }, boot = disk }
+rule "rest" { boot = ignore }
+rule "dead" { boot = disk }
+]=]
+    local log = [=[
+{"time":"1","policy":"p","stage":"ipxe","verdict":"disk","rule":"hit"}
+{"time":"2","policy":"p","stage":"dhcp","verdict":"undetermined: needs serial","rule":"late"}
+{"time":"3","policy":"p","stage":"serve","verdict":"200","rule":"route"}
+{"time":"4","policy":"p","stage":"ipxe","verdict":"ignore","rule":"rest","facts":{"label":{"rule":"route"}}}
+{"time":"5","policy":"p","stage":"ipxe","verd
+{"time":"6","policy":"p","stage":"ipxe","verdict":"ignore"}
+]=]
+    local code, out, err = check({ "s/policy.lua", "--log", "l" }, policy, nil, { l = log })
+    assert(code == 0 and out == "s/policy.lua: ok, 3 warnings\n", out)
+    assert(err == [=[
+s/policy.lua:2: warning: rule "late" decided nothing in l (4 decisions, from 1 to 6) [never-hit]
+s/policy.lua:3: warning: rule "route" decided nothing in l (4 decisions, from 1 to 6) [never-hit]
+s/policy.lua:5: warning: rule "dead" never decides: rule "rest" (line 4) takes every machine that it means [unreachable-rule]
+]=], err)
+    code, out, err = check({ "s/policy.lua", "--log", "l" }, policy, nil, { l = "[]\n" })
+    assert(code == 2 and out == "" and err:find("l: found 1 line, and none is a decision", 1, true), err)
+    code, out, err = check({ "s/policy.lua", "--log", "gone" }, policy)
+    assert(code == 2 and out == "" and err:find("gone: No such file", 1, true), err)
 end
 
 function tests.kinds_are_documented()
