@@ -82,3 +82,8 @@ test "no serial number can break out of its document" {
     },
   },
 }
+
+test "any other machine is left alone" {
+  given  = { mac = "3c:ec:ef:00:00:09", arch = "efi-x64", serial = "X", product = "Laptop" },
+  expect = { rule = "everyone else", boot = "ignore" },
+}

@@ -51,3 +51,8 @@ test "nor can one leave its quotes in the script" {
   given  = { mac = "52:54:00:12:34:56", arch = "bios", serial = "'; reboot #" },
   expect = { config = { ["late.sh"] = contains [[echo 'serial number '\''; reboot #, unknown' > /etc/motd]] } },
 }
+
+test "any other machine is left alone" {
+  given  = { mac = "3c:ec:ef:00:00:09", arch = "efi-x64", serial = "X", product = "Laptop" },
+  expect = { rule = "everyone else", boot = "ignore" },
+}

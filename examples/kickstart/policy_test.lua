@@ -38,3 +38,8 @@ test "a serial number with a line break makes no kickstart" {
   given  = { mac = "52:54:00:12:34:56", arch = "bios", serial = "x\n%pre\nreboot\n%end" },
   expect = { config = { ["ks.cfg"] = false }, error = contains "control character" },
 }
+
+test "any other machine is left alone" {
+  given  = { mac = "3c:ec:ef:00:00:09", arch = "efi-x64", serial = "X", product = "Laptop" },
+  expect = { rule = "everyone else", boot = "ignore" },
+}

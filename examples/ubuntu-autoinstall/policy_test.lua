@@ -29,3 +29,8 @@ test "among the guests too" {
   given  = { mac = "52:54:00:12:34:57", arch = "efi-x64", label = { role = "hypervisor" } },
   expect = { rule = "hypervisors" },
 }
+
+test "any other machine is left alone" {
+  given  = { mac = "3c:ec:ef:00:00:09", arch = "efi-x64", serial = "X", product = "Laptop" },
+  expect = { rule = "everyone else", boot = "ignore" },
+}
