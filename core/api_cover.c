@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "task.h"
 #include "vm.h"
 
 static const char hits_key; /* its address: the registry's table of lines that ran, by file */
@@ -29,7 +30,7 @@ static void line(lua_State *L, lua_Debug *ar)
 }
 
 /* host.cli.cover(on) -> the table of lines that ran, { [file] = { [line] = times } }, which grows
- * while it is on. A deadline that strikes takes the hook away: it is to be called for each test. */
+ * while it is on. */
 static int api_cover(lua_State *L)
 {
     bool on = lua_toboolean(L, 1);
@@ -41,7 +42,7 @@ static int api_cover(lua_State *L)
         lua_pushvalue(L, -2);
         lua_rawset(L, LUA_REGISTRYINDEX);
     }
-    lua_sethook(L, on ? line : NULL, on ? LUA_MASKLINE : 0, 0);
+    task_set_hook(L, on ? line : NULL, on ? LUA_MASKLINE : 0);
     return 1;
 }
 

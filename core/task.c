@@ -31,6 +31,8 @@ static struct {
     volatile int64_t began;       /* the decision; 0: no tick yet */
     volatile int64_t guard_began; /* the outermost guard */
     lua_State *waiter;            /* the guard that may wait and runs; NULL: none */
+    lua_Hook hook;                /* task_set_hook */
+    int hook_mask;
 } clock_state;
 
 static const char idle_key; /* its address: the registry's list of idle coroutines */
@@ -126,7 +128,14 @@ static void message_to_string(lua_State *L)
 static void unhook(lua_State *L)
 {
     if (clock_state.timed_out)
-        lua_sethook(L, NULL, 0, 0);
+        lua_sethook(L, clock_state.hook, clock_state.hook_mask, 0);
+}
+
+void task_set_hook(lua_State *L, lua_Hook hook, int mask)
+{
+    clock_state.hook = hook;
+    clock_state.hook_mask = mask;
+    lua_sethook(L, hook, mask, 0);
 }
 
 bool task_load(lua_State *L, int n_args, int n_results)

@@ -17,6 +17,10 @@
 /* Starts the clock of this process. False (errno is set) when the system refuses. */
 bool task_clock_start(void);
 
+/* The hook of whoever wants to see what runs (NULL: nobody); a deadline takes its place only
+ * while it strikes. */
+void task_set_hook(lua_State *L, lua_Hook hook, int mask);
+
 /* Calls the function below its `n_args` arguments, protected, to load a policy: with seconds
  * instead of milliseconds, guards included. True: `n_results` results are on the stack.
  * False: a message, always a string. */

@@ -64,7 +64,7 @@ suite layers tests/layers.sh
 unit_suites unit build
 unit_suites sanitize build-sanitize
 suite lua luajit tests/lua/run.lua
-suite policies build-sanitize/moonboot test policies examples --format tap
+suite policies build-sanitize/moonboot test policies examples --format tap --coverage --fail-under 95 --seed 1
 suite mutants tests/mutants.py
 suite cli with build-sanitize tests/cli.sh
 suite completion with build tests/completion.sh

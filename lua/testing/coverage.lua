@@ -26,14 +26,14 @@ local function observe(self)
     local load, decide = host.load, engine.decide
     function host.load(text, chunk, env)
         local call, message = load(text, chunk, env)
-        if call and not self.paused then
+        if call then
             self:chunk(text, chunk)
         end
         return call, message
     end
     function engine.decide(...)
         local decided = decide(...)
-        if decided.rule and decided.verdict ~= "undetermined" and not self.paused then
+        if decided.rule and decided.verdict ~= "undetermined" and not self.own[decided.rule.display] then
             local key = key_of(decided.rule)
             self.decided[key] = (self.decided[key] or 0) + 1
         end
@@ -52,6 +52,7 @@ function coverage.start(tests)
     local self = setmetatable({
         chunks = {}, hits = host.cli.cover(true), decided = {}, rendered = {}, rules = {}, documents = {}, texts = {},
         tests = {}, seen = {},
+        own = {}, -- what was counted of files that the test at hand has in other words
     }, Coverage)
     for _, name in ipairs(tests) do
         self.tests[name] = true
@@ -63,7 +64,7 @@ end
 -- A chunk of text was loaded under that name.
 function Coverage:chunk(text, chunk)
     local name = chunk:gsub("^@", "")
-    if self.tests[name] or name:find "^lua/" then
+    if self.tests[name] or self.own[name] then
         return
     end
     local lines = self.chunks[name] or {}
@@ -82,17 +83,31 @@ function Coverage:chunk(text, chunk)
     end
 end
 
--- A test begins: a deadline may have taken the hook away. Code that a test has in place of a
--- policy's own is not counted as the policy's.
+local function copy(hits)
+    local same = {}
+    for line, count in pairs(hits or {}) do
+        same[line] = count
+    end
+    return same
+end
+
+-- What ran of code that a test had in place of the policy's own is not counted as the policy's.
+local function forget_own(self)
+    for name, hits in pairs(self.own) do
+        self.hits[name] = hits
+    end
+    self.own = {}
+end
+
+-- A test begins. `files`: those of its own.
 function Coverage:begin(suite, files)
-    self.paused = false
+    forget_own(self)
     for name in pairs(files or {}) do
         local display = path.join(suite.directory, name)
         if name:find "%.lua$" or self.chunks[display] then
-            self.paused = true
+            self.own[display] = copy(self.hits[display])
         end
     end
-    host.cli.cover(not self.paused)
 end
 
 local function add_documents(self, owner, config)
@@ -125,6 +140,7 @@ end
 
 -- What was counted, as plain data.
 function Coverage:data()
+    forget_own(self)
     local data = { files = {}, rules = {}, documents = {} }
     for name, lines in pairs(self.chunks) do
         local file, hits = { lines = {}, counts = {}, text = self.texts[name] }, self.hits[name] or {}

@@ -148,7 +148,7 @@ local function tags_of(site, facts)
   if #site.ranges > 0 and #ranges == 0 or host and host.ignore and not site.proxy then
     return nil
   end
-  if #ranges == 1 or #site.ranges == 1 or facts.relay then
+  if ranges[1] and (#ranges == 1 or facts.relay) then
     for _, tag in ipairs(ranges[1].set) do
       set[tag] = true
     end

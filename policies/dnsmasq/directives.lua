@@ -150,7 +150,8 @@ local function relayed(fact)
     if not tag or text == "" then
       return nil, "wants a tag and a value"
     end
-    table.insert(site.matches, { tag = tag, fact = fact, exact = bytes(text) })
+    -- The machine's fields have no padding, and so no bytes at their end that could be some.
+    table.insert(site.matches, { tag = tag, fact = fact, exact = (bytes(text):gsub("[%z\1-\32]+$", "")) })
     return true
   end
 end

@@ -1,6 +1,6 @@
-// Makes tests/lua/gotemplate_cases.json anew: what Go itself says to each template.
+// Makes policies/gotemplate/test/cases.json anew: what Go itself says to each template.
 //
-//	go run tests/lua/gotemplate.go < tests/lua/gotemplate_cases.json > new
+//	go run tests/lua/gotemplate.go < policies/gotemplate/test/cases.json > new
 //
 // The first line is the data, each other line a case: its template, and `out`, the text, or
 // `fails`, "parse" or "run". As matchbox does, it takes a missing key for an error.

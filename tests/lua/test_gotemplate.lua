@@ -21,7 +21,7 @@ end
 -- What Go's own package says to each of these (tests/lua/gotemplate.go).
 function tests.agrees_with_go()
     local data
-    for line in io.lines "tests/lua/gotemplate_cases.json" do
+    for line in io.lines "policies/gotemplate/test/cases.json" do
         local case = host.json.decode(line)
         if not data then
             data = case

@@ -24,3 +24,23 @@ test "a machine without an address is never installed" {
   given  = { uuid = "00112233-4455-6677-8899-aabbccddeeff", arch = "efi-x64" },
   expect = { rule = "workers", boot = "disk", error = contains "cannot be known again" },
 }
+
+test "machines that are no workers are left alone" {
+  given  = { mac = "52:54:00:12:34:57", arch = "efi-x64", product = "Desktop" },
+  expect = { rule = "everyone else", boot = "ignore" },
+}
+
+test "what is no address in the list is a problem at its line" {
+  files  = { ["installed.txt"] = "52:54:00:12:34:56\n\n52:54:00  # cut off\n" },
+  expect = { problems = { 'policies/install_once/site/installed.txt:3: "52:54:00" is no hardware address' } },
+}
+
+local function refuses(options, problem)
+  test("refused: install_once " .. options) {
+    files  = { ["policy.lua"] = 'rule "r" { boot = require "moonboot.install_once" ' .. options .. " }" },
+    expect = { problems = contains(problem) },
+  }
+end
+
+refuses('{ instal = "x" }', 'install_once: there is no option "instal"')
+refuses('{ install = "x" }', "install_once: install and installed are needed")

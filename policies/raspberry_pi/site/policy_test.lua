@@ -14,3 +14,13 @@ test "a PC is not one" {
   given  = { mac = "3c:ec:ef:00:00:01", arch = "bios", stage = "dhcp" },
   expect = { rule = "everyone else", dhcp = false },
 }
+
+local function refuses(options, problem)
+  test("refused: raspberry_pi " .. options) {
+    files  = { ["policy.lua"] = 'rule "r" { boot = require "moonboot.raspberry_pi" ' .. options .. " }" },
+    expect = { problems = contains(problem) },
+  }
+end
+
+refuses('{ rot = "tftp" }', 'raspberry_pi: there is no option "rot"')
+refuses('{ root = "tftp" }', "raspberry_pi: wants root, TFTP's directory, and firmware, a directory in it")

@@ -17,3 +17,8 @@ test "a BIOS knows no Secure Boot: iPXE" {
   given  = { mac = "52:54:00:00:00:01", arch = "bios" },
   expect = { boot = "debian", dhcp = { file = "undionly.kpxe" } },
 }
+
+test "the directory is a text" {
+  files  = { ["policy.lua"] = 'require "moonboot.secure_boot" (1)' },
+  expect = { problems = contains "secure_boot: the directory of a distribution's shim and GRUB is a text" },
+}
