@@ -58,9 +58,9 @@ local function use_plan(set, plan)
     for _, entry in ipairs(plan.menu and plan.menu.entries or {}) do
         use_plan(set, entry.plan)
     end
-    if plan.rollout then
-        use_plan(set, plan.rollout.use)
-        use_plan(set, plan.rollout.otherwise)
+    if plan.sides then
+        use_plan(set, plan.sides.use)
+        use_plan(set, plan.sides.otherwise)
     end
 end
 
