@@ -29,10 +29,20 @@ static int api_clock(lua_State *L)
     return 1;
 }
 
+/* host.time() -> seconds since 1970 */
+static int api_time(lua_State *L)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    lua_pushnumber(L, (double)now.tv_sec + (double)(now.tv_nsec / 1000000) / 1e3);
+    return 1;
+}
+
 void api_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"log", api_log},
                                          {"clock", api_clock},
+                                         {"time", api_time},
                                          {"guard", task_guard},
                                          {"guard_load", task_guard_load},
                                          {"guard_open", task_guard_open},

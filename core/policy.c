@@ -147,9 +147,16 @@ static int load(lua_State *L)
         add_problems(L, lua_gettop(L), loading->problems);
         return 0;
     }
-    hash_files(L, lua_gettop(L) - 1, policy->hash);
-    read_secrets(L, lua_gettop(L) - 1, &policy->mask);
     lua_pop(L, 1);
+    lua_getfield(L, -1, "stateful");
+    if (lua_toboolean(L, -1)) {
+        problems_add(loading->problems, "%s:1: it uses once or state, and this service keeps none",
+                     loading->options->display);
+        return 0;
+    }
+    lua_pop(L, 1);
+    hash_files(L, lua_gettop(L), policy->hash);
+    read_secrets(L, lua_gettop(L), &policy->mask);
     policy->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
     vm_require(L, "waits");
     lua_getfield(L, -1, "decider");

@@ -3,6 +3,7 @@
 -- Functions choose later: their answers are read as strictly, and throw.
 
 local inventory = require "inventory"
+local once = require "once"
 local profile = require "profile"
 local reader = require "reader"
 local rollout = require "rollout"
@@ -14,7 +15,7 @@ local choice = {}
 
 local keys = words.keys "Use"
 local expected = "a profile's name, disk, ignore, shell, deny \"…\", chain \"…\", menu {…}, "
-                 .. "rollout {…}, an inventory, or a table with use or kernel"
+                 .. "rollout {…}, once {…}, an inventory, or a table with use or kernel"
 
 -- A table without `use`: a profile of this rule's own.
 local function read_inline(reading, path, value)
@@ -28,15 +29,15 @@ local function read_inline(reading, path, value)
 end
 
 -- Reads what is behind `boot` or `on_error` -> choice: { verdict =, use = profile's name,
--- profile =, url =, why =, menu =, rollout =, inventory =, args =, vars = } or { call = function };
--- nil when it is wrong.
+-- profile =, url =, why =, menu =, rollout =, once =, inventory =, args =, vars = } or { call =
+-- function }; nil when it is wrong.
 function choice.read(reading, path, value, functions)
     local content = sealed.open(value)
     if value == void.value then
         return nil
     elseif content and content.verdict then
         return { verdict = content.verdict, url = content.url, why = content.why,
-                 menu = content.menu, rollout = content.rollout,
+                 menu = content.menu, rollout = content.rollout, once = content.once,
                  inventory = content.inventory }
     elseif type(value) == "string" then
         reading:uses(path, value)
@@ -156,28 +157,34 @@ function choice.link(rule, chosen, profiles, own, outer)
         plan.menu, problem = link_menu(chosen.menu, link)
     elseif chosen.rollout then
         plan.rollout, problem = rollout.link(chosen.rollout, rule.name, link)
+    elseif chosen.once then
+        plan.once, problem = once.link(chosen.once, link)
     elseif chosen.inventory then
         plan.inventory, problem = inventory.link(chosen.inventory, link)
     end
     if problem then
         return nil, problem
     end
+    plan.sides = plan.rollout or plan.once
     plan.constant = constant(plan)
     return plan
 end
 
--- The plan that a machine gets: that of a rollout is one of two, that of an inventory its
--- host's. nil when there is none for it, nil and the name of a field when that is not known yet.
+-- The plan that a machine gets: of what has two sides, a rollout or once, it is one of them, that
+-- of an inventory its host's. nil when there is none for it; nil and the name of a field when that
+-- is not known yet; nil, nil and a problem.
 function choice.settle(plan, m)
-    local needs
-    while plan and (plan.rollout or plan.inventory) do
+    local needs, problem
+    while plan and (plan.sides or plan.inventory) do
         if plan.rollout then
             plan, needs = rollout.pick(plan.rollout, m)
+        elseif plan.once then
+            plan, needs, problem = once.pick(plan.once, m)
         else
             plan, needs = inventory.pick(plan.inventory, m)
         end
     end
-    return plan, needs
+    return plan, needs, problem
 end
 
 local answers = reader.answer("malformed answer: ", "the answer")

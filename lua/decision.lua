@@ -193,12 +193,12 @@ function Decision.__index(d, name)
     return methods[name]
 end
 
--- The decision that `plan` is for this machine; nil when it is none.
-function decision.new(policy, rule, m, plan)
-    local needs
-    plan, needs = choice.settle(plan, m)
+-- The decision that `plan` is for this machine; nil when it is none; nil and a problem.
+local function settled(policy, rule, m, plan)
+    local needs, problem
+    plan, needs, problem = choice.settle(plan, m)
     if not plan then
-        return needs and decision.undetermined(rule, needs)
+        return needs and decision.undetermined(rule, needs), problem
     end
     return setmetatable({
         verdict = plan.verdict, profile = plan.profile, rule = rule,
@@ -207,9 +207,18 @@ function decision.new(policy, rule, m, plan)
     }, Decision)
 end
 
+-- The decision that `plan` is for this machine; nil when it is none.
+function decision.new(policy, rule, m, plan)
+    local d, problem = settled(policy, rule, m, plan)
+    if problem then
+        return decision.failed(policy, rule, m, decision.locate(policy, rule, problem))
+    end
+    return d
+end
+
 -- What the rule has for its on_error, because of a message that names its place.
 function decision.failed(policy, rule, m, message)
-    local d = decision.new(policy, rule, m, rule.on_error) or decision.new(policy, rule, m, rule.ignore)
+    local d = settled(policy, rule, m, rule.on_error) or settled(policy, rule, m, rule.ignore)
     d.error = message
     return d
 end

@@ -136,9 +136,9 @@ local function each_use(text, visit, seen)
 end
 
 -- Calls `visit(text, plan)` for each text of a profile or plan, and of those behind a menu or
--- a rollout.
+-- a rollout or once.
 local function each_text(plan, visit)
-    local menu, rollout = plan.menu or { entries = {} }, plan.rollout
+    local menu, sides = plan.menu or { entries = {} }, plan.sides
     for _, texts in ipairs { plan.args or {}, plan.initrd or {}, { plan.kernel }, { plan.url },
                              { plan.why }, menu.texts or {} } do
         for _, text in ipairs(texts) do
@@ -155,9 +155,9 @@ local function each_text(plan, visit)
     for _, entry in ipairs(menu.entries) do
         each_text(entry.plan, visit)
     end
-    if rollout then
-        each_text(rollout.use, visit)
-        each_text(rollout.otherwise, visit)
+    if sides then
+        each_text(sides.use, visit)
+        each_text(sides.otherwise, visit)
     end
 end
 

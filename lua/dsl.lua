@@ -4,10 +4,12 @@
 local blame = require "blame"
 local choice = require "choice"
 local dhcp_words = require "dhcp_words"
+local events = require "events"
 local files = require "files"
 local inventory = require "inventory"
 local json = require "json"
 local menu = require "menu"
+local once = require "once"
 local problems = require "problems"
 local profile = require "profile"
 local reader = require "reader"
@@ -15,6 +17,7 @@ local rollout = require "rollout"
 local rules = require "rules"
 local sealed = require "sealed"
 local serve = require "serve"
+local state = require "state"
 local template = require "template"
 local void = require "void"
 local waits = require "waits"
@@ -237,9 +240,10 @@ function dsl.words(l)
         shell = sealed.new { verdict = "shell", text = "shell" },
         menu = with_table(l, "menu", menu.read),
         rollout = with_table(l, "rollout", rollout.read),
+        once = with_table(l, "once", once.reader(l)),
     }
     for _, more in ipairs { files.words(l), inventory.words(l), serve.words(l), json.words(),
-                           waits.words() } do
+                           waits.words(), state.words(l), events.words(l) } do
         for name, word in pairs(more) do
             words[name] = word
         end

@@ -9,6 +9,7 @@ local documents = require "documents"
 local escape = require "escape"
 local identity = require "identity"
 local machine = require "machine"
+local posted = require "posted"
 local problems = require "problems"
 local sandbox = require "sandbox"
 local source = require "source"
@@ -65,6 +66,17 @@ local function assets(scope)
     end
 end
 
+-- `event "installed"`: the URL where it is POSTed that this has happened to the machine at hand.
+local function event(scope)
+    return function(name)
+        local address, problem = posted.url(scope.machine, scope.onces, name)
+        if not address then
+            error(string.format("event: found %s, %s", problems.show(name), problem), 0)
+        end
+        return address
+    end
+end
+
 -- What an expression can call: helpers and the sandbox's basics.
 local function callable(scope)
     local basics = sandbox.basics()
@@ -73,12 +85,13 @@ local function callable(scope)
     end
     basics.config = sandbox.placed(config(scope))
     basics.assets = sandbox.placed(assets(scope))
+    basics.event = sandbox.placed(event(scope))
     return basics
 end
 
 function interpolate.scope()
     local scope = setmetatable({
-        pending = {}, known_vars = {}, names = {},
+        pending = {}, known_vars = {}, names = {}, onces = {},
     }, Scope)
     scope.basics = callable(scope)
     scope.env = setmetatable({}, { __index = lookup(scope, scope.basics), __metatable = "scope" })

@@ -1,8 +1,9 @@
 -- Loads a policy: runs its file, and those that it includes and requires, in a sandbox;
 -- collects what its words define and all that is wrong with it.
 --
--- `l` is what the whole policy has: display, dir, rules, profiles, settings, routes, scope,
--- files (all that was read, in order: { name =, text = }), words, loading. Each file of Lua is
+-- `l` is what the whole policy has: display, dir, rules, profiles, settings, routes, handlers (of
+-- events), onces (once.lua), state = { store = (store.lua) }, scope, files (all that was read, in
+-- order: { name =, text = }), words, loading. Each file of Lua is
 -- { display =, problems =, source =, … } and has the policy's fields besides, so that a word,
 -- whoever calls it, reports to the file that it stands in.
 
@@ -18,6 +19,7 @@ local rules = require "rules"
 local sandbox = require "sandbox"
 local sealed = require "sealed"
 local source = require "source"
+local store = require "store"
 local void = require "void"
 
 local host = host
@@ -28,7 +30,9 @@ local loader = {}
 local function check_names(file, names, env)
     local assigned = {}
     for _, use in ipairs(names) do
-        if use.set then
+        if use.name == "state" and not use.set then
+            file.policy.state.used = true
+        elseif use.set then
             assigned[use.name] = true
             file.problems:add(use.line, 'assignment to the global "%s": write "local %s"',
                               use.name, use.name)
@@ -171,7 +175,8 @@ end
 function loader.load(display, text, dir, inspect)
     local l = setmetatable({
         display = display, dir = dir, loading = true, scope = interpolate.scope(),
-        rules = {}, profiles = {}, settings = {}, routes = {},
+        rules = {}, profiles = {}, settings = {}, routes = {}, handlers = {}, onces = {},
+        state = { store = store.memory() }, -- until another is put there
         files = {}, opened = {}, by_name = {}, environments = {},
         templates = {}, -- by the names of their files
         uses = {}, -- list of profiles' names, and where they stand
@@ -179,6 +184,7 @@ function loader.load(display, text, dir, inspect)
         waiting = {}, -- set of names that have no body yet
         readings = inspect and {}, named_templates = {},
     }, { __index = methods })
+    l.scope.onces = l.onces
     local main = l:open(display, text)
     l.words = dsl.words(l)
     l.env = environment(l)
@@ -201,6 +207,8 @@ function loader.load(display, text, dir, inspect)
     local policy = {
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
         routes = l.routes, scope = l.scope, files = l.files, carried = l.scope.carried,
+        handlers = l.handlers, onces = l.onces, state = l.state,
+        stateful = l.state.used or #l.onces > 0, -- it wants a store that lasts
         index = index.new(l.rules),
     }
     if inspect then

@@ -8,6 +8,7 @@ local engine = require "engine"
 local identity = require "identity"
 local machine = require "machine"
 local outcome = require "outcome"
+local posted = require "posted"
 local query = require "query"
 local serve = require "serve"
 local told = require "told"
@@ -219,6 +220,10 @@ local function from_http(policy, request)
     local document = request.path:match("^/config/(.+)$")
     if document then
         return http_config(policy, request, document)
+    end
+    local event = request.path:match("^/event/(.*)$")
+    if event then
+        return posted.answer(policy, request, event)
     end
     local asset = request.path:match("^/assets/(.+)$")
     if asset then

@@ -9,6 +9,7 @@ local decision = require "decision"
 local problems = require "problems"
 local reader = require "reader"
 local sandbox = require "sandbox"
+local state = require "state"
 local void = require "void"
 local waits = require "waits"
 local words = require "words"
@@ -17,8 +18,8 @@ local serve = {}
 
 local show = problems.show
 
--- What no policy can have: files, and what watches over the service.
-local reserved = { assets = true, healthz = true, readyz = true, metrics = true }
+-- What no policy can have: files, events, and what watches over the service.
+local reserved = { assets = true, event = true, healthz = true, readyz = true, metrics = true }
 
 -- "/a/:b/*c" -> { { text = "a" }, { name = "b" }, { name = "c", rest = true } } | nil, what
 -- is wrong.
@@ -128,7 +129,9 @@ end
 
 local function ask(route, request)
     sandbox.reset()
+    state.allow(request.method == "POST")
     local value, problem = route.call(setmetatable(request, Request))
+    state.allow(false)
     if value == nil and problem ~= nil then
         error(type(problem) == "string" and problem or show(problem), 0)
     end

@@ -110,6 +110,26 @@ words.tables = {
             { "salt?", "string", "rollouts of one salt take the same machines; the rule's name if there is none" },
         },
     },
+    Once = {
+        doc = "What is done once, until an event says that it is done.",
+        fields = {
+            { "[1]", "Choice", "what is booted until then" },
+            { "done_on", "string", "the event that says so" },
+            { "then_boot?", "Choice", "what is booted from then on; `disk` if nothing is said" },
+            { "again_on?", "string", "the event after which it is to be done again; `reinstall` if nothing is said" },
+            { "by?", "string", "the field that a machine is known by; `mac` if none is named" },
+        },
+    },
+    Event = {
+        doc = "Something that has happened to a machine.",
+        fields = {
+            { "name", "string", "what has happened" },
+            { "time", "number", "when: seconds since 1970" },
+            { "params", "table<string, string>", "what the query of the request says besides, decoded" },
+            { "body?", "string", "what was sent" },
+            { "client?", "string", "the address that it came from" },
+        },
+    },
     InventoryFile = {
         doc = "A file of hosts, and the field that they are keyed by.",
         fields = {
@@ -145,7 +165,7 @@ words.tables = {
 }
 
 -- Tables in the order in which they are best read.
-words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "PxeMenu", "PxeItem", "Site", "Menu", "Rollout", "InventoryFile",
+words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "PxeMenu", "PxeItem", "Site", "Menu", "Rollout", "Once", "Event", "InventoryFile",
                       "Request", "Response" }
 
 -- Types that are no tables of ours: name, doc, and what they are (nil: nobody's business).
@@ -181,6 +201,8 @@ words.list = {
       params = { { "url", "string" } }, returns = "Verdict" },
     { "menu", usage = "menu {…}", doc = "a person chooses",
       params = { { "body", "Menu" } }, returns = "Verdict" },
+    { "once", usage = "once {…}", doc = "until an event says that it is done, then something else",
+      params = { { "body", "Once" } }, returns = "Verdict" },
     { "rollout", usage = "rollout {…}", doc = "a stable part of the machines boots something else",
       params = { { "body", "Rollout" } }, returns = "Verdict" },
 
@@ -216,7 +238,21 @@ words.list = {
     { "template", usage = 'template "file"', doc = "a document with `{{…}}` in it, for `config`",
       params = { { "file", "string" } }, returns = "Template" },
 
-    { "sleep", usage = "sleep(seconds)", doc = "waits, and nobody else with it; in a function of `boot` or `serve`",
+    { "on", usage = 'on("event", function (machine, event) … end)', doc = "what to do when that has happened",
+      params = { { "event", "string" }, { "handler", "fun(machine: Machine, event: Event)" } } },
+    { "state", usage = "state", doc = "what a policy remembers", members = {
+        { "get", usage = "state.get(key)", doc = "the value, or nil",
+          params = { { "key", "string" } }, returns = "any" },
+        { "set", usage = "state.set(key, value, { ttl = seconds })", doc = "true, or nil and why not; with a `ttl` it is forgotten after that time",
+          params = { { "key", "string" }, { "value", "any" }, { "options?", "{ ttl?: number }" } }, returns = { "true?", "string?" } },
+        { "update", usage = "state.update(key, function (value) return … end)", doc = "the value that the function makes of the one there is, whoever else writes; nil deletes",
+          params = { { "key", "string" }, { "change", "fun(value: any): any" }, { "options?", "{ ttl?: number }" } }, returns = { "any", "string?" } },
+        { "delete", usage = "state.delete(key)", doc = "forgets it: true, or nil and why not",
+          params = { { "key", "string" } }, returns = { "true?", "string?" } },
+        { "each", usage = "state.each(prefix)", doc = "for loops: keys that begin so, in order, and values",
+          params = { { "prefix?", "string" } }, returns = "fun(): string?, any" },
+    } },
+    { "sleep", usage = "sleep(seconds)", doc = "waits, and nobody else with it; in a function of `boot`, `serve` or `on`",
       params = { { "seconds", "number" } } },
 
     { "json", usage = "json", doc = "JSON", members = {
@@ -249,6 +285,7 @@ words.helpers = {
     { "xml", usage = "xml(text)", doc = "as text of XML" },
     { "b64", usage = "b64(text)", doc = "in Base64" },
     { "config", usage = 'config "name"', doc = "the URL of that document, for this machine alone; with a `/` at the end, what the URLs beneath begin with" },
+    { "event", usage = 'event "name"', doc = "the URL where it is POSTed that this has happened, for this machine alone" },
 }
 
 -- Words of test files.

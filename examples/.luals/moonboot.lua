@@ -77,6 +77,22 @@
 ---@field by? string the field that a machine is told by; `mac` if none is named
 ---@field salt? string rollouts of one salt take the same machines; the rule's name if there is none
 
+---What is done once, until an event says that it is done.
+---@class moonboot.Once
+---@field [1] moonboot.Choice what is booted until then
+---@field done_on string the event that says so
+---@field then_boot? moonboot.Choice what is booted from then on; `disk` if nothing is said
+---@field again_on? string the event after which it is to be done again; `reinstall` if nothing is said
+---@field by? string the field that a machine is known by; `mac` if none is named
+
+---Something that has happened to a machine.
+---@class moonboot.Event
+---@field name string what has happened
+---@field time number when: seconds since 1970
+---@field params table<string, string> what the query of the request says besides, decoded
+---@field body? string what was sent
+---@field client? string the address that it came from
+
 ---A file of hosts, and the field that they are keyed by.
 ---@class moonboot.InventoryFile
 ---@field file string YAML, JSON or CSV, by its suffix
@@ -252,6 +268,13 @@ function chain(url) end
 ---@return moonboot.Verdict
 function menu(body) end
 
+---until an event says that it is done, then something else
+---
+---`once {…}`
+---@param body moonboot.Once
+---@return moonboot.Verdict
+function once(body) end
+
 ---a stable part of the machines boots something else
 ---
 ---`rollout {…}`
@@ -372,7 +395,61 @@ function problem(file, line, text) end
 ---@return moonboot.Template
 function template(file) end
 
----waits, and nobody else with it; in a function of `boot` or `serve`
+---what to do when that has happened
+---
+---`on("event", function (machine, event) … end)`
+---@param event string
+---@param handler fun(machine: moonboot.Machine, event: moonboot.Event)
+function on(event, handler) end
+
+---what a policy remembers
+---
+---`state`
+state = {}
+
+---the value, or nil
+---
+---`state.get(key)`
+---@param key string
+---@return any
+function state.get(key) end
+
+---true, or nil and why not; with a `ttl` it is forgotten after that time
+---
+---`state.set(key, value, { ttl = seconds })`
+---@param key string
+---@param value any
+---@param options? { ttl?: number }
+---@return true?
+---@return string?
+function state.set(key, value, options) end
+
+---the value that the function makes of the one there is, whoever else writes; nil deletes
+---
+---`state.update(key, function (value) return … end)`
+---@param key string
+---@param change fun(value: any): any
+---@param options? { ttl?: number }
+---@return any
+---@return string?
+function state.update(key, change, options) end
+
+---forgets it: true, or nil and why not
+---
+---`state.delete(key)`
+---@param key string
+---@return true?
+---@return string?
+function state.delete(key) end
+
+---for loops: keys that begin so, in order, and values
+---
+---`state.each(prefix)`
+---@param prefix? string
+---@return fun(): string?, any
+function state.each(prefix) end
+
+---waits, and nobody else with it; in a function of `boot`, `serve` or `on`
 ---
 ---`sleep(seconds)`
 ---@param seconds number

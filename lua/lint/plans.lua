@@ -66,7 +66,7 @@ end
 
 -- Certainly the same for every machine?
 local function same(a, b)
-    if a.menu or b.menu or a.rollout or b.rollout or a.inventory or b.inventory
+    if a.menu or b.menu or a.sides or b.sides or a.inventory or b.inventory
         or a.verdict ~= b.verdict or a.profile ~= b.profile or raw(a.url) ~= raw(b.url)
         or raw(a.why) ~= raw(b.why) or #a.args ~= #b.args or not equal(a.vars, b.vars) then
         return false
@@ -100,13 +100,13 @@ local function check_plan(l, rule, plan, own, warn)
         for _, entry in ipairs(plan.menu.entries) do
             check_plan(l, rule, entry.plan, own, warn)
         end
-    elseif plan.rollout then
-        if same(plan.rollout.use, plan.rollout.otherwise) then
+    elseif plan.sides then
+        if plan.rollout and same(plan.rollout.use, plan.rollout.otherwise) then
             warn("same-rollout", rule.display, l.readings[rule]:at { "boot" },
                  "rollout: use and otherwise boot the same")
         end
-        check_plan(l, rule, plan.rollout.use, own, warn)
-        check_plan(l, rule, plan.rollout.otherwise, own, warn)
+        check_plan(l, rule, plan.sides.use, own, warn)
+        check_plan(l, rule, plan.sides.otherwise, own, warn)
     end
 end
 

@@ -18,8 +18,8 @@ local CERTAIN = { boot = true, disk = true, ignore = true, shell = true, deny = 
 local function decides(plan)
     if not plan or plan.inventory then
         return false
-    elseif plan.rollout then
-        return decides(plan.rollout.use) and decides(plan.rollout.otherwise)
+    elseif plan.sides then
+        return decides(plan.sides.use) and decides(plan.sides.otherwise)
     end
     return CERTAIN[plan.verdict] or false
 end

@@ -1,9 +1,9 @@
 -- Installs a machine once, and starts its disk ever after. See README.md.
 --
 --   local install_once = require "moonboot.install_once"
---   rule "workers" { boot = install_once { install = "el9-install", installed = "installed.txt" } }
+--   rule "workers" { boot = install_once { install = "el9-install" } }
 
-local keys = { install = true, installed = true }
+local keys = { install = true, done_on = true, again_on = true, installed = true }
 
 -- "52-54-00-12-34-56", "5254.0012.3456" -> "52:54:00:12:34:56"; nil when it is no address.
 local function address(text)
@@ -29,24 +29,27 @@ local function machines(path)
   return set
 end
 
--- For the `boot` of a rule. options.install: the profile that installs; options.installed: the
--- file, beside the policy, of those that are done.
+-- For the `boot` of a rule. options.install: the profile that installs; options.done_on and
+-- again_on: the events, "installed" and "reinstall"; options.installed: a file, beside the policy,
+-- of machines that are never to be installed.
 return function(options)
-  for key in pairs(options) do
+  for key, value in pairs(options) do
     if not keys[key] then
       error(('install_once: there is no option "%s"'):format(tostring(key)), 2)
+    elseif type(value) ~= "string" then
+      error(("install_once: %s is a text"):format(key), 2)
     end
   end
-  if type(options.install) ~= "string" or type(options.installed) ~= "string" then
-    error("install_once: install and installed are needed: a profile's name, and a file's", 2)
+  if not options.install then
+    error("install_once: install is needed: a profile's name", 2)
+  end
+  local install = once { options.install, done_on = options.done_on or "installed",
+                         again_on = options.again_on, then_boot = disk }
+  if not options.installed then
+    return install
   end
   local done = machines(options.installed)
   return function(machine)
-    if not machine.mac then
-      return nil, "a machine without a hardware address cannot be known again"
-    elseif done[machine.mac] then
-      return disk
-    end
-    return options.install
+    return done[machine.mac or ""] and disk or install
   end
 end

@@ -108,11 +108,11 @@ local nonsense = {
     ["disk.verdict = 1"] = "policy.lua:8: this value cannot be changed",
     ['return "comptue"'] = 'policy.lua:8: malformed answer: there is no profile "comptue" (did you mean "compute"?)',
     ["return 12"] = 'policy.lua:8: malformed answer: found 12, expected a profile\'s name, disk, ignore, '
-        .. 'shell, deny "…", chain "…", menu {…}, rollout {…}, an inventory, or a table with use or kernel',
+        .. 'shell, deny "…", chain "…", menu {…}, rollout {…}, once {…}, an inventory, or a table with use or kernel',
     ["return true"] = true,
     ["return false"] = true,
     ["return {}"] = "policy.lua:8: malformed answer: found a table without use or kernel, expected a profile's name, "
-        .. 'disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, an inventory, or a table with use or kernel',
+        .. 'disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, once {…}, an inventory, or a table with use or kernel',
     ["return deny"] = true,
     ['return prefix "x"'] = true,
     ["return m"] = true,

@@ -52,10 +52,10 @@ rule "w" { match = { mac = "x" } }
         "policy.lua:2: vars.b-c: a var's name is letters, digits and _",
         'policy.lua:2: vars: found the key 1, expected a table of names and values',
         'policy.lua:3: args: found a list with holes, expected a list of texts, such as { "ip=dhcp" }',
-        'policy.lua:3: boot: found 12, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, an inventory, or a table with use or kernel, or a function',
+        'policy.lua:3: boot: found 12, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, once {…}, an inventory, or a table with use or kernel, or a function',
         'policy.lua:3: match: found 3, expected a table of fields, or a function',
         'policy.lua:4: files: found the key 1, expected a table of names and the files they stand for',
-        'policy.lua:4: on_error: found a function, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, an inventory, or a table with use or kernel',
+        'policy.lua:4: on_error: found a function, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, once {…}, an inventory, or a table with use or kernel',
         'policy.lua:5: vars.no: found a function, expected text, a number, a boolean, or a table of them',
         'policy.lua:6: dhcp.file: found 1, expected the name of a file, or a URL',
         'policy.lua:6: dhcp.ipxe: found 1, expected true or false',
@@ -66,10 +66,10 @@ rule "w" { match = { mac = "x" } }
         "policy.lua:7: dhcp.options[43]: found 1, expected the option's bytes as a string",
         'policy.lua:8: boot.args[1]: found 1, expected text',
         'policy.lua:8: found "stray" without a key in rule "s"',
-        'policy.lua:9: boot: found a table without use or kernel, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, an inventory, or a table with use or kernel',
+        'policy.lua:9: boot: found a table without use or kernel, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, once {…}, an inventory, or a table with use or kernel',
         'policy.lua:10: boot.use: found a table, expected a profile\'s name',
         'policy.lua:10: match: found prefix "x", expected a table of fields, or a function',
-        'policy.lua:11: boot: found prefix "x", expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, an inventory, or a table with use or kernel, or a function',
+        'policy.lua:11: boot: found prefix "x", expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, once {…}, an inventory, or a table with use or kernel, or a function',
         'policy.lua:12: match.mac: found "x", expected a MAC address, such as 52:54:00:12:34:56',
         'policy.lua:12: rule "w" has no boot',
     })
@@ -82,7 +82,7 @@ local function f(m)
 end
 count = 1
 function helper() count = count + 1 end
-rule "r" { boot = once { "x", done_on = "y", then_boot = disk } }
+rule "r" { boot = onec { "x", done_on = "y", then_boot = disk } }
 porfile "x" { kernel = 1 }
 rule "s" { boot = ignroe, match = function() helper() return io.open "x" end }
 for _, h in ipairs(hosts) do rule(h.name) { boot = disk } end
@@ -93,7 +93,7 @@ rule "t" { boot = diks .. "x", match = { mac = perfix "52" }, args = { nope + 1,
         'policy.lua:4: assignment to the global "count": write "local count"',
         'policy.lua:5: assignment to the global "count": write "local count"',
         'policy.lua:5: assignment to the global "helper": write "local helper"',
-        'policy.lua:6: unknown word "once"',
+        'policy.lua:6: unknown word "onec" (did you mean "once"?)',
         'policy.lua:7: unknown word "porfile" (did you mean "profile"?)',
         'policy.lua:8: unknown word "ignroe" (did you mean "ignore"?)',
         'policy.lua:8: unknown word "io"',

@@ -118,7 +118,7 @@ menu "x"
         'policy.lua:5: unknown word "dsik" (did you mean "disk"?)',
         'policy.lua:6: entry 3: found 1 values, expected { "label", what it boots }',
         "policy.lua:7: entry 4: found a menu in a menu",
-        'policy.lua:8: [5][2]: found a function, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, an inventory, or a table with use or kernel',
+        'policy.lua:8: [5][2]: found a function, expected a profile\'s name, disk, ignore, shell, deny "…", chain "…", menu {…}, rollout {…}, once {…}, an inventory, or a table with use or kernel',
         'policy.lua:8: [6]: found "x", expected { "label", what it boots }',
         "policy.lua:10: [1][1]: found 1, expected a label",
         'policy.lua:10: default: there is no entry 3',

@@ -65,7 +65,7 @@ function tests.the_words_are_those_of_a_policys_world()
 end
 
 function tests.the_helpers_are_those_of_expressions()
-    local helpers = { config = true }
+    local helpers = { config = true, event = true }
     for name in pairs(require "escape") do
         helpers[name] = true
     end

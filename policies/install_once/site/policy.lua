@@ -1,11 +1,13 @@
--- Workers install once. installed.txt names those that are done.
+-- Workers install once: the installer says when it is done. installed.txt names those that were
+-- there before.
 
 local install_once = require "moonboot.install_once"
 
 profile "el9-install" {
   kernel = "el9/vmlinuz",
   initrd = { "el9/initrd.img" },
-  args   = { "inst.repo={{assets 'el9/'}}", "inst.text" },
+  args   = { "inst.repo={{assets 'el9/'}}", "inst.text", "inst.ks={{config 'ks.cfg'}}" },
+  config = { ["ks.cfg"] = template "ks.cfg" },
 }
 
 rule "workers" {

@@ -1,11 +1,14 @@
 -- Tests policy.lua.
 
-test "a machine that is not in the list is installed" {
+test "a machine that nobody knows is installed" {
   given  = { mac = "52:54:00:12:34:57", arch = "efi-x64" },
-  expect = { rule = "workers", boot = "el9-install", args = contains "inst.text" },
+  expect = {
+    rule = "workers", boot = "el9-install", args = contains "inst.text",
+    config = { ["ks.cfg"] = contains "-X POST 'http://10.0.0.2:8080/event/installed?token=~mac=52:54:00:12:34:57" },
+  },
 }
 
-test "one that is starts its disk" {
+test "one that is in the list starts its disk" {
   given  = { mac = "52:54:00:12:34:56", arch = "efi-x64" },
   expect = { rule = "workers", boot = "disk" },
 }

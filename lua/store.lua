@@ -1,0 +1,113 @@
+-- Where state is kept between decisions: keys, texts, versions. What a policy writes is in state.lua.
+--
+-- A store has
+--   get(store, key)      -> text, version | nil: there is none. Throws when the store fails.
+--   list(store, prefix)  -> list of { key =, text =, version = } by key. Throws likewise.
+--   write(store, change) -> version | false: another came first | nil, why not
+--     change: key, text (nil: delete), ttl (seconds; nil: it stays), version (nil: whatever there
+--     is; 0: only if there is none; else: only that one). Deleting gives version 0.
+--
+-- Reading is at once, of what was there when it began; writing may wait.
+
+local waits = require "waits"
+
+local host = host
+
+local store = {}
+
+-- Bounds, of whoever keeps it.
+store.KEY_MAX, store.TEXT_MAX = 400, 65536
+
+-- What is wrong with a change, whatever the store; nil when nothing is.
+function store.problem(change)
+    if #change.key > store.KEY_MAX then
+        return string.format("the key has %d bytes, and %d are the most", #change.key, store.KEY_MAX)
+    elseif change.text and #change.text > store.TEXT_MAX then
+        return string.format("the value takes %d bytes, and %d are the most", #change.text, store.TEXT_MAX)
+    end
+end
+
+local Memory = {}
+Memory.__index = Memory
+
+-- A store for offline runners: a table, its time that of `now` (seconds). A decision offline is
+-- one after the other, so that it never waits.
+function store.memory(now)
+    return setmetatable({ entries = {}, versions = 0, now = now or host.time }, Memory)
+end
+
+local function live(self, key)
+    local entry = self.entries[key]
+    if entry and entry.ends and entry.ends <= self.now() then
+        self.entries[key] = nil
+        return nil
+    end
+    return entry
+end
+
+function Memory:get(key)
+    local entry = live(self, key)
+    if entry then
+        return entry.text, entry.version
+    end
+end
+
+function Memory:list(prefix)
+    local found = {}
+    for key in pairs(self.entries) do
+        local entry = key:sub(1, #prefix) == prefix and live(self, key)
+        if entry then
+            found[#found + 1] = { key = key, text = entry.text, version = entry.version }
+        end
+    end
+    table.sort(found, function(a, b)
+        return a.key < b.key
+    end)
+    return found
+end
+
+function Memory:write(change)
+    local problem = store.problem(change)
+    if problem then
+        return nil, problem
+    end
+    local entry = live(self, change.key)
+    if change.version and change.version ~= (entry and entry.version or 0) then
+        return false
+    elseif not change.text then
+        self.entries[change.key] = nil
+        return 0
+    end
+    self.versions = self.versions + 1
+    self.entries[change.key] = {
+        text = change.text, version = self.versions, ends = change.ttl and self.now() + change.ttl,
+    }
+    return self.versions
+end
+
+local Live = {}
+Live.__index = Live
+
+function Live.get(_, key)
+    return host.store.get(key)
+end
+
+function Live.list(_, prefix)
+    return host.store.list(prefix)
+end
+
+function Live.write(_, change)
+    local problem = store.problem(change)
+    if problem then
+        return nil, problem
+    end
+    return waits.ask("state", { kind = "state", key = change.key, text = change.text, ttl = change.ttl,
+                                version = change.version })
+end
+
+-- The store that C keeps, for all workers.
+function store.live()
+    return setmetatable({}, Live)
+end
+
+return store
