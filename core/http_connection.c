@@ -13,6 +13,7 @@
 
 #include "http.h"
 #include "http_route.h"
+#include "http_sign.h"
 #include "log.h"
 
 #define MAX_QUEUED       65536  /* bytes of answers, before the next request is looked at */
@@ -212,7 +213,7 @@ static void on_decided(struct reply *reply, void *arg)
 {
     struct http_connection *c = arg;
     if (c->bev) {
-        struct http_response r = http_route_reply(c->service, &c->head, reply);
+        struct http_response r = http_route_reply(c->service, &c->head, c->client, reply);
         respond(c, &r, c->head.keep_alive);
         advance(c);
     } else {
@@ -283,17 +284,21 @@ static void decide(struct http_connection *c)
     struct http_response r;
     size_t len = (size_t)c->head.content_length;
     c->clock = CLOCK_NONE;
-    if (http_route_own(c->service, &c->head, &r)) {
+    if (http_route_own(c->service, &c->head, &r) ||
+        http_sign_recall(c->service, &c->head, c->client, &r)) {
         evbuffer_drain(input_of(c), len);
         respond(c, &r, c->head.keep_alive);
         return;
     }
+    /* A signature is of what would be answered without its suffix. */
+    const char *suffix = http_sign_asked(c->service, &c->head);
+    char *stem = suffix ? strndup(c->head.path, strlen(c->head.path) - strlen(suffix)) : NULL;
     struct request request = {
         .protocol = REQUEST_HTTP,
         .client = c->client,
         .server = c->server,
         .http = {.method = c->head.method_name,
-                 .path = c->head.path,
+                 .path = suffix ? stem : c->head.path,
                  .query = c->head.query,
                  .host = c->head.host,
                  .user_agent = c->head.user_agent,
@@ -301,12 +306,14 @@ static void decide(struct http_connection *c)
     };
     if (len)
         request.http.body.data = evbuffer_pullup(input_of(c), (ev_ssize_t)len);
-    if (len && !request.http.body.data) {
+    if ((len && !request.http.body.data) || (suffix && !stem)) {
+        free(stem);
         refuse(c, 503);
         return;
     }
     c->phase = DECIDING;
     policy_decide(c->service->options.policy, &request, on_decided, c);
+    free(stem);
     evbuffer_drain(input_of(c), len);
 }
 

@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "cli_serve.h"
+#include "cli_sign.h"
 #include "problems.h"
 
 /* A command is a line here: a function that is given argv from the command's name on, or NULL
@@ -21,6 +22,9 @@ static const struct command commands[] = {
     {"repl", NULL, "a prompt: type a machine, see what is decided"},
     {"test", NULL, "run a policy's tests"},
     {"init", NULL, "write a site to begin with"},
+    {"keygen", cli_keygen, "make a pair of keys"},
+    {"sign", cli_sign, "sign files, in minisign's format"},
+    {"verify", cli_verify, "verify files by their signatures"},
     {"stubs", NULL, "write what editors need to know of the policy language"},
 };
 

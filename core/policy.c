@@ -241,6 +241,15 @@ static void read_info(lua_State *L, int info, struct decision *d)
     info_field(L, info, "error", d->error, sizeof d->error);
 }
 
+/* Notes for whom a body was made. */
+static void name_body(struct reply *reply, const char *machine)
+{
+    if (reply && reply->kind == REPLY_FILE)
+        reply = reply->file.otherwise;
+    if (reply && reply->kind == REPLY_BODY && *machine)
+        reply->body.machine = strdup(machine);
+}
+
 /* Lua: take(decision) -> the request */
 static int take(lua_State *L)
 {
@@ -261,6 +270,7 @@ static int give(lua_State *L)
         reply_free(d->reply);
         d->reply = NULL;
     }
+    name_body(d->reply, d->machine);
     return 0;
 }
 

@@ -123,7 +123,7 @@ static void test_problems_at_once(void **state)
     assert_problem(&problems, 8, ":9:15: `level` is loud, expected error, warn, info or debug");
     assert_problem(&problems, 9,
                    ":10:1: unknown key `frobnicate`, expected one of: policy, interfaces, "
-                   "advertise, dhcp, tftp, http, tokens, workers, user, log, limits");
+                   "advertise, dhcp, tftp, http, signing, tokens, workers, user, log, limits");
     assert_problem(&problems, 10, ":1:1: `policy` is missing: the policy file to serve by");
     assert_int_equal(problems.n, 11);
     problems_clear(&problems);
