@@ -50,8 +50,7 @@ static struct http_response answer(const struct http_service *service, const cha
     if (raw)
         memcpy(response.owned, signature->raw, MINISIGN_LEN);
     else
-        response.length =
-            signer_text(service->options.signer, target, signature, response.owned);
+        response.length = signer_text(service->options.signer, target, signature, response.owned);
     return response;
 }
 

@@ -152,8 +152,8 @@ size_t signer_text(const struct signer *signer, const struct signer_target *targ
     char comment[MINISIGN_COMMENT_MAX];
     const char *path = target->path, *end = path + target->path_len;
     const char *token = memmem(path, target->path_len, mark, sizeof mark - 1);
-    size_t at = (size_t)snprintf(comment, sizeof comment, "timestamp:%lld\tpath:",
-                                 (long long)signature->at);
+    size_t at = (size_t)snprintf(comment, sizeof comment,
+                                 "timestamp:%lld\tpath:", (long long)signature->at);
     at = add(comment, at, path, (size_t)((token ? token : end) - path));
     while (token && token < end && *token != '/')
         token++;

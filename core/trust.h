@@ -13,7 +13,7 @@ struct trust {
     struct token_rules tokens;
     struct signer *signer;      /* NULL: nothing is signed */
     struct signer_board *board; /* the signer's, and its successors' */
-    bool own_tokens; /* their key is in no file: the next generation goes on with it */
+    bool own_tokens;            /* their key is in no file: the next generation goes on with it */
 };
 
 /* Reads what `config` names; `previous` (NULL: none) lends the key that is in no file. What is
