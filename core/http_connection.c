@@ -1,6 +1,5 @@
 #include "http_connection.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -122,28 +121,6 @@ static void time_out(struct http_connection *c)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static void note_response(const struct http_connection *c, const struct http_response *r)
-{
-    int status = r->status;
-    enum metrics_counter counter = status < 300   ? METRICS_HTTP_2XX
-                                   : status < 400 ? METRICS_HTTP_3XX
-                                   : status < 500 ? METRICS_HTTP_4XX
-                                                  : METRICS_HTTP_5XX;
-    char client[INET_ADDRSTRLEN];
-    metrics_inc(c->service->options.metrics, counter);
-    if (!log_enabled(LOG_LEVEL_DEBUG))
-        return;
-    inet_ntop(AF_INET, &c->client, client, sizeof client);
-    /* A token is for the machine, not for the log. */
-    const char *path = c->head.path ? c->head.path : "-";
-    const char *token = strstr(path, "~token=");
-    size_t shown = token ? (size_t)(token - path) : strlen(path);
-    log_debug("http: %s %s %.*s%s%s %d %llu", client,
-              c->head.method_name ? c->head.method_name : "-", (int)shown, path,
-              token ? "~token=•••" : "", token ? token + strcspn(token, "/") : "", r->status,
-              (unsigned long long)r->length);
-}
-
 /* The file goes out by sendfile, in one segment whatever its size: nothing of it is
  * mapped or read. */
 static bool queue_file(struct http_connection *c, struct http_response *r)
@@ -185,7 +162,7 @@ static void respond(struct http_connection *c, struct http_response *r, bool kee
     size_t head_len = http_response_head(r, http_service_date(c->service), persistence, head);
     c->phase = keep_alive ? HEAD : FINISHING;
     c->served = true;
-    note_response(c, r);
+    http_service_note(c->service, &c->head, c->client, r);
     /* Without memory the answer ends early, and with it the connection, which says so. */
     if (evbuffer_add(output, head, head_len) < 0 || (has_body && !queue_body(c, r)))
         c->phase = FINISHING;

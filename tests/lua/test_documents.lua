@@ -148,7 +148,7 @@ profile "p" {
   config = {
     ["user-data"] = "x",
     ["nocloud/meta-data"] = 3,
-    ["a b"] = "", ["/x"] = "", ["x/"] = "", ["~x"] = "", ["a/../b"] = "",
+    ["a b"] = "", ["/x"] = "", ["x/"] = "", ["~x"] = "", ["a/../b"] = "", ["x.minisig"] = "",
     typed = { "x", type = "text" }, list = { "x", "y", kind = "z" }, word = template,
     none = {},
   },
