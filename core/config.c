@@ -234,6 +234,10 @@ static const struct key http_keys[] = {
     {"assets", read_string, AT(http.assets), 0, 0, NULL},
     {0},
 };
+static const struct key signing_keys[] = {
+    {"key", read_string, AT(signing.key), 0, 0, NULL},
+    {0},
+};
 static const struct key tokens_keys[] = {
     {"key", read_string, AT(tokens.key), 0, 0, NULL},
     {"required", read_bool, AT(tokens.required), 0, 0, NULL},
@@ -262,6 +266,7 @@ static const struct key site_keys[] = {
     {"dhcp", read_mapping, 0, 0, 0, dhcp_keys},
     {"tftp", read_mapping, 0, 0, 0, tftp_keys},
     {"http", read_mapping, 0, 0, 0, http_keys},
+    {"signing", read_mapping, 0, 0, 0, signing_keys},
     {"tokens", read_mapping, 0, 0, 0, tokens_keys},
     {"control", read_string, AT(control), 0, 0, NULL},
     {"control_group", read_string, AT(control_group), 0, 0, NULL},
@@ -421,6 +426,7 @@ void config_free(struct config *config)
     free(config->tftp.root);
     free(config->http.listen);
     free(config->http.assets);
+    free(config->signing.key);
     free(config->tokens.key);
     free(config->user);
     free(config->log.decisions);

@@ -37,6 +37,9 @@ struct config {
         char *assets; /* NULL: none */
     } http;
     struct {
+        char *key; /* NULL: nothing is signed */
+    } signing;
+    struct {
         char *key; /* NULL: one that the service makes itself */
         bool required;
         bool pin;

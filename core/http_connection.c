@@ -1,6 +1,5 @@
 #include "http_connection.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -13,6 +12,7 @@
 
 #include "http.h"
 #include "http_route.h"
+#include "http_sign.h"
 #include "log.h"
 
 #define MAX_QUEUED       65536  /* bytes of answers, before the next request is looked at */
@@ -121,28 +121,6 @@ static void time_out(struct http_connection *c)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static void note_response(const struct http_connection *c, const struct http_response *r)
-{
-    int status = r->status;
-    enum metrics_counter counter = status < 300   ? METRICS_HTTP_2XX
-                                   : status < 400 ? METRICS_HTTP_3XX
-                                   : status < 500 ? METRICS_HTTP_4XX
-                                                  : METRICS_HTTP_5XX;
-    char client[INET_ADDRSTRLEN];
-    metrics_inc(c->service->options.metrics, counter);
-    if (!log_enabled(LOG_LEVEL_DEBUG))
-        return;
-    inet_ntop(AF_INET, &c->client, client, sizeof client);
-    /* A token is for the machine, not for the log. */
-    const char *path = c->head.path ? c->head.path : "-";
-    const char *token = strstr(path, "~token=");
-    size_t shown = token ? (size_t)(token - path) : strlen(path);
-    log_debug("http: %s %s %.*s%s%s %d %llu", client,
-              c->head.method_name ? c->head.method_name : "-", (int)shown, path,
-              token ? "~token=•••" : "", token ? token + strcspn(token, "/") : "", r->status,
-              (unsigned long long)r->length);
-}
-
 /* The file goes out by sendfile, in one segment whatever its size: nothing of it is
  * mapped or read. */
 static bool queue_file(struct http_connection *c, struct http_response *r)
@@ -184,7 +162,7 @@ static void respond(struct http_connection *c, struct http_response *r, bool kee
     size_t head_len = http_response_head(r, http_service_date(c->service), persistence, head);
     c->phase = keep_alive ? HEAD : FINISHING;
     c->served = true;
-    note_response(c, r);
+    http_service_note(c->service, &c->head, c->client, r);
     /* Without memory the answer ends early, and with it the connection, which says so. */
     if (evbuffer_add(output, head, head_len) < 0 || (has_body && !queue_body(c, r)))
         c->phase = FINISHING;
@@ -212,7 +190,7 @@ static void on_decided(struct reply *reply, void *arg)
 {
     struct http_connection *c = arg;
     if (c->bev) {
-        struct http_response r = http_route_reply(c->service, &c->head, reply);
+        struct http_response r = http_route_reply(c->service, &c->head, c->client, reply);
         respond(c, &r, c->head.keep_alive);
         advance(c);
     } else {
@@ -283,17 +261,21 @@ static void decide(struct http_connection *c)
     struct http_response r;
     size_t len = (size_t)c->head.content_length;
     c->clock = CLOCK_NONE;
-    if (http_route_own(c->service, &c->head, &r)) {
+    if (http_route_own(c->service, &c->head, &r) ||
+        http_sign_recall(c->service, &c->head, c->client, &r)) {
         evbuffer_drain(input_of(c), len);
         respond(c, &r, c->head.keep_alive);
         return;
     }
+    /* A signature is of what would be answered without its suffix. */
+    const char *suffix = http_sign_asked(c->service, &c->head);
+    char *stem = suffix ? strndup(c->head.path, strlen(c->head.path) - strlen(suffix)) : NULL;
     struct request request = {
         .protocol = REQUEST_HTTP,
         .client = c->client,
         .server = c->server,
         .http = {.method = c->head.method_name,
-                 .path = c->head.path,
+                 .path = suffix ? stem : c->head.path,
                  .query = c->head.query,
                  .host = c->head.host,
                  .user_agent = c->head.user_agent,
@@ -301,12 +283,14 @@ static void decide(struct http_connection *c)
     };
     if (len)
         request.http.body.data = evbuffer_pullup(input_of(c), (ev_ssize_t)len);
-    if (len && !request.http.body.data) {
+    if ((len && !request.http.body.data) || (suffix && !stem)) {
+        free(stem);
         refuse(c, 503);
         return;
     }
     c->phase = DECIDING;
     policy_decide(c->service->options.policy, &request, on_decided, c);
+    free(stem);
     evbuffer_drain(input_of(c), len);
 }
 

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "http_file.h"
+#include "http_sign.h"
 
 #define RETRY_SECONDS 5
 
@@ -69,21 +71,37 @@ bool http_route_own(const struct http_service *service, const struct http_head *
     return true;
 }
 
+/* The signature's file in place of the file it is of, which is open. 0 or a negative errno. */
+static int open_signature(const struct http_service *service, const struct reply_file *wanted,
+                          const char *suffix, struct file *file)
+{
+    char *path = NULL;
+    close(file->fd);
+    if (asprintf(&path, "%s%s", wanted->path, suffix) < 0)
+        return -ENOMEM;
+    int error = files_open(service->options.files, wanted->root, path, file);
+    free(path);
+    return error;
+}
+
 static struct http_response answer_file(struct http_service *service, const struct http_head *head,
-                                        const struct reply_file *wanted)
+                                        struct in_addr client, const struct reply_file *wanted)
 {
     struct file file;
+    const char *suffix = http_sign_asked(service, head);
     if (head->method == HTTP_POST)
         return not_allowed(head);
     int error = files_open(service->options.files, wanted->root, wanted->path, &file);
+    if (error == -ENOENT && wanted->otherwise)
+        return http_route_reply(service, head, client, wanted->otherwise);
+    if (error == 0 && suffix)
+        error = open_signature(service, wanted, suffix, &file);
     if (error == 0) {
         const char *type = wanted->content_type;
-        if (!type || !http_response_is_type(type))
-            type = files_content_type(wanted->path);
+        if (suffix || !type || !http_response_is_type(type))
+            type = files_content_type(suffix ? suffix : wanted->path);
         return http_file_response(head, &file, type, time(NULL));
     }
-    if (error == -ENOENT && wanted->otherwise)
-        return http_route_reply(service, head, wanted->otherwise);
     int status = http_file_status(error);
     struct http_response response = http_response_error(head, status, NULL);
     if (status >= 500)
@@ -94,15 +112,15 @@ static struct http_response answer_file(struct http_service *service, const stru
 }
 
 struct http_response http_route_reply(struct http_service *service, const struct http_head *head,
-                                      const struct reply *reply)
+                                      struct in_addr client, const struct reply *reply)
 {
     static const int statuses[] = {
         [REPLY_NOT_FOUND] = 404, [REPLY_DENIED] = 403, [REPLY_FAILED] = 500};
     switch (reply->kind) {
     case REPLY_BODY:
-        return http_response_body(&reply->body);
+        return http_sign_body(service, head, client, &reply->body);
     case REPLY_FILE:
-        return answer_file(service, head, &reply->file);
+        return answer_file(service, head, client, &reply->file);
     case REPLY_ERROR:
         return http_response_error(head, statuses[reply->error.reason], reply->error.message);
     case REPLY_SILENCE:

@@ -14,6 +14,6 @@ bool http_route_own(const struct http_service *service, const struct http_head *
 
 /* Views into the reply, which must outlive the response. */
 struct http_response http_route_reply(struct http_service *service, const struct http_head *head,
-                                      const struct reply *reply);
+                                      struct in_addr client, const struct reply *reply);
 
 #endif

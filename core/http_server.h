@@ -18,6 +18,7 @@
 #include "files.h"
 #include "metrics.h"
 #include "policy.h"
+#include "signer.h"
 
 struct http_server;
 
@@ -31,6 +32,7 @@ struct http_server_options {
     unsigned stall_seconds;    /* without progress while sending: 30 */
     const struct files *files; /* outlives the server */
     struct policy *policy;
+    struct signer *signer; /* signs what is rendered; NULL: nothing is signed */
     struct metrics *metrics;
     const struct metrics_board *board; /* for /metrics and /readyz */
     void (*idle)(void *arg);           /* after http_server_drain: the last connection has closed */

@@ -1,5 +1,6 @@
 #include "http_service.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "log.h"
@@ -33,6 +34,28 @@ const char *http_service_date(struct http_service *service)
     if (service->date_of != now && http_date_format(now, service->date))
         service->date_of = now;
     return service->date;
+}
+
+void http_service_note(const struct http_service *service, const struct http_head *head,
+                       struct in_addr client, const struct http_response *response)
+{
+    int status = response->status;
+    enum metrics_counter counter = status < 300   ? METRICS_HTTP_2XX
+                                   : status < 400 ? METRICS_HTTP_3XX
+                                   : status < 500 ? METRICS_HTTP_4XX
+                                                  : METRICS_HTTP_5XX;
+    char address[INET_ADDRSTRLEN];
+    metrics_inc(service->options.metrics, counter);
+    if (!log_enabled(LOG_LEVEL_DEBUG))
+        return;
+    inet_ntop(AF_INET, &client, address, sizeof address);
+    /* A token is for the machine, not for the log. */
+    const char *path = head->path ? head->path : "-";
+    const char *token = strstr(path, "~token=");
+    size_t shown = token ? (size_t)(token - path) : strlen(path);
+    log_debug("http: %s %s %.*s%s%s %d %llu", address, head->method_name ? head->method_name : "-",
+              (int)shown, path, token ? "~token=•••" : "", token ? token + strcspn(token, "/") : "",
+              status, (unsigned long long)response->length);
 }
 
 void http_service_complain(struct http_service *service, const char *what, int error)

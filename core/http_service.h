@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "http_date.h"
+#include "http_response.h"
 #include "http_server.h"
 
 struct http_connection;
@@ -32,6 +33,10 @@ void http_service_init(struct http_service *service, struct event_base *base,
 
 /* Now, for a Date field. */
 const char *http_service_date(struct http_service *service);
+
+/* Counts an answer, and logs it for who looks closely; `head` may be empty. */
+void http_service_note(const struct http_service *service, const struct http_head *head,
+                       struct in_addr client, const struct http_response *response);
 
 /* Logs a lack of resources, at most once in ten seconds: it comes in swarms. */
 void http_service_complain(struct http_service *service, const char *what, int error);

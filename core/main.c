@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "cli_serve.h"
+#include "cli_sign.h"
 #include "problems.h"
 
 /* A command is a line here: a function that is given argv from the command's name on, or NULL
@@ -24,6 +25,9 @@ static const struct command commands[] = {
     {"status", NULL, "show a running service: its generation, workers, last refusal"},
     {"reload", NULL, "have it load its site anew, and say what came of it"},
     {"top", NULL, "show what it does just now"},
+    {"keygen", cli_keygen, "make a pair of keys"},
+    {"sign", cli_sign, "sign files, in minisign's format"},
+    {"verify", cli_verify, "verify files by their signatures"},
     {"stubs", NULL, "write what editors need to know of the policy language"},
 };
 

@@ -312,6 +312,15 @@ static void read_info(lua_State *L, int info, struct decision *d)
     note_facts(L, info, d);
 }
 
+/* Notes for whom a body was made. */
+static void name_body(struct reply *reply, const char *machine)
+{
+    if (reply && reply->kind == REPLY_FILE)
+        reply = reply->file.otherwise;
+    if (reply && reply->kind == REPLY_BODY && *machine)
+        reply->body.machine = strdup(machine);
+}
+
 /* Lua: take(decision) -> the request */
 static int take(lua_State *L)
 {
@@ -332,6 +341,7 @@ static int give(lua_State *L)
         reply_free(d->reply);
         d->reply = NULL;
     }
+    name_body(d->reply, d->machine);
     return 0;
 }
 

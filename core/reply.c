@@ -53,6 +53,7 @@ void reply_free(struct reply *reply)
         break;
     case REPLY_BODY:
         free(reply->body.content_type);
+        free(reply->body.machine);
         free(reply->body.data);
         break;
     case REPLY_ERROR:

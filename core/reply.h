@@ -49,7 +49,8 @@ struct reply_file {
 };
 
 struct reply_body {
-    int status; /* HTTP's; TFTP ignores it */
+    int status;    /* HTTP's; TFTP ignores it */
+    char *machine; /* whom it was made for; NULL: anybody */
     char *content_type;
     uint8_t *data;
     size_t len;

@@ -6,6 +6,7 @@
 #include "secret.h"
 
 #define TOKEN_FILE_MAX 4096
+#define SIGN_FILE_MAX  4096
 
 /* A key of this service alone: good on this machine, until it is started anew. */
 static struct token_keys *own_token_keys(const struct trust *previous)
@@ -34,6 +35,31 @@ static struct token_keys *read_token_keys(const struct config *config, struct pr
     return keys;
 }
 
+static struct signer *read_signer(const struct config *config, struct signer_board *board,
+                                  struct problems *problems)
+{
+    struct secret file = {0};
+    struct signer *signer = NULL;
+    struct minisign_key *key = minisign_key_alloc();
+    char *path = config_path(config, config->signing.key);
+    int error = path && key ? secret_read(path, SIGN_FILE_MAX, &file) : -ENOMEM;
+    const char *problem = error ? secret_problem(error) : NULL;
+    if (!problem && minisign_key_is_locked(file.data, file.len))
+        problem = "it is under a passphrase, which nobody could be asked for: take one of "
+                  "`moonboot keygen --no-passphrase`, or take its passphrase away (minisign -C -W)";
+    if (!problem)
+        problem = minisign_key_read(file.data, file.len, NULL, key);
+    if (!problem && (!board || !(signer = signer_open(key, board))))
+        problem = "no memory to sign";
+    if (problem)
+        problems_add(problems, "%s: `key: %s`: %s", config->path, config->signing.key, problem);
+    if (!signer)
+        minisign_key_free(key);
+    secret_clear(&file);
+    free(path);
+    return signer;
+}
+
 void trust_open(struct trust *trust, const struct config *config, const struct trust *previous,
                 struct problems *problems)
 {
@@ -45,10 +71,17 @@ void trust_open(struct trust *trust, const struct config *config, const struct t
         config->tokens.key ? read_token_keys(config, problems) : own_token_keys(previous);
     if (!trust->tokens.keys && trust->own_tokens)
         problems_add(problems, "%s: no memory for a key", config->path);
+    trust->board = previous ? previous->board : NULL;
+    if (config->signing.key) {
+        trust->board = trust->board ? trust->board : signer_board_alloc();
+        trust->signer = read_signer(config, trust->board, problems);
+    }
 }
 
 void trust_close(struct trust *trust)
 {
     token_keys_free(trust->tokens.keys);
     trust->tokens.keys = NULL;
+    signer_close(trust->signer);
+    trust->signer = NULL;
 }

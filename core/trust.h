@@ -6,11 +6,14 @@
 
 #include "config.h"
 #include "problems.h"
+#include "signer.h"
 #include "token.h"
 
 struct trust {
     struct token_rules tokens;
-    bool own_tokens; /* their key is in no file: the next generation goes on with it */
+    struct signer *signer;      /* NULL: nothing is signed */
+    struct signer_board *board; /* the signer's, and its successors' */
+    bool own_tokens;            /* their key is in no file: the next generation goes on with it */
 };
 
 /* Reads what `config` names; `previous` (NULL: none) lends the key that is in no file. What is

@@ -144,6 +144,7 @@ static bool open_http(struct worker *w)
         .stall_seconds = STALL_SECONDS,
         .files = &w->generation->files,
         .policy = w->policy,
+        .signer = w->generation->trust.signer,
         .metrics = w->metrics,
         .board = w->generation->board,
         .idle = on_http_idle,

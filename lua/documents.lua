@@ -18,6 +18,9 @@ local function name_problem(name)
     if name:find("[^%w%-._/@+]") then
         return "a document's name has only letters, digits and any of - . _ / @ +"
     end
+    if name:find("%.sig$") or name:find("%.minisig$") then
+        return "names that end in .sig or .minisig are those of documents' signatures"
+    end
     for segment in (name .. "/"):gmatch("([^/]*)/") do
         if segment == "" or segment == "." or segment == ".." then
             return 'a document\'s name is a path such as "nocloud/user-data"'

@@ -10,8 +10,7 @@ packages() { # packages SET: what it needs
         libyaml-dev libsodium-dev libedit-dev lua-cjson lua-cjson-dev ;;
     test) echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit \
         lua-check shellcheck zsh curl wrk tftp-hpa atftp busybox-static iproute2 procps python3 \
-        python3-jsonschema \
-        ca-certificates cloud-init ignition ;;
+        python3-jsonschema ca-certificates cloud-init ignition minisign ;;
     lab) echo qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base iproute2 ethtool tcpdump util-linux \
         pxelinux syslinux-common grub-efi-amd64-bin grub-efi-amd64-signed shim-signed ;;
     bench) echo wrk dnsmasq-base ipxe iproute2 curl python3 ;; # run.py unpacks the peers

@@ -77,6 +77,7 @@ for script in language testing service http tftp decision_log control; do
     suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
 done
 suite e2e/trust with build-sanitize tests/e2e/trust.sh
+suite e2e/sign with build tests/e2e/sign.sh
 suite e2e/documents with build tests/e2e/documents.sh
 suite e2e/load with build tests/e2e/load.sh
 suite e2e/load-sanitize with build-sanitize tests/e2e/load.sh

@@ -125,10 +125,10 @@ static void test_problems_at_once(void **state)
                    ":7:10: `workers` is many, expected auto, or a number from 1 to 64");
     assert_problem(&problems, 7, ":8:12: `advertise` is 10.0.0.300, expected an IPv4 address");
     assert_problem(&problems, 8, ":9:15: `level` is loud, expected error, warn, info or debug");
-    assert_problem(
-        &problems, 9,
-        ":10:1: unknown key `frobnicate`, expected one of: policy, interfaces, "
-        "advertise, dhcp, tftp, http, tokens, control, control_group, workers, user, log, limits");
+    assert_problem(&problems, 9,
+                   ":10:1: unknown key `frobnicate`, expected one of: policy, interfaces, "
+                   "advertise, dhcp, tftp, http, signing, tokens, control, control_group, "
+                   "workers, user, log, limits");
     assert_problem(&problems, 10, ":1:1: `policy` is missing: the policy file to serve by");
     assert_int_equal(problems.n, 11);
     problems_clear(&problems);

@@ -46,4 +46,5 @@ local function refuses(options, problem)
 end
 
 refuses('{ instal = "x" }', 'install_once: there is no option "instal"')
-refuses('{ install = "x" }', "install_once: install and installed are needed")
+refuses('{ done_on = "x" }', "install_once: install is needed: a profile's name")
+refuses('{ install = 1 }', "install_once: install is a text")

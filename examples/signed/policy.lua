@@ -1,0 +1,14 @@
+-- Each machine boots the site's own initramfs, which fetches its first-boot script, and runs it
+-- when its signature is good. README.md says how that initramfs is made.
+
+profile "node" {
+  kernel = "vmlinuz",
+  initrd = { "initrd.img" },
+  args   = { "ip=dhcp", "moonboot.run={{config 'first-boot'}}", "console=ttyS0,115200n8" },
+  vars   = { role = "node" },
+  config = { ["first-boot"] = template "first-boot.sh" },
+}
+
+rule "login nodes" { match = { mac = prefix "52:54:00:01" }, boot = "node", vars = { role = "login" } }
+rule "nodes"       { match = { mac = prefix "52:54:00" }, boot = "node" }
+rule "everyone else" { boot = ignore }
