@@ -3,9 +3,11 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "api.h"
 #include "config.h"
+#include "control_path.h"
 #include "problems.h"
 #include "task.h"
 #include "vm.h"
@@ -13,12 +15,29 @@
 #define MEMORY      ((size_t)4 << 30)
 #define DECISION_MS 250
 
+#define SITE_HERE   "site.yaml"
+#define SITE_SYSTEM "/etc/moonboot/site.yaml"
+
 struct command {
     const char *name;
     int argc;
     char **argv;
     int exit_code;
 };
+
+const char *cli_site(void)
+{
+    return access(SITE_HERE, F_OK) == 0 ? SITE_HERE : SITE_SYSTEM;
+}
+
+/* host.cli.control_path([site]) -> the path of a site's control socket | nil: it has none */
+static int control_path_of_site(lua_State *L)
+{
+    char *path = control_path_of(luaL_optstring(L, 1, cli_site()));
+    lua_pushstring(L, path);
+    free(path);
+    return 1;
+}
 
 /* A site's configuration while it is read: a userdata, so that it is freed whatever throws. */
 struct site {
@@ -81,9 +100,12 @@ static int run(lua_State *L)
     struct command *command = lua_touserdata(L, 1);
     lua_getglobal(L, "host");
     api_cli_open(L);
+    api_control_open(L);
     lua_getfield(L, -1, "cli");
     lua_pushcfunction(L, read_site);
     lua_setfield(L, -2, "site");
+    lua_pushcfunction(L, control_path_of_site);
+    lua_setfield(L, -2, "control_path");
     lua_pop(L, 2);
     vm_require(L, lua_pushfstring(L, "cli.%s", command->name));
     lua_newtable(L);

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
+#include "cli.h"
 #include "log.h"
 #include "supervisor.h"
 
@@ -24,8 +24,6 @@ static const char help[] =
     "Exit codes: 0 stopped by a signal, 1 could not start, 2 bad usage.\n";
 
 #define FILES_WANTED 65536
-#define SITE_HERE    "site.yaml"
-#define SITE_SYSTEM  "/etc/moonboot/site.yaml"
 
 /* A transfer takes two descriptors, and the usual soft limit is 1,024: takes what it may. */
 static void raise_file_limit(void)
@@ -47,7 +45,7 @@ int cli_serve(int argc, char **argv)
                                             {"verbose", no_argument, NULL, 'v'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    const char *site = access(SITE_HERE, F_OK) == 0 ? SITE_HERE : SITE_SYSTEM;
+    const char *site = cli_site();
     int option;
     optind = 1;
     while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {

@@ -262,6 +262,8 @@ static const struct key site_keys[] = {
     {"tftp", read_mapping, 0, 0, 0, tftp_keys},
     {"http", read_mapping, 0, 0, 0, http_keys},
     {"tokens", read_mapping, 0, 0, 0, tokens_keys},
+    {"control", read_string, AT(control), 0, 0, NULL},
+    {"control_group", read_string, AT(control_group), 0, 0, NULL},
     {"workers", read_workers, AT(workers), 0, 0, NULL},
     {"user", read_string, AT(user), 0, 0, NULL},
     {"log", read_mapping, 0, 0, 0, log_keys},
@@ -420,6 +422,8 @@ void config_free(struct config *config)
     free(config->http.assets);
     free(config->tokens.key);
     free(config->user);
+    free(config->control);
+    free(config->control_group);
     free(config);
 }
 

@@ -42,8 +42,10 @@ struct config {
         bool pin;
         unsigned lifetime_s;
     } tokens;
-    unsigned workers; /* resolved: never 0 */
-    char *user;       /* whom workers run as, started as root; NULL: privileges_user says */
+    char *control;       /* the control socket; NULL: control_path says */
+    char *control_group; /* who may use it beside its owner; NULL: nobody */
+    unsigned workers;    /* resolved: never 0 */
+    char *user;          /* whom workers run as, started as root; NULL: privileges_user says */
     struct {
         enum log_level level;
         enum log_format format;

@@ -1,7 +1,9 @@
 #include "crew.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -27,7 +29,7 @@ struct crew_worker *crew_find(struct crew *crew, pid_t pid)
     return NULL;
 }
 
-struct crew_worker *crew_add(struct crew *crew, const struct notify *message)
+struct crew_worker *crew_add(struct crew *crew, const struct notify *message, int channel)
 {
     struct crew_worker *w = crew_find(crew, message->pid);
     for (size_t i = 0; !w && i < CREW_MAX; i++) {
@@ -36,10 +38,35 @@ struct crew_worker *crew_add(struct crew *crew, const struct notify *message)
             *w = (struct crew_worker){.pid = message->pid,
                                       .slot = message->slot,
                                       .generation = message->generation,
-                                      .since = crew_now()};
+                                      .since = crew_now(),
+                                      .started = time(NULL),
+                                      .channel = channel};
+            channel = -1;
         }
     }
+    if (channel >= 0)
+        close(channel);
     return w;
+}
+
+void crew_remove(struct crew_worker *w)
+{
+    if (w->channel >= 0)
+        close(w->channel);
+    w->channel = -1;
+    w->pid = 0;
+}
+
+int crew_hand(struct crew *crew, const struct channel_message *message, int descriptor)
+{
+    int error = -ESRCH;
+    for (size_t i = 0; i < CREW_MAX && error < 0; i++) {
+        crew->handed = (crew->handed + 1) % CREW_MAX;
+        const struct crew_worker *w = &crew->workers[crew->handed];
+        if (w->pid && w->state == CREW_SERVING && w->channel >= 0)
+            error = channel_send(w->channel, message, descriptor);
+    }
+    return error;
 }
 
 unsigned crew_count(struct crew *crew, uint64_t generation, enum crew_state state)

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
+#include "channel.h"
 #include "metrics.h"
 #include "notify.h"
 
@@ -26,6 +28,8 @@ struct crew_worker {
     enum crew_state state;
     uint64_t generation;
     uint64_t since; /* when it was forked, or began to serve */
+    time_t started; /* when it was forked, for people */
+    int channel;    /* what it is told by (channel.h); -1: none */
 };
 
 /* A slot whose worker died. */
@@ -38,6 +42,8 @@ struct crew_vacancy {
 struct crew {
     struct crew_worker workers[CREW_MAX];
     struct crew_vacancy vacancies[METRICS_MAX_WORKERS];
+    size_t handed;                          /* the entry that was last handed something */
+    unsigned restarts[METRICS_MAX_WORKERS]; /* of each slot's workers, since the service began */
 };
 
 #define CREW_EACH(crew, w)                                                                         \
@@ -50,8 +56,16 @@ uint64_t crew_now(void);
 /* NULL: no such worker. */
 struct crew_worker *crew_find(struct crew *crew, pid_t pid);
 
-/* The worker that a message is about, added if it is new; NULL: the crew is full. */
-struct crew_worker *crew_add(struct crew *crew, const struct notify *message);
+/* The worker that a message is about, added if it is new, with its channel, which becomes the
+ * crew's. NULL: the crew is full. */
+struct crew_worker *crew_add(struct crew *crew, const struct notify *message, int channel);
+
+/* Forgets a worker that has ended. */
+void crew_remove(struct crew_worker *w);
+
+/* Sends a message and a copy of the descriptor to a worker that serves, another each time; 0 or
+ * a negative errno, -ESRCH when none serves. */
+int crew_hand(struct crew *crew, const struct channel_message *message, int descriptor);
 
 unsigned crew_count(struct crew *crew, uint64_t generation, enum crew_state state);
 bool crew_empty(struct crew *crew);

@@ -3,12 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "channel.h"
+#include "descriptors.h"
+#include "log.h"
 #include "nursery.h"
 
 /* A directory that site.yaml names; -1 when it names none. */
@@ -51,6 +52,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
         problems_add(problems, "%s: no memory", site);
         return NULL;
     }
+    memset(g->channels, 0xff, sizeof g->channels); /* -1 */
     g->policy_dir = g->commands = g->files.packages = -1;
     g->files.roots[REPLY_ROOT_TFTP] = g->files.roots[REPLY_ROOT_ASSETS] = -1;
     g->config = config_load(site, problems);
@@ -76,35 +78,77 @@ fail:
     return NULL;
 }
 
-int generation_start(struct generation *g, struct generation *previous, const int *unwanted,
-                     size_t n)
+void generation_keep(const struct generation *g, int own)
 {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    const int fixed[] = {own,
+                         g->notify,
+                         g->policy_dir,
+                         g->files.roots[REPLY_ROOT_TFTP],
+                         g->files.roots[REPLY_ROOT_ASSETS],
+                         g->files.packages};
+    size_t n = sizeof fixed / sizeof *fixed;
+    size_t all = n + sockets_count(g->sockets);
+    int *fds = malloc(all * sizeof *fds);
+    if (!fds) {
+        log_error("no memory to close descriptors");
+        exit(1);
+    }
+    memcpy(fds, fixed, sizeof fixed);
+    sockets_list(g->sockets, fds + n);
+    descriptors_keep(fds, all);
+    free(fds);
+}
+
+int generation_start(struct generation *g, struct generation *previous)
+{
+    int ends[2];
+    if (!channel_open(ends))
         return -errno;
     pid_t pid = fork();
     if (pid < 0) {
         int error = errno;
-        close(pair[0]);
-        close(pair[1]);
+        close(ends[0]);
+        close(ends[1]);
         return -error;
     }
     if (pid == 0) {
-        close(pair[0]);
-        for (size_t i = 0; i < n; i++)
-            close(unwanted[i]);
-        generation_close(previous);
-        nursery_run(g, pair[1]);
+        generation_close(previous); /* its keys are not for this process */
+        generation_keep(g, ends[1]);
+        nursery_run(g, ends[1]);
     }
-    close(pair[1]);
-    g->commands = pair[0];
+    close(ends[1]);
+    g->commands = ends[0];
     g->nursery = pid;
     return 0;
 }
 
-int generation_spawn(const struct generation *g, unsigned slot)
+static void close_channel(struct generation *g, unsigned slot)
 {
-    return send(g->commands, &slot, sizeof slot, MSG_NOSIGNAL) == (ssize_t)sizeof slot ? 0 : -errno;
+    if (g->channels[slot] >= 0)
+        close(g->channels[slot]);
+    g->channels[slot] = -1;
+}
+
+int generation_spawn(struct generation *g, unsigned slot)
+{
+    struct channel_message message = {.kind = CHANNEL_SPAWN, .slot = slot};
+    int ends[2];
+    if (!channel_open(ends))
+        return -errno;
+    close_channel(g, slot);
+    g->channels[slot] = ends[0];
+    int error = channel_send(g->commands, &message, ends[1]);
+    close(ends[1]);
+    if (error < 0)
+        close_channel(g, slot);
+    return error;
+}
+
+int generation_take_channel(struct generation *g, unsigned slot)
+{
+    int channel = g->channels[slot];
+    g->channels[slot] = -1;
+    return channel;
 }
 
 static void close_fd(int fd)
@@ -118,6 +162,8 @@ void generation_close(struct generation *g)
     if (!g)
         return;
     close_fd(g->commands);
+    for (unsigned slot = 0; slot < METRICS_MAX_WORKERS; slot++)
+        close_channel(g, slot);
     close_fd(g->policy_dir);
     close_fd(g->files.roots[REPLY_ROOT_TFTP]);
     close_fd(g->files.roots[REPLY_ROOT_ASSETS]);

@@ -24,9 +24,10 @@ struct generation {
     char *policy_path; /* what messages call it */
     struct metrics_board *board;
     pid_t supervisor;
-    int notify;    /* where its processes report to (notify.h) */
-    pid_t nursery; /* 0: none runs */
-    int commands;  /* to the nursery; closing it ends the nursery */
+    int notify;                        /* where its processes report to (notify.h) */
+    pid_t nursery;                     /* 0: none runs */
+    int commands;                      /* channel to the nursery; closing it ends the nursery */
+    int channels[METRICS_MAX_WORKERS]; /* of workers that were asked for; -1: none */
 };
 
 /* Reads site.yaml and opens what it names; `previous` (NULL: none) lends its sockets.
@@ -35,13 +36,19 @@ struct generation *generation_open(const char *site, const struct generation *pr
                                    struct problems *problems);
 
 /* Starts the nursery: 0, or a negative errno. `board`, `supervisor` and `notify` are
- * set by then. The child closes what is not its own: `previous` (NULL: none), and n
- * descriptors of the caller's. */
-int generation_start(struct generation *generation, struct generation *previous,
-                     const int *unwanted, size_t n);
+ * set by then. The child lets go of `previous` (NULL: none). */
+int generation_start(struct generation *generation, struct generation *previous);
 
 /* Asks the nursery for a worker of that slot; 0 or a negative errno. */
-int generation_spawn(const struct generation *generation, unsigned slot);
+int generation_spawn(struct generation *generation, unsigned slot);
+
+/* The supervisor's end of the channel to the worker that was last asked for; the caller's from
+ * then on. -1: there is none. */
+int generation_take_channel(struct generation *generation, unsigned slot);
+
+/* Closes every descriptor of this process that is neither the generation's nor `own`, nor a
+ * standard one. What else a nursery or worker needs has to be named there. */
+void generation_keep(const struct generation *generation, int own);
 
 /* Ends the nursery (not the workers) and closes everything. */
 void generation_close(struct generation *generation);

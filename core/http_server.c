@@ -180,6 +180,11 @@ fail:
     return NULL;
 }
 
+unsigned http_server_connections(const struct http_server *server)
+{
+    return server->service.n_connections;
+}
+
 void http_server_drain(struct http_server *server)
 {
     struct http_service *service = &server->service;

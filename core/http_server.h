@@ -46,6 +46,9 @@ int http_server_bind(const struct sockaddr_in *address, unsigned n);
 struct http_server *http_server_open(struct event_base *base,
                                      const struct http_server_options *options);
 
+/* How many connections are open. */
+unsigned http_server_connections(const struct http_server *server);
+
 /* Accepts no more, closes idle connections, lets answers in flight end; calls `idle`
  * when no connection is left (at once, when there is none). One that has not asked
  * anything yet has two seconds: it may be a machine whose request is under way. */

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "json.h"
+
 #define LOG_LINE_MAX   8192
 #define QUOTED         "\"\\"
 #define LOG_VALUES_MAX (LOG_LINE_MAX - 1024) /* values are cut here; keys and quotes never */
@@ -75,29 +77,12 @@ static void put_text(struct line *line, const char *text)
     put(line, text, strlen(text));
 }
 
-/* The length of the well-formed UTF-8 sequence at `s` (RFC 3629), or 0. */
-static size_t utf8_length(const unsigned char *s)
-{
-    size_t n = s[0] >= 0xc2 && s[0] < 0xe0   ? 2
-               : (s[0] & 0xf0) == 0xe0       ? 3
-               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                             : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 /* What came from a wire must not end the line, colour a terminal or break JSON. */
 static void put_escaped(struct line *line, const char *text, const char *quoted)
 {
     for (const unsigned char *s = (const unsigned char *)text; *s && line->len < LOG_VALUES_MAX;) {
         char code[8];
-        size_t n = *s >= 0x80 ? utf8_length(s) : 1;
+        size_t n = json_utf8(s);
         if (n == 0 || *s < 0x20 || *s == 0x7f) {
             snprintf(code, sizeof code, "\\u%04x", *s);
             put_text(line, code);

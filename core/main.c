@@ -21,6 +21,9 @@ static const struct command commands[] = {
     {"repl", NULL, "a prompt: type a machine, see what is decided"},
     {"test", NULL, "run a policy's tests"},
     {"init", NULL, "write a site to begin with"},
+    {"status", NULL, "show a running service: its generation, workers, last refusal"},
+    {"reload", NULL, "have it load its site anew, and say what came of it"},
+    {"top", NULL, "show what it does just now"},
     {"stubs", NULL, "write what editors need to know of the policy language"},
 };
 

@@ -14,6 +14,15 @@ static const struct {
 #undef X
 };
 
+static const struct {
+    const char *name;
+    const char *help;
+} gauges[] = {
+#define X(name, prometheus, help) {prometheus, help},
+    METRICS_GAUGES(X)
+#undef X
+};
+
 struct metrics_board *metrics_board_alloc(void)
 {
     struct metrics_board *board =
@@ -34,11 +43,53 @@ void metrics_beat(struct metrics *m)
     m->heartbeat = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static uint64_t sum(const struct metrics_board *board, size_t counter)
+struct metrics_seat *metrics_sit(struct metrics_board *board, pid_t pid)
+{
+    for (size_t i = 0; i < METRICS_SEATS; i++) {
+        int nobody = 0;
+        if (atomic_compare_exchange_strong(&board->seats[i].pid, &nobody, (int)pid))
+            return &board->seats[i];
+    }
+    return NULL;
+}
+
+struct metrics_seat *metrics_seat(struct metrics_board *board, pid_t pid)
+{
+    for (size_t i = 0; i < METRICS_SEATS; i++) {
+        if (board->seats[i].pid == pid)
+            return &board->seats[i];
+    }
+    return NULL;
+}
+
+void metrics_leave(struct metrics_board *board, pid_t pid)
+{
+    struct metrics_seat *seat = metrics_seat(board, pid);
+    if (!seat)
+        return;
+    for (size_t i = 0; i < METRICS_N_GAUGES; i++)
+        seat->gauges[i] = 0;
+    seat->pid = 0;
+}
+
+const char *metrics_name(size_t counter)
+{
+    return counters[counter].name;
+}
+
+uint64_t metrics_sum(const struct metrics_board *board, size_t counter)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < METRICS_MAX_WORKERS; i++)
         total += atomic_load_explicit(&board->slots[i].counters[counter], memory_order_relaxed);
+    return total;
+}
+
+static uint64_t gauge_sum(const struct metrics_board *board, size_t gauge)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < METRICS_SEATS; i++)
+        total += board->seats[i].gauges[gauge];
     return total;
 }
 
@@ -64,8 +115,10 @@ char *metrics_text(const struct metrics_board *board, size_t *len)
     for (size_t i = 0; i < METRICS_N_COUNTERS; i++) {
         if (counters[i].help)
             print_family(out, counters[i].name, counters[i].help, "counter");
-        fprintf(out, "%s %llu\n", counters[i].name, (unsigned long long)sum(board, i));
+        fprintf(out, "%s %llu\n", counters[i].name, (unsigned long long)metrics_sum(board, i));
     }
+    for (size_t i = 0; i < METRICS_N_GAUGES; i++)
+        print_one(out, gauges[i].name, gauges[i].help, "gauge", gauge_sum(board, i));
     print_one(out, "moonboot_generation", "The policy generation that serves.", "gauge",
               board->generation);
     print_one(out, "moonboot_loaded_timestamp_seconds", "When that generation took over.", "gauge",

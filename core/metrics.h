@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* One counter an entry: name in C, Prometheus name with labels, help. Entries of one
  * family (the name before the brace) stand together. */
@@ -64,6 +65,26 @@ struct metrics {
 
 #define METRICS_MAX_WORKERS 64
 
+/* What a process has open just now, as the counters above. */
+#define METRICS_GAUGES(X)                                                                          \
+    X(HTTP_OPEN, "moonboot_http_connections_open", "HTTP connections that are open.")              \
+    X(TFTP_OPEN, "moonboot_tftp_transfers_open", "TFTP transfers under way.")
+
+enum metrics_gauge {
+#define X(name, prometheus, help) METRICS_##name,
+    METRICS_GAUGES(X)
+#undef X
+        METRICS_N_GAUGES
+};
+
+#define METRICS_SEATS 1024
+
+/* One process's gauges; they end with it. */
+struct metrics_seat {
+    _Atomic int pid; /* 0: the seat is free */
+    _Atomic uint64_t gauges[METRICS_N_GAUGES];
+};
+
 /* What the whole service shares; a mapping that fork inherits. */
 struct metrics_board {
     _Atomic uint64_t generation; /* of the policy that serves; 0: none yet */
@@ -74,6 +95,7 @@ struct metrics_board {
     _Atomic uint64_t workers_ready;
     _Atomic uint64_t workers_restarted;
     struct metrics slots[METRICS_MAX_WORKERS];
+    struct metrics_seat seats[METRICS_SEATS];
 };
 
 /* NULL when memory is out. */
@@ -89,6 +111,19 @@ static inline void metrics_inc(struct metrics *m, enum metrics_counter counter)
 {
     metrics_add(m, counter, 1);
 }
+
+/* A seat for that process; NULL when all are taken. */
+struct metrics_seat *metrics_sit(struct metrics_board *board, pid_t pid);
+
+/* The seat of that process; NULL: it has none. */
+struct metrics_seat *metrics_seat(struct metrics_board *board, pid_t pid);
+
+/* That process is gone. */
+void metrics_leave(struct metrics_board *board, pid_t pid);
+
+/* A counter's name, with its labels, and its value over all slots. */
+const char *metrics_name(size_t counter);
+uint64_t metrics_sum(const struct metrics_board *board, size_t counter);
 
 /* The worker is alive, and in Lua or its event loop right now. */
 void metrics_beat(struct metrics *m);

@@ -1,8 +1,11 @@
 #include "notify.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define FIXED offsetof(struct notify, text)
 
 bool notify_open(int ends[2])
 {
@@ -18,7 +21,8 @@ bool notify_open(int ends[2])
 
 bool notify_send(int fd, const struct notify *message)
 {
-    return send(fd, message, sizeof *message, MSG_NOSIGNAL) == (ssize_t)sizeof *message;
+    size_t len = FIXED + strlen(message->text) + 1;
+    return send(fd, message, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
 bool notify_receive(int fd, struct notify *message, pid_t *sender)
@@ -34,8 +38,9 @@ bool notify_receive(int fd, struct notify *message, pid_t *sender)
         if (len < 0)
             return false;
         struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-        if (len != (ssize_t)sizeof *message || header.msg_flags & MSG_TRUNC || !c ||
-            c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+        if (len <= (ssize_t)FIXED || message->text[len - (ssize_t)FIXED - 1] != '\0' ||
+            header.msg_flags & MSG_TRUNC || !c || c->cmsg_level != SOL_SOCKET ||
+            c->cmsg_type != SCM_CREDENTIALS)
             continue; /* not ours */
         struct ucred credentials;
         memcpy(&credentials, CMSG_DATA(c), sizeof credentials);

@@ -1,4 +1,4 @@
-/* What nurseries and workers tell the supervisor: fixed messages on one datagram socket
+/* What nurseries and workers tell the supervisor: short messages on one datagram socket
  * that they all inherit. The kernel vouches for who sent one, as workers are not trusted. */
 #ifndef MOONBOOT_NOTIFY_H
 #define MOONBOOT_NOTIFY_H
@@ -8,7 +8,8 @@
 #include <sys/types.h>
 
 enum notify_kind {
-    NOTIFY_LOADED,  /* nursery: the policy is good */
+    NOTIFY_PROBLEM, /* nursery: one thing that is wrong with the policy, as text */
+    NOTIFY_LOADED,  /* nursery: the policy is good; its hash as text */
     NOTIFY_REFUSED, /* nursery: it is not, and the log says why */
     NOTIFY_SPAWNED, /* nursery: worker `pid` exists; it runs once this has been sent */
     NOTIFY_FAILED,  /* nursery: no worker could be forked for `slot` */
@@ -16,11 +17,14 @@ enum notify_kind {
     NOTIFY_STOPPED  /* worker: reads its sockets no more; ends when transfers have */
 };
 
+#define NOTIFY_TEXT 1024
+
 struct notify {
     enum notify_kind kind;
     pid_t pid; /* the worker that it is about */
     uint64_t generation;
     unsigned slot;
+    char text[NOTIFY_TEXT]; /* ends with NUL; what follows is not sent */
 };
 
 /* The two ends: [0] to receive from, [1] for children. False with errno. */

@@ -4,12 +4,13 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "log.h"
 #include "notify.h"
 #include "policy.h"
@@ -23,6 +24,13 @@ static void check_root(int dir, const char *key, const char *user)
     if (dir >= 0 && faccessat(dir, ".", X_OK, AT_EACCESS) < 0)
         log_warn("the directory that `%s` names cannot be entered by user %s: %s", key, user,
                  strerror(errno));
+}
+
+static bool tell(const struct generation *g, enum notify_kind kind, const char *text)
+{
+    struct notify message = {.kind = kind, .pid = getpid(), .generation = g->number};
+    snprintf(message.text, sizeof message.text, "%s", text);
+    return notify_send(g->notify, &message);
 }
 
 static struct policy *load(const struct generation *g)
@@ -41,8 +49,10 @@ static struct policy *load(const struct generation *g)
     };
     task_clock_start(); /* a policy may hang while it loads */
     struct policy *policy = policy_load(&options, &problems);
-    for (size_t i = 0; i < problems.n; i++)
+    for (size_t i = 0; i < problems.n; i++) {
         log_error("%s", problems.lines[i]);
+        tell(g, NOTIFY_PROBLEM, problems.lines[i]);
+    }
     problems_clear(&problems);
     return policy;
 }
@@ -57,7 +67,7 @@ static pid_t fork_for_supervisor(void)
 /* The worker starts when its supervisor has been told of it: he must never hear from, or
  * bury, one he does not know. */
 static pid_t fork_worker(const struct generation *g, struct policy *policy, unsigned slot,
-                         int commands)
+                         int channel)
 {
     int gate[2];
     if (pipe2(gate, O_CLOEXEC) < 0)
@@ -65,14 +75,13 @@ static pid_t fork_worker(const struct generation *g, struct policy *policy, unsi
     pid_t pid = fork_for_supervisor();
     if (pid == 0) {
         char byte;
-        close(commands);
         close(gate[1]);
         while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
             continue;
-        close(gate[0]);
-        worker_run(g, policy, slot);
+        worker_run(g, policy, slot, channel);
     }
-    struct notify message = {NOTIFY_SPAWNED, pid, g->number, slot};
+    struct notify message = {
+        .kind = NOTIFY_SPAWNED, .pid = pid, .generation = g->number, .slot = slot};
     if (pid > 0)
         notify_send(g->notify, &message);
     close(gate[0]);
@@ -80,13 +89,28 @@ static pid_t fork_worker(const struct generation *g, struct policy *policy, unsi
     return pid;
 }
 
-static void spawn(const struct generation *g, struct policy *policy, unsigned slot, int commands)
+static void spawn(const struct generation *g, struct policy *policy, unsigned slot, int channel)
 {
-    if (fork_worker(g, policy, slot, commands) > 0)
+    if (channel >= 0 && fork_worker(g, policy, slot, channel) > 0)
         return;
     log_error("cannot start worker %u: %s", slot, strerror(errno));
-    struct notify message = {NOTIFY_FAILED, 0, g->number, slot};
+    struct notify message = {.kind = NOTIFY_FAILED, .generation = g->number, .slot = slot};
     notify_send(g->notify, &message);
+}
+
+/* Until the supervisor closes the channel: this generation is over. */
+static void obey(const struct generation *g, struct policy *policy, int commands)
+{
+    struct channel_message message;
+    int descriptor, result;
+    while ((result = channel_receive(commands, &message, &descriptor)) != 0) {
+        if (result == 1 && message.kind == CHANNEL_SPAWN)
+            spawn(g, policy, message.slot, descriptor);
+        else if (result < 0 && result != -EINTR && result != -EBADMSG)
+            break;
+        if (descriptor >= 0)
+            close(descriptor);
+    }
 }
 
 _Noreturn void nursery_run(const struct generation *g, int commands)
@@ -98,12 +122,11 @@ _Noreturn void nursery_run(const struct generation *g, int commands)
     signal(SIGHUP, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    struct notify message = {NOTIFY_REFUSED, getpid(), g->number, 0};
     log_setup(g->config->log.level, g->config->log.format);
     const char *user = privileges_user(g->config->user);
     if (!privileges_drop(user)) {
         log_error("cannot become user %s: %s", user, strerror(errno));
-        notify_send(g->notify, &message);
+        tell(g, NOTIFY_REFUSED, "");
         exit(1);
     }
     struct policy *policy = load(g);
@@ -113,21 +136,13 @@ _Noreturn void nursery_run(const struct generation *g, int commands)
     }
     check_root(g->files.roots[REPLY_ROOT_TFTP], "root", user);
     check_root(g->files.roots[REPLY_ROOT_ASSETS], "assets", user);
-    message.kind = policy ? NOTIFY_LOADED : NOTIFY_REFUSED;
     if (policy)
         log_info("generation %llu: loaded %s (%s)", (unsigned long long)g->number, g->policy_path,
                  policy_hash(policy));
-    if (!notify_send(g->notify, &message) || !policy)
+    if (!tell(g, policy ? NOTIFY_LOADED : NOTIFY_REFUSED, policy ? policy_hash(policy) : "") ||
+        !policy)
         exit(1);
-    for (;;) {
-        unsigned slot;
-        ssize_t n = recv(commands, &slot, sizeof slot, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n != (ssize_t)sizeof slot) /* closed: this generation is over */
-            break;
-        spawn(g, policy, slot, commands);
-    }
+    obey(g, policy, commands);
     policy_free(policy);
     exit(0);
 }

@@ -197,3 +197,37 @@ void sockets_close(struct sockets *sockets)
     close_all(sockets->http, sockets->n_workers * sockets->n_listen);
     free(sockets);
 }
+
+static void close_others(int *fds, size_t n, size_t first, size_t last)
+{
+    for (size_t i = 0; fds && i < n; i++) {
+        if ((i < first || i >= last) && fds[i] >= 0) {
+            close(fds[i]);
+            fds[i] = -1;
+        }
+    }
+}
+
+void sockets_narrow(struct sockets *sockets, unsigned slot)
+{
+    size_t n = sockets->n_listen;
+    close_others(sockets->tftp, sockets->n_workers, slot, slot + 1);
+    close_others(sockets->http, sockets->n_workers * n, slot * n, (slot + 1) * n);
+    close_others(&sockets->dhcp, 1, slot, 1); /* slot 0's alone */
+    close_others(&sockets->dhcp_boot, 1, slot, 1);
+}
+
+size_t sockets_count(const struct sockets *sockets)
+{
+    return 2 + (sockets->tftp ? sockets->n_workers : 0) + sockets->n_workers * sockets->n_listen;
+}
+
+void sockets_list(const struct sockets *sockets, int *fds)
+{
+    *fds++ = sockets->dhcp;
+    *fds++ = sockets->dhcp_boot;
+    for (size_t i = 0; sockets->tftp && i < sockets->n_workers; i++)
+        *fds++ = sockets->tftp[i];
+    for (size_t i = 0; i < sockets->n_workers * sockets->n_listen; i++)
+        *fds++ = sockets->http[i];
+}

@@ -23,4 +23,11 @@ struct sockets *sockets_open(const struct config *config, const struct sockets *
                              const struct config *previous_config, struct problems *problems);
 void sockets_close(struct sockets *sockets);
 
+/* Closes all that are not that worker's. */
+void sockets_narrow(struct sockets *sockets, unsigned slot);
+
+/* How many descriptors `sockets` can hold; and all of them, -1 among them. */
+size_t sockets_count(const struct sockets *sockets);
+void sockets_list(const struct sockets *sockets, int *fds);
+
 #endif

@@ -10,164 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "crew.h"
-#include "generation.h"
+#include "json.h"
 #include "log.h"
 #include "notify.h"
-#include "privileges.h"
+#include "reload.h"
+#include "status.h"
+#include "supervision.h"
 
-#define TICK_MS        250
-#define SWAP_MS        500   /* for old workers to stop reading, before new ones start anyway */
-#define DRAIN_MS       30000 /* for transfers to end at SIGTERM */
-#define LOADING_MAX_MS 90000 /* from SIGHUP to ready */
-#define RETRY_MAX_MS   60000
-#define STANDSTILL_MS  2000 /* an event loop that does not turn for so long hangs */
-
-struct supervisor {
-    const char *site;
-    struct metrics_board *board;
-    struct generation *current;   /* NULL: none serves yet */
-    struct generation *candidate; /* NULL: no reload is under way */
-    bool swapping;                /* the candidate is ready; old workers are stopping */
-    bool reload_again;            /* SIGHUP came while a reload was under way */
-    bool stopping;
-    bool failed;
-    uint64_t deadline;      /* of the swap, or of the stop */
-    uint64_t load_deadline; /* of the candidate */
-    uint64_t retry_at;      /* a nursery was lost: the next try to load */
-    unsigned retry_ms;
-    uint64_t ticked; /* when */
-    uint64_t next_number;
-    int signals;   /* signalfd */
-    int notify[2]; /* datagrams from nurseries and workers: [0] ours */
-    struct crew crew;
-};
-
-/* --- generations: loading, swapping ---------------------------------------------------- */
-
-static void refuse(struct supervisor *s)
-{
-    s->board->reloads_refused++;
-    s->board->last_refused = 1;
-    if (s->current)
-        log_error("reload refused: generation %llu goes on serving",
-                  (unsigned long long)s->current->number);
-    else
-        s->failed = true;
-}
-
-static void end_candidate(struct supervisor *s)
-{
-    struct generation *candidate = s->candidate;
-    s->candidate = NULL;
-    s->swapping = false;
-    if (candidate->nursery)
-        kill(candidate->nursery, SIGKILL); /* it may be busy loading, and has nothing to save */
-    CREW_EACH(&s->crew, w) {
-        if (w->generation == candidate->number)
-            crew_stop(w);
-    }
-    generation_close(candidate);
-}
-
-static void discard_candidate(struct supervisor *s)
-{
-    end_candidate(s);
-    refuse(s);
-}
-
-static bool user_exists(const struct config *config, struct problems *problems)
-{
-    if (geteuid() != 0 || privileges_user(config->user))
-        return true;
-    problems_add(problems,
-                 "%s: there is no user \"%s\" for workers to run as: make one (useradd --system "
-                 "%s), or name another as `user`",
-                 config->path, config->user ? config->user : "nobody",
-                 config->user ? config->user : "moonboot");
-    return false;
-}
-
-static void begin_load(struct supervisor *s)
-{
-    struct problems problems = {0};
-    if (s->candidate) {
-        s->reload_again = true;
-        return;
-    }
-    s->reload_again = false;
-    struct generation *g = generation_open(s->site, s->current, &problems);
-    if (g && user_exists(g->config, &problems)) {
-        int unwanted[] = {s->signals, s->notify[0]};
-        g->number = s->next_number++;
-        g->board = s->board;
-        g->supervisor = getpid();
-        g->notify = s->notify[1];
-        int error = generation_start(g, s->current, unwanted, 2);
-        s->load_deadline = crew_now() + LOADING_MAX_MS;
-        if (error == 0)
-            s->candidate = g;
-        else
-            problems_add(&problems, "cannot start a process: %s", strerror(-error));
-    }
-    for (size_t i = 0; i < problems.n; i++)
-        log_error("%s", problems.lines[i]);
-    problems_clear(&problems);
-    if (!s->candidate) {
-        generation_close(g);
-        refuse(s);
-    }
-}
-
-static void finish_swap(struct supervisor *s)
-{
-    struct generation *old = s->current;
-    s->current = s->candidate;
-    s->candidate = NULL;
-    s->swapping = false;
-    s->board->generation = s->current->number;
-    s->board->loaded_at = (uint64_t)time(NULL);
-    s->board->reloads++;
-    s->board->last_refused = 0;
-    CREW_EACH(&s->crew, w) {
-        if (w->generation == s->current->number && w->state == CREW_READY)
-            crew_serve(w);
-        else if (w->generation != s->current->number && w->state < CREW_STOPPING)
-            crew_stop(w);
-    }
-    generation_close(old);
-    log_setup(s->current->config->log.level, s->current->config->log.format);
-    log_info("ready: generation %llu, %u workers", (unsigned long long)s->current->number,
-             s->current->config->workers);
-}
-
-static void begin_swap(struct supervisor *s)
-{
-    s->swapping = true;
-    s->deadline = crew_now() + SWAP_MS;
-    memset(s->crew.vacancies, 0, sizeof s->crew.vacancies);
-    CREW_EACH(&s->crew, w) {
-        if (w->generation != s->candidate->number && w->state < CREW_STOPPING)
-            crew_stop(w);
-    }
-}
-
-/* Moves a reload on when what it waits for has come. */
-static void advance(struct supervisor *s)
-{
-    if (s->stopping || !s->candidate)
-        return;
-    if (!s->swapping &&
-        crew_count(&s->crew, s->candidate->number, CREW_READY) == s->candidate->config->workers)
-        begin_swap(s);
-    if (!s->swapping)
-        return;
-    unsigned old = 0;
-    CREW_EACH(&s->crew, w)
-        old += w->state == CREW_STOPPING;
-    if (old == 0 || crew_now() >= s->deadline)
-        finish_swap(s);
-}
+#define TICK_MS       250
+#define DRAIN_MS      30000 /* for transfers to end at SIGTERM */
+#define STANDSTILL_MS 2000  /* an event loop that does not turn for so long hangs */
 
 /* --- messages ---------------------------------------------------------------------------- */
 
@@ -182,21 +34,11 @@ static void on_ready(struct supervisor *s, struct crew_worker *w)
         crew_serve(w);
 }
 
-static void spawn_all(struct supervisor *s)
-{
-    for (unsigned slot = 0; slot < s->candidate->config->workers; slot++) {
-        if (generation_spawn(s->candidate, slot) < 0) {
-            discard_candidate(s);
-            return;
-        }
-    }
-}
-
 /* A worker came to nothing: of the candidate or of what serves. */
 static void on_failed(struct supervisor *s, const struct notify *message)
 {
     if (s->candidate && message->generation == s->candidate->number && !s->swapping)
-        discard_candidate(s);
+        reload_discard(s);
     else
         crew_vacate(&s->crew, message->slot, true);
 }
@@ -216,18 +58,29 @@ static bool believed(struct supervisor *s, const struct notify *message, pid_t s
     return false;
 }
 
+/* The channel that was opened for the worker that now exists. */
+static int channel_of(struct supervisor *s, const struct notify *message)
+{
+    bool of_candidate = s->candidate && message->generation == s->candidate->number;
+    return generation_take_channel(of_candidate ? s->candidate : s->current, message->slot);
+}
+
 static void on_message(struct supervisor *s, const struct notify *message)
 {
     bool of_candidate = s->candidate && message->generation == s->candidate->number;
     struct crew_worker *w;
     switch (message->kind) {
+    case NOTIFY_PROBLEM:
+        if (of_candidate)
+            reload_problem(s, message->text);
+        break;
     case NOTIFY_LOADED:
         if (of_candidate)
-            spawn_all(s);
+            reload_loaded(s, message->text);
         break;
     case NOTIFY_REFUSED:
         if (of_candidate)
-            discard_candidate(s);
+            reload_discard(s);
         break;
     case NOTIFY_FAILED:
         on_failed(s, message);
@@ -236,7 +89,7 @@ static void on_message(struct supervisor *s, const struct notify *message)
         /* It may have died, and been waited for, before its nursery said so. */
         if (kill(message->pid, 0) < 0)
             on_failed(s, message);
-        else if (!crew_add(&s->crew, message))
+        else if (!crew_add(&s->crew, message, channel_of(s, message)))
             kill(message->pid, SIGKILL);
         break;
     case NOTIFY_READY:
@@ -260,7 +113,7 @@ static void read_messages(struct supervisor *s)
         if (believed(s, &message, sender))
             on_message(s, &message);
     }
-    advance(s);
+    reload_advance(s);
 }
 
 /* --- deaths ------------------------------------------------------------------------------- */
@@ -282,15 +135,17 @@ static void on_worker_end(struct supervisor *s, struct crew_worker *w, int statu
     bool of_candidate = s->candidate && w->generation == s->candidate->number;
     if (!expected || (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM))
         describe_end(w, status);
-    w->pid = 0;
+    metrics_leave(s->board, w->pid);
+    crew_remove(w);
     if (expected)
         return;
     if (of_candidate && !s->swapping) {
-        discard_candidate(s);
+        reload_discard(s);
     } else if (of_candidate || (ours && !s->swapping)) {
         /* Once old workers are stopping there is no way back: the new one is replaced. */
         crew_vacate(&s->crew, w->slot, crew_young(w));
         s->board->workers_restarted++;
+        s->crew.restarts[w->slot]++;
     }
 }
 
@@ -300,7 +155,7 @@ static void on_nursery_end(struct supervisor *s, pid_t pid)
     if (s->candidate && s->candidate->nursery == pid) {
         s->candidate->nursery = 0;
         if (!s->swapping)
-            discard_candidate(s);
+            reload_discard(s);
     } else if (s->current && s->current->nursery == pid && !s->stopping) {
         log_error("the process that holds generation %llu's policy has ended: loading anew",
                   (unsigned long long)s->current->number);
@@ -320,7 +175,7 @@ static void reap(struct supervisor *s)
         else
             on_nursery_end(s, pid);
     }
-    advance(s);
+    reload_advance(s);
 }
 
 /* --- time ---------------------------------------------------------------------------------- */
@@ -340,33 +195,6 @@ static void kill_hung(struct supervisor *s)
     crew_kill_hung(&s->crew, s->board, limit);
 }
 
-/* Until there is a nursery again no worker can be replaced: tries, with growing pauses. */
-static void regain_nursery(struct supervisor *s)
-{
-    if (!s->current || s->candidate)
-        return;
-    if (s->current->nursery) {
-        s->retry_ms = 0;
-        return;
-    }
-    if (s->retry_ms && crew_now() < s->retry_at)
-        return;
-    s->retry_ms = !s->retry_ms                     ? TICK_MS
-                  : 2 * s->retry_ms < RETRY_MAX_MS ? 2 * s->retry_ms
-                                                   : RETRY_MAX_MS;
-    s->retry_at = crew_now() + s->retry_ms;
-    begin_load(s);
-}
-
-static void give_up_loading(struct supervisor *s)
-{
-    if (!s->candidate || s->swapping || crew_now() < s->load_deadline)
-        return;
-    log_error("generation %llu was not ready after %d s", (unsigned long long)s->candidate->number,
-              LOADING_MAX_MS / 1000);
-    discard_candidate(s);
-}
-
 static void tick(struct supervisor *s)
 {
     uint64_t gap = crew_now() - s->ticked;
@@ -379,17 +207,14 @@ static void tick(struct supervisor *s)
     if (gap >= STANDSTILL_MS / 2)
         crew_forgive(&s->crew);
     kill_hung(s);
-    give_up_loading(s);
     fill_vacancies(s);
-    advance(s);
-    if (s->reload_again && !s->candidate)
-        begin_load(s);
-    regain_nursery(s);
+    reload_tick(s);
     s->board->workers_ready =
         s->current ? crew_count(&s->crew, s->current->number, CREW_SERVING) : 0;
 }
 
-/* --- signals and the loop ------------------------------------------------------------------- */
+/* --- signals -----------------------------------------------------------------------------------
+ */
 
 static void begin_stop(struct supervisor *s)
 {
@@ -398,18 +223,27 @@ static void begin_stop(struct supervisor *s)
         log_info("stopping: transfers in flight have %d s", DRAIN_MS / 1000);
     s->stopping = true;
     if (s->candidate)
-        end_candidate(s);
+        reload_end_candidate(s);
     crew_signal_all(&s->crew, SIGTERM);
+    control_settle(&s->control, UINT64_MAX, "{\"error\":\"the service is stopping\"}");
+}
+
+static struct origin signalled(const struct signalfd_siginfo *info)
+{
+    return (struct origin){
+        .kind = ORIGIN_SIGNAL, .pid = (pid_t)info->ssi_pid, .uid = info->ssi_uid};
 }
 
 static void read_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
+    struct origin origin;
     while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         switch (info.ssi_signo) {
         case SIGHUP:
             log_info("reloading %s", s->site);
-            begin_load(s);
+            origin = signalled(&info);
+            reload_begin(s, &origin);
             break;
         case SIGTERM:
         case SIGINT:
@@ -440,17 +274,60 @@ static bool open_channels(struct supervisor *s)
     return s->signals >= 0 && notify_open(s->notify);
 }
 
+/* --- the control socket ------------------------------------------------------------------------
+ */
+
+static void control_reload(struct supervisor *s, struct control_connection *c)
+{
+    struct origin origin = {.kind = ORIGIN_CONTROL, .pid = c->peer.pid, .uid = c->peer.uid};
+    if (s->stopping) {
+        control_answer(c, strdup("{\"error\":\"the service is stopping\"}"));
+        return;
+    }
+    log_info("reloading %s: asked by process %d of user %u", s->site, (int)origin.pid,
+             (unsigned)origin.uid);
+    control_wait(c, s->loads + 1, 2 * RELOAD_MAX_MS + TICK_MS);
+    reload_begin(s, &origin);
+}
+
+/* What the supervisor does not know itself, a worker may. */
+static void control_hand(struct supervisor *s, struct control_connection *c)
+{
+    struct channel_message message = {.kind = CHANNEL_CONTROL};
+    memcpy(message.text, c->line, strlen(c->line) + 1);
+    if (crew_hand(&s->crew, &message, c->fd) == 0)
+        control_drop(c);
+    else
+        control_answer(c, strdup("{\"error\":\"no worker is there to answer that\"}"));
+}
+
+static void on_control(struct control_connection *c, void *arg)
+{
+    struct supervisor *s = arg;
+    if (!strcmp(c->line, "status"))
+        control_answer(c, status_json(s));
+    else if (!strcmp(c->line, "reload"))
+        control_reload(s, c);
+    else
+        control_hand(s, c);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------
+ */
+
 static void loop(struct supervisor *s)
 {
-    struct pollfd fds[] = {{.fd = s->signals, .events = POLLIN},
-                           {.fd = s->notify[0], .events = POLLIN}};
+    struct pollfd fds[2 + CONTROL_POLL] = {{.fd = s->signals, .events = POLLIN},
+                                           {.fd = s->notify[0], .events = POLLIN}};
     while (!s->failed && !(s->stopping && crew_empty(&s->crew))) {
-        if (poll(fds, 2, TICK_MS) < 0 && errno != EINTR)
+        control_poll(&s->control, fds + 2);
+        if (poll(fds, 2 + CONTROL_POLL, TICK_MS) < 0 && errno != EINTR)
             break;
         if (fds[1].revents)
             read_messages(s);
         if (fds[0].revents)
             read_signals(s);
+        control_serve(&s->control, fds + 2, on_control, s);
         tick(s);
     }
 }
@@ -460,8 +337,10 @@ int supervisor_run(const char *site)
     struct supervisor *s = calloc(1, sizeof *s);
     if (s) {
         s->site = site;
+        s->started = time(NULL);
         s->next_number = 1;
         s->signals = s->notify[0] = s->notify[1] = -1;
+        control_init(&s->control);
         s->board = metrics_board_alloc();
     }
     if (!s || !s->board || !open_channels(s)) {
@@ -469,14 +348,17 @@ int supervisor_run(const char *site)
         free(s);
         return 1;
     }
-    begin_load(s);
+    reload_begin(s, &(struct origin){.kind = ORIGIN_START});
     loop(s);
     bool failed = s->failed;
     if (s->candidate)
-        end_candidate(s);
+        reload_end_candidate(s);
     generation_close(s->current);
     while (waitpid(-1, NULL, 0) > 0)
         continue;
+    control_close(&s->control);
+    problems_clear(&s->loading.problems);
+    problems_clear(&s->refused.problems);
     metrics_board_free(s->board);
     close(s->signals);
     close(s->notify[0]);

@@ -347,6 +347,11 @@ struct tftp_server *tftp_server_open(struct event_base *base,
     return server;
 }
 
+unsigned tftp_server_transfers(const struct tftp_server *server)
+{
+    return server->n_clients;
+}
+
 void tftp_server_drain(struct tftp_server *server)
 {
     event_del(server->readable);

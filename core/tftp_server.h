@@ -32,6 +32,9 @@ int tftp_server_bind(uint16_t port, unsigned n);
 struct tftp_server *tftp_server_open(struct event_base *base,
                                      const struct tftp_server_options *options);
 
+/* How many transfers are under way. */
+unsigned tftp_server_transfers(const struct tftp_server *server);
+
 /* Takes no more requests; transfers in flight go on, and `idle` is called when there
  * is none left (at once, when there is none). */
 void tftp_server_drain(struct tftp_server *server);

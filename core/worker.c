@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "channel.h"
+#include "control_server.h"
 #include "dhcp_server.h"
 #include "http_server.h"
 #include "log.h"
@@ -25,18 +27,22 @@ struct worker {
     const struct generation *generation;
     struct policy *policy;
     struct metrics *metrics;
+    struct metrics_seat *seat; /* NULL: there is none for it */
     unsigned slot;
+    int channel;
     struct event_base *base;
-    struct event *start_signal, *drain_signal, *heartbeat;
+    struct event *start_signal, *drain_signal, *heartbeat, *orders;
+    struct control_server *control;
     struct dhcp_server *dhcp;
     struct tftp_server *tftp;
     struct http_server *http;
-    bool draining, tftp_idle, http_idle;
+    bool draining, tftp_idle, http_idle, control_idle;
 };
 
 static void tell(const struct worker *w, enum notify_kind kind)
 {
-    struct notify message = {kind, getpid(), w->generation->number, w->slot};
+    struct notify message = {
+        .kind = kind, .pid = getpid(), .generation = w->generation->number, .slot = w->slot};
     notify_send(w->generation->notify, &message);
 }
 
@@ -45,12 +51,17 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct worker *w = arg;
-    metrics_beat(w->metrics);
+    if (!w->draining) /* then it is its successor's to give */
+        metrics_beat(w->metrics);
+    if (!w->seat)
+        return;
+    w->seat->gauges[METRICS_HTTP_OPEN] = w->http ? http_server_connections(w->http) : 0;
+    w->seat->gauges[METRICS_TFTP_OPEN] = w->tftp ? tftp_server_transfers(w->tftp) : 0;
 }
 
 static void end_when_idle(struct worker *w)
 {
-    if (w->tftp_idle && w->http_idle)
+    if (w->tftp_idle && w->http_idle && w->control_idle)
         event_base_loopbreak(w->base);
 }
 
@@ -65,6 +76,13 @@ static void on_http_idle(void *arg)
 {
     struct worker *w = arg;
     w->http_idle = true;
+    end_when_idle(w);
+}
+
+static void on_control_idle(void *arg)
+{
+    struct worker *w = arg;
+    w->control_idle = true;
     end_when_idle(w);
 }
 
@@ -135,6 +153,43 @@ static bool open_http(struct worker *w)
     return w->http != NULL;
 }
 
+static bool open_control(struct worker *w)
+{
+    const struct control_server_options options = {
+        .policy = w->policy,
+        .slot = w->slot,
+        .generation = w->generation->number,
+        .idle = on_control_idle,
+        .arg = w,
+    };
+    w->control = control_server_open(w->base, &options);
+    return w->control != NULL;
+}
+
+/* Does one thing that the supervisor has told it, if there is one. */
+static bool obey(struct worker *w)
+{
+    struct channel_message message;
+    int descriptor;
+    int result = channel_receive(w->channel, &message, &descriptor);
+    if (result == 0)
+        event_del(w->orders); /* the supervisor is gone; that ends this process another way */
+    if (result != 1)
+        return false;
+    if (message.kind == CHANNEL_CONTROL && descriptor >= 0 && w->control)
+        control_server_take(w->control, descriptor, message.text);
+    else if (descriptor >= 0)
+        close(descriptor);
+    return true;
+}
+
+static void on_orders(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    obey(arg);
+}
+
 static void on_start(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -142,7 +197,7 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
     struct worker *w = arg;
     if (w->http || w->draining)
         return;
-    if (!open_dhcp(w) || !open_tftp(w) || !open_http(w)) {
+    if (!open_dhcp(w) || !open_tftp(w) || !open_http(w) || !open_control(w)) {
         log_error("worker %u: no memory to serve", w->slot);
         exit(1);
     }
@@ -155,17 +210,21 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
     struct worker *w = arg;
     if (w->draining)
         return;
+    while (obey(w))
+        continue; /* what was told before this */
     w->draining = true;
-    event_del(w->heartbeat);
     policy_retire(w->policy);
     w->tftp_idle = w->tftp == NULL;
     w->http_idle = w->http == NULL;
+    w->control_idle = w->control == NULL;
     dhcp_server_close(w->dhcp);
     w->dhcp = NULL;
     if (w->tftp)
         tftp_server_drain(w->tftp);
     if (w->http)
         http_server_drain(w->http);
+    if (w->control)
+        control_server_drain(w->control);
     /* An address that the next generation does not serve must not stay open here. */
     sockets_close(w->generation->sockets);
     tell(w, NOTIFY_STOPPED);
@@ -178,28 +237,38 @@ static bool watch(struct worker *w)
     w->start_signal = evsignal_new(w->base, SIGUSR2, on_start, w);
     w->drain_signal = evsignal_new(w->base, SIGTERM, on_drain, w);
     w->heartbeat = event_new(w->base, -1, EV_PERSIST, on_heartbeat, w);
-    return w->start_signal && w->drain_signal && w->heartbeat &&
+    w->orders = event_new(w->base, w->channel, EV_READ | EV_PERSIST, on_orders, w);
+    return w->start_signal && w->drain_signal && w->heartbeat && w->orders &&
            event_add(w->start_signal, NULL) == 0 && event_add(w->drain_signal, NULL) == 0 &&
-           event_add(w->heartbeat, &every) == 0;
+           event_add(w->heartbeat, &every) == 0 && event_add(w->orders, NULL) == 0;
 }
 
 static void close_everything(struct worker *w)
 {
     tftp_server_close(w->tftp);
     http_server_close(w->http);
+    control_server_close(w->control);
     event_free(w->start_signal);
     event_free(w->drain_signal);
     event_free(w->heartbeat);
+    event_free(w->orders);
     policy_free(w->policy);
     event_base_free(w->base);
 }
 
-_Noreturn void worker_run(const struct generation *generation, struct policy *policy, unsigned slot)
+_Noreturn void worker_run(const struct generation *generation, struct policy *policy, unsigned slot,
+                          int channel)
 {
     struct worker w = {.generation = generation,
                        .policy = policy,
                        .metrics = &generation->board->slots[slot],
-                       .slot = slot};
+                       .seat = metrics_sit(generation->board, getpid()),
+                       .slot = slot,
+                       .channel = channel};
+    sockets_narrow(generation->sockets, slot);
+    generation_keep(generation, channel);
+    close(generation->policy_dir); /* everything has been read */
+    evutil_make_socket_nonblocking(channel);
     signal(SIGPIPE, SIG_IGN);
     /* Without its supervisor a worker ends as if told to; asked once more, in case he
      * was gone before the request stood. */

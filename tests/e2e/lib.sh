@@ -57,6 +57,7 @@ policy: policy.lua
 interfaces: [lo]
 user: nobody
 workers: 2
+control: control.sock
 dhcp: { enabled: ${dhcp_enabled:-false}, port: $dhcp_port, boot_port: $boot_port }
 tftp: { backend: builtin, port: $tftp_port, root: tftp }
 http:

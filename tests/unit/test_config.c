@@ -66,6 +66,8 @@ static void test_everything(void **state)
                                  "http:   { listen: [\"10.0.0.2:80\", \"*:8080\"], assets: a }\n"
                                  "workers: 3\n"
                                  "user: nobody\n"
+                                 "control: c.sock\n"
+                                 "control_group: admins\n"
                                  "log: { level: debug, format: json }\n"
                                  "limits: { decision_ms: 100, wait_ms: 900, memory_mb: 64,\n"
                                  "          request_kb: 8, connections: 50 }\n",
@@ -73,6 +75,8 @@ static void test_everything(void **state)
     (void)state;
     assert_non_null(config);
     assert_int_equal(config->n_interfaces, 2);
+    assert_string_equal(config->control, "c.sock");
+    assert_string_equal(config->control_group, "admins");
     assert_string_equal(config->interfaces[1], "eth1");
     assert_int_equal(config->advertise.s_addr, inet_addr("10.0.0.2"));
     assert_false(config->dhcp.enabled);
@@ -121,9 +125,10 @@ static void test_problems_at_once(void **state)
                    ":7:10: `workers` is many, expected auto, or a number from 1 to 64");
     assert_problem(&problems, 7, ":8:12: `advertise` is 10.0.0.300, expected an IPv4 address");
     assert_problem(&problems, 8, ":9:15: `level` is loud, expected error, warn, info or debug");
-    assert_problem(&problems, 9,
-                   ":10:1: unknown key `frobnicate`, expected one of: policy, interfaces, "
-                   "advertise, dhcp, tftp, http, tokens, workers, user, log, limits");
+    assert_problem(
+        &problems, 9,
+        ":10:1: unknown key `frobnicate`, expected one of: policy, interfaces, "
+        "advertise, dhcp, tftp, http, tokens, control, control_group, workers, user, log, limits");
     assert_problem(&problems, 10, ":1:1: `policy` is missing: the policy file to serve by");
     assert_int_equal(problems.n, 11);
     problems_clear(&problems);

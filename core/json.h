@@ -1,0 +1,16 @@
+/* Writing JSON (RFC 8259) by hand: the one part that is easily got wrong. */
+#ifndef MOONBOOT_JSON_H
+#define MOONBOOT_JSON_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* The length of the well-formed UTF-8 sequence at `s` (RFC 3629), which ends with NUL somewhere;
+ * 0 when it is none. */
+size_t json_utf8(const unsigned char *s);
+
+/* Writes `text` as a JSON string, quotes included; bytes that are no UTF-8 as \u00XX. NULL is
+ * written as null. */
+void json_string(FILE *out, const char *text);
+
+#endif

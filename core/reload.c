@@ -1,0 +1,246 @@
+#include "reload.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "log.h"
+#include "privileges.h"
+
+#define TICK_MS      250
+#define SWAP_MS      500 /* for old workers to stop reading, before new ones start anyway */
+#define RETRY_MAX_MS 60000
+#define PROBLEMS_MAX 100
+
+/* --- outcomes --------------------------------------------------------------------------------- */
+
+static void tell_outcome(struct supervisor *s, bool good)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (out) {
+        const struct load *load = good ? &s->serving : &s->refused;
+        fprintf(out, "{\"result\":\"%s\",\"generation\":%" PRIu64 ",\"errors\":[",
+                good ? "loaded" : "refused", s->serving.generation);
+        for (size_t i = 0; i < load->problems.n; i++) {
+            fputs(i ? "," : "", out);
+            json_string(out, load->problems.lines[i]);
+        }
+        fputs("]}", out);
+        fclose(out);
+    }
+    control_settle(&s->control, s->loads, text);
+    free(text);
+}
+
+static void refuse(struct supervisor *s)
+{
+    s->board->reloads_refused++;
+    s->board->last_refused = 1;
+    problems_clear(&s->refused.problems);
+    s->refused = s->loading;
+    s->refused.at = time(NULL);
+    s->loading = (struct load){0};
+    if (s->current)
+        log_error("reload refused: generation %llu goes on serving",
+                  (unsigned long long)s->current->number);
+    else
+        s->failed = true;
+    tell_outcome(s, false);
+}
+
+void reload_problem(struct supervisor *s, const char *problem)
+{
+    if (s->loading.problems.n < PROBLEMS_MAX)
+        problems_add(&s->loading.problems, "%s", problem);
+}
+
+void reload_end_candidate(struct supervisor *s)
+{
+    struct generation *candidate = s->candidate;
+    s->candidate = NULL;
+    s->swapping = false;
+    if (candidate->nursery)
+        kill(candidate->nursery, SIGKILL); /* it may be busy loading, and has nothing to save */
+    CREW_EACH(&s->crew, w) {
+        if (w->generation == candidate->number)
+            crew_stop(w);
+    }
+    generation_close(candidate);
+    control_abandon(&s->control);
+}
+
+void reload_discard(struct supervisor *s)
+{
+    reload_end_candidate(s);
+    if (s->loading.problems.n == 0)
+        reload_problem(s, "its processes could not be started: see the log");
+    refuse(s);
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+static bool user_exists(const struct config *config, struct problems *problems)
+{
+    if (geteuid() != 0 || privileges_user(config->user))
+        return true;
+    problems_add(problems,
+                 "%s: there is no user \"%s\" for workers to run as: make one (useradd --system "
+                 "%s), or name another as `user`",
+                 config->path, config->user ? config->user : "nobody",
+                 config->user ? config->user : "moonboot");
+    return false;
+}
+
+static bool start(struct supervisor *s, struct generation *g, struct problems *problems)
+{
+    if (!user_exists(g->config, problems) || !control_prepare(&s->control, g->config, problems))
+        return false;
+    g->number = s->loading.generation = s->next_number++;
+    g->board = s->board;
+    g->supervisor = getpid();
+    g->notify = s->notify[1];
+    s->load_deadline = crew_now() + RELOAD_MAX_MS;
+    int error = generation_start(g, s->current);
+    if (error < 0)
+        problems_add(problems, "cannot start a process: %s", strerror(-error));
+    return error == 0;
+}
+
+void reload_begin(struct supervisor *s, const struct origin *origin)
+{
+    struct problems *problems = &s->loading.problems;
+    if (s->candidate) {
+        s->reload_again = true;
+        s->again = *origin;
+        return;
+    }
+    s->reload_again = false;
+    s->loads++;
+    problems_clear(problems);
+    s->loading = (struct load){.origin = *origin};
+    struct generation *g = generation_open(s->site, s->current, problems);
+    if (g && start(s, g, problems)) {
+        s->candidate = g;
+        return;
+    }
+    for (size_t i = 0; i < problems->n; i++)
+        log_error("%s", problems->lines[i]);
+    generation_close(g);
+    control_abandon(&s->control);
+    refuse(s);
+}
+
+void reload_loaded(struct supervisor *s, const char *hash)
+{
+    snprintf(s->loading.hash, sizeof s->loading.hash, "%s", hash);
+    for (unsigned slot = 0; slot < s->candidate->config->workers; slot++) {
+        if (generation_spawn(s->candidate, slot) < 0) {
+            reload_discard(s);
+            return;
+        }
+    }
+}
+
+/* --- swapping --------------------------------------------------------------------------------- */
+
+static void finish_swap(struct supervisor *s)
+{
+    struct generation *old = s->current;
+    s->current = s->candidate;
+    s->candidate = NULL;
+    s->swapping = false;
+    problems_clear(&s->serving.problems);
+    s->serving = s->loading;
+    s->serving.at = time(NULL);
+    s->loading = (struct load){0};
+    s->board->generation = s->current->number;
+    s->board->loaded_at = (uint64_t)s->serving.at;
+    s->board->reloads++;
+    s->board->last_refused = 0;
+    CREW_EACH(&s->crew, w) {
+        if (w->generation == s->current->number && w->state == CREW_READY)
+            crew_serve(w);
+        else if (w->generation != s->current->number && w->state < CREW_STOPPING)
+            crew_stop(w);
+    }
+    generation_close(old);
+    control_commit(&s->control);
+    log_setup(s->current->config->log.level, s->current->config->log.format);
+    log_info("ready: generation %llu, %u workers", (unsigned long long)s->current->number,
+             s->current->config->workers);
+    tell_outcome(s, true);
+}
+
+static void begin_swap(struct supervisor *s)
+{
+    s->swapping = true;
+    s->deadline = crew_now() + SWAP_MS;
+    memset(s->crew.vacancies, 0, sizeof s->crew.vacancies);
+    CREW_EACH(&s->crew, w) {
+        if (w->generation != s->candidate->number && w->state < CREW_STOPPING)
+            crew_stop(w);
+    }
+}
+
+void reload_advance(struct supervisor *s)
+{
+    if (s->stopping || !s->candidate)
+        return;
+    if (!s->swapping &&
+        crew_count(&s->crew, s->candidate->number, CREW_READY) == s->candidate->config->workers)
+        begin_swap(s);
+    if (!s->swapping)
+        return;
+    unsigned old = 0;
+    CREW_EACH(&s->crew, w)
+        old += w->state == CREW_STOPPING;
+    if (old == 0 || crew_now() >= s->deadline)
+        finish_swap(s);
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+/* Until there is a nursery again no worker can be replaced: tries, with growing pauses. */
+static void regain_nursery(struct supervisor *s)
+{
+    if (!s->current || s->candidate)
+        return;
+    if (s->current->nursery) {
+        s->retry_ms = 0;
+        return;
+    }
+    if (s->retry_ms && crew_now() < s->retry_at)
+        return;
+    s->retry_ms = !s->retry_ms                     ? TICK_MS
+                  : 2 * s->retry_ms < RETRY_MAX_MS ? 2 * s->retry_ms
+                                                   : RETRY_MAX_MS;
+    s->retry_at = crew_now() + s->retry_ms;
+    reload_begin(s, &(struct origin){.kind = ORIGIN_NURSERY});
+}
+
+static void give_up(struct supervisor *s)
+{
+    char problem[64];
+    if (!s->candidate || s->swapping || crew_now() < s->load_deadline)
+        return;
+    snprintf(problem, sizeof problem, "generation %llu was not ready after %d s",
+             (unsigned long long)s->candidate->number, RELOAD_MAX_MS / 1000);
+    log_error("%s", problem);
+    reload_problem(s, problem);
+    reload_discard(s);
+}
+
+void reload_tick(struct supervisor *s)
+{
+    give_up(s);
+    reload_advance(s);
+    if (s->reload_again && !s->candidate)
+        reload_begin(s, &s->again);
+    regain_nursery(s);
+}

@@ -1,0 +1,164 @@
+#include "status.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "json.h"
+
+static const char *const origins[] = {[ORIGIN_START] = "start",
+                                      [ORIGIN_SIGNAL] = "signal",
+                                      [ORIGIN_CONTROL] = "control",
+                                      [ORIGIN_NURSERY] = "lost nursery"};
+
+static const char *const states[] = {[CREW_STARTING] = "starting",
+                                     [CREW_READY] = "ready",
+                                     [CREW_SERVING] = "serving",
+                                     [CREW_STOPPING] = "stopping",
+                                     [CREW_DRAINING] = "draining"};
+
+static void put_origin(FILE *out, const struct origin *origin)
+{
+    fprintf(out, "{\"kind\":\"%s\"", origins[origin->kind]);
+    if (origin->kind == ORIGIN_SIGNAL || origin->kind == ORIGIN_CONTROL)
+        fprintf(out, ",\"pid\":%d,\"uid\":%u", (int)origin->pid, (unsigned)origin->uid);
+    fputs("}", out);
+}
+
+static void put_generation(FILE *out, const struct load *load, const char *policy)
+{
+    fprintf(out,
+            "{\"number\":%" PRIu64 ",\"at\":%lld,\"hash\":\"%s\",\"policy\":", load->generation,
+            (long long)load->at, load->hash);
+    json_string(out, policy);
+    fputs(",\"by\":", out);
+    put_origin(out, &load->origin);
+    fputs("}", out);
+}
+
+static void put_refusal(FILE *out, const struct load *load)
+{
+    fprintf(out, "{\"at\":%lld,\"by\":", (long long)load->at);
+    put_origin(out, &load->origin);
+    fputs(",\"errors\":[", out);
+    for (size_t i = 0; i < load->problems.n; i++) {
+        fputs(i ? "," : "", out);
+        json_string(out, load->problems.lines[i]);
+    }
+    fputs("]}", out);
+}
+
+/* Resident memory in KB, what is shared with the nursery included. */
+static unsigned long memory_of(pid_t pid)
+{
+    char path[64];
+    unsigned long pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%*u %lu", &pages) != 1)
+        pages = 0;
+    fclose(file);
+    return pages * (unsigned long)(sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void put_workers(FILE *out, struct supervisor *s)
+{
+    const char *comma = "";
+    fputs("[", out);
+    CREW_EACH(&s->crew, w) {
+        const struct metrics_seat *seat = metrics_seat(s->board, w->pid);
+        fprintf(out,
+                "%s{\"slot\":%u,\"pid\":%d,\"state\":\"%s\",\"generation\":%" PRIu64
+                ",\"started\":%lld,\"restarts\":%u,\"memory_kb\":%lu,\"connections\":%" PRIu64
+                ",\"transfers\":%" PRIu64 "}",
+                comma, w->slot, (int)w->pid, states[w->state], w->generation, (long long)w->started,
+                s->crew.restarts[w->slot], memory_of(w->pid),
+                seat ? seat->gauges[METRICS_HTTP_OPEN] : 0,
+                seat ? seat->gauges[METRICS_TFTP_OPEN] : 0);
+        comma = ",";
+    }
+    fputs("]", out);
+}
+
+static void put_socket(FILE *out, const char **comma, const char *what, const char *address,
+                       unsigned port)
+{
+    fprintf(out, "%s{\"service\":\"%s\",\"address\":\"%s\",\"port\":%u}", *comma, what, address,
+            port);
+    *comma = ",";
+}
+
+static void put_sockets(FILE *out, const struct generation *g)
+{
+    const char *comma = "";
+    const struct config *config = g->config;
+    fputs("[", out);
+    if (g->sockets->dhcp >= 0) {
+        put_socket(out, &comma, "dhcp", "0.0.0.0", config->dhcp.port);
+        put_socket(out, &comma, "dhcp", "0.0.0.0", config->dhcp.boot_port);
+    }
+    if (g->sockets->tftp)
+        put_socket(out, &comma, "tftp", "0.0.0.0", config->tftp.port);
+    for (size_t i = 0; i < config->http.n_listen; i++) {
+        char address[INET_ADDRSTRLEN];
+        inet_ntop(AF_INET, &config->http.listen[i].sin_addr, address, sizeof address);
+        put_socket(out, &comma, "http", address, ntohs(config->http.listen[i].sin_port));
+    }
+    fputs("]", out);
+}
+
+static void put_counters(FILE *out, const struct metrics_board *board)
+{
+    fputs("{", out);
+    for (size_t i = 0; i < METRICS_N_COUNTERS; i++) {
+        fputs(i ? "," : "", out);
+        json_string(out, metrics_name(i));
+        fprintf(out, ":%" PRIu64, metrics_sum(board, i));
+    }
+    fputs("}", out);
+}
+
+char *status_json(struct supervisor *s)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        return NULL;
+    fprintf(out, "{\"version\":\"%s\",\"pid\":%d,\"state\":\"%s\",\"started\":%lld,\"now\":%lld",
+            MOONBOOT_VERSION, (int)getpid(),
+            s->stopping    ? "stopping"
+            : s->candidate ? "loading"
+                           : "serving",
+            (long long)s->started, (long long)time(NULL));
+    fputs(",\"site\":", out);
+    json_string(out, s->site);
+    fputs(",\"control\":", out);
+    json_string(out, s->control.now.path);
+    fputs(",\"generation\":", out);
+    if (s->current)
+        put_generation(out, &s->serving, s->current->policy_path);
+    else
+        fputs("null", out);
+    fputs(",\"refused\":", out);
+    if (s->refused.at)
+        put_refusal(out, &s->refused);
+    else
+        fputs("null", out);
+    fprintf(out, ",\"reloads\":%" PRIu64 ",\"reloads_refused\":%" PRIu64 ",\"workers\":",
+            s->board->reloads, s->board->reloads_refused);
+    put_workers(out, s);
+    fputs(",\"sockets\":", out);
+    if (s->current)
+        put_sockets(out, s->current);
+    else
+        fputs("[]", out);
+    fputs(",\"counters\":", out);
+    put_counters(out, s->board);
+    fputs("}", out);
+    return fclose(out) == 0 ? text : NULL;
+}

@@ -1,0 +1,35 @@
+-- `moonboot reload`: the running service loads its site anew; what came of it.
+
+local control = require "cli.control"
+
+local HELP = [[
+Usage: moonboot reload [-c SITE.YAML]
+Has the running service load its configuration and policy anew, and waits for what comes of it.
+When something is wrong with them the service goes on with what it has, and the problems are
+printed.
+
+]] .. control.HELP .. [[
+  -h, --help         print this
+
+Exit codes: 0 loaded, 1 refused, or no service answers, 2 bad usage.
+]]
+
+local PATIENCE = 200 -- seconds; the service itself gives up sooner
+
+return function(args)
+    local values, code = control.options("reload", HELP, args)
+    if not values then
+        return code
+    end
+    local answer, message = control.ask(values, "reload", PATIENCE)
+    if not answer then
+        host.cli.warn("moonboot reload: " .. message .. "\n")
+        return 1
+    elseif answer.result == "loaded" then
+        host.cli.write(("generation %d serves\n"):format(answer.generation))
+        return 0
+    end
+    host.cli.warn(table.concat(answer.errors, "\n") .. "\n")
+    host.cli.warn(("refused: generation %d goes on serving\n"):format(answer.generation))
+    return 1
+end

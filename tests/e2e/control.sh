@@ -1,0 +1,143 @@
+#!/bin/bash
+# The control socket: status, reload, top; what reaches a worker; what a bad peer can do.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+
+moonboot() { # moonboot COMMAND…: on this site; output in $site/out and $site/err
+    timeout 120 "$BUILD/moonboot" "$@" -c "$site/site.yaml" >"$site/out" 2>"$site/err"
+}
+status() { # status PATH…: a value of `status --json`
+    timeout 20 "$BUILD/moonboot" status --json -c "$site/site.yaml" | python3 -c '
+import json, sys
+value = json.load(sys.stdin)
+for key in sys.argv[1:]:
+    value = value[int(key) if key.lstrip("-").isdigit() else key]
+print(json.dumps(value) if isinstance(value, (dict, list)) else value)' "$@"
+}
+ask() { # ask LINE: one command, as any program would send it
+    python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(20)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode() + b"\n")
+print(s.makefile().read(), end="")' "$site/control.sock" "$1"
+}
+policy() {
+    echo "profile \"p\" { kernel = \"$1\" } rule \"all\" { boot = \"p\" }" >"$site/policy.lua"
+}
+
+make_site
+policy one
+start_service
+
+check "the socket is its owner's alone" [ "$(stat -c %a "$site/control.sock")" = 600 ]
+check "status" moonboot status
+check "status shows the generation" grep -q '^generation  1, loaded .* at the start$' "$site/out"
+check "status --json: the service's process" [ "$(status pid)" = "$service" ]
+check "status --json: nothing was refused" [ "$(status refused)" = None ]
+check "status --json: the hash is that of the log" grep -q "($(status generation hash))" "$log"
+check "status --json: both workers serve" [ "$(status workers | grep -o '"state": "serving"' | wc -l)" = 2 ]
+check "status --json: the sockets" [ "$(status sockets 1 port)" = "$http_port" ]
+
+policy two
+before=$(status generation hash)
+check "reload: exit code 0" moonboot reload
+check "reload: says what serves" grep -qx 'generation 2 serves' "$site/out"
+check "reload: the policy decides" sh -c "curl -sf '$base/ipxe?mac=52:54:00:00:00:01&platform=pcbios' | grep -q two"
+check "reload: by whom" [ "$(status generation by kind)" = control ]
+check "reload: by which user" [ "$(status generation by uid)" = "$(id -u)" ]
+check "reload: another hash" [ "$(status generation hash)" != "$before" ]
+
+kill -HUP "$service"
+wait_for "SIGHUP: a third generation" 10 sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q '^generation  3, .* by SIGHUP from process $$ '"
+
+printf 'rule "broken" { mtach = {} }\nprofle "x" {}\n' >"$site/policy.lua"
+moonboot reload
+check "a bad policy: exit code 1" [ $? = 1 ]
+check "a bad policy: every error, with file and line" [ "$(grep -c 'policy.lua:[12]: ' "$site/err")" -ge 2 ]
+check "a bad policy: says what goes on" grep -qx 'refused: generation 3 goes on serving' "$site/err"
+check "status keeps the errors of the refusal" sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q '^ *.*policy.lua:2: .*profle'"
+policy four
+cp "$site/site.yaml" "$site/good.yaml"
+echo 'nonsense: 1' >>"$site/site.yaml"
+moonboot reload
+check "a bad site.yaml: the socket is found all the same" [ $? = 1 ]
+check "a bad site.yaml: its error" grep -q 'site.yaml:.*unknown key `nonsense`' "$site/err"
+cp "$site/good.yaml" "$site/site.yaml"
+check "a good one again" moonboot reload
+check "the refusal is still known" [ "$(status refused by kind)" = control ]
+
+pids=()
+for _ in 1 2 3 4 5; do
+    moonboot reload &
+    pids+=($!)
+done
+wait "${pids[@]}"
+check "reloads at once: all end, and serve" [ "$(status state)" = serving ]
+
+check "top --once" moonboot top --once
+check "top shows rates" grep -q '^decisions .*/s' "$site/out"
+check "top fits into 80 columns" [ "$(awk 'length > 80' "$site/out" | wc -l)" = 0 ]
+
+check "a worker answers what the supervisor does not know" sh -c "echo '$(ask worker)' | grep -q '\"slot\":'"
+check "by turns" [ "$(for _ in 1 2 3 4; do ask worker; done | sort -u | wc -l)" = 2 ]
+check "no such command" sh -c "echo '$(ask "nonsense x")' | grep -q 'there is no command'"
+
+# Peers that only connect, and one that floods.
+python3 - "$site/control.sock" <<'PYTHON' &
+import socket, sys, time
+peers = []
+for _ in range(40):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    peers.append(s)
+peers[0].sendall(b"x" * 5000)
+time.sleep(60)
+PYTHON
+silent=$!
+sleep 0.5
+check "silent peers: machines are served" fetch /readyz
+check "silent peers: who asks is answered in the end" [ "$(status state)" = serving ]
+kill "$silent"
+
+victim=$(status workers 0 pid)
+kill -9 "$victim"
+wait_for "a killed worker is counted" 10 sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' --json | grep -q '\"restarts\":1'"
+
+if [ "$(id -u)" = 0 ]; then
+    sed -i '$ a control_group: nogroup' "$site/site.yaml"
+    check "a group may be let in" moonboot reload
+    check "a group: mode 0660" [ "$(stat -c %a-%G "$site/control.sock")" = 660-nogroup ]
+    cp "$site/good.yaml" "$site/site.yaml"
+else
+    skip "control_group" "not root"
+fi
+
+# What a worker holds: no socket of another, no directory of policies, nothing of the supervisor's.
+worker=$(status workers -1 pid)
+open_files=$(for fd in "/proc/$worker/fd"/*; do readlink "$fd"; done)
+check "workers hold no directory but what they serve" \
+    [ "$(grep -c "^$site" <<<"$open_files")" -le 4 ]
+check "workers do not hold the policy's directory" sh -c "! grep -qx '$site' <<'X'
+$open_files
+X"
+# one HTTP and one TFTP socket, the channel, the one to the supervisor
+check "workers hold four sockets" [ "$(grep -c '^socket:' <<<"$open_files")" = 4 ]
+
+kill -9 "$service"
+wait "$service" 2>/dev/null
+check "the supervisor killed: its socket is left" [ -S "$site/control.sock" ]
+moonboot status
+check "no service: exit code 1" [ $? = 1 ]
+check "no service: says so" grep -q 'is the service running' "$site/err"
+start_service
+check "a stale socket is taken over" moonboot status
+timeout 20 "$BUILD/moonboot" serve -c "$site/site.yaml" >"$site/second" 2>&1
+check "a second service does not take it" grep -q 'another service answers there\|already in use' "$site/second"
+check "the first still has it" moonboot status
+stop_service
+check "SIGTERM: no socket stays" [ ! -e "$site/control.sock" ]
+finish
