@@ -15,7 +15,9 @@ void api_yaml_open(lua_State *L);      /* yaml */
 void api_index_open(lua_State *L);     /* index */
 void api_inventory_open(lua_State *L); /* inventory */
 void api_token_open(lua_State *L);     /* token: where URLs carry them */
+void api_pattern_open(lua_State *L);   /* pattern */
 void api_cli_open(lua_State *L);       /* host.cli: for the command line only */
+void api_control_open(lua_State *L);   /* host.cli: ask sleep date */
 void api_cover_open(lua_State *L);     /* host.cli: cover lines usage */
 void api_jobs_open(lua_State *L);      /* host.cli: jobs cores */
 void api_watch_open(lua_State *L);     /* host.cli: watch */
@@ -26,6 +28,6 @@ void api_wait_open(lua_State *L);      /* host.cli: wait */
  * its own that the caller closes; what it returned is at 1 and 2: nil and a message when the
  * chunk is none. NULL: no memory. */
 lua_State *api_source_read(const char *module, const char *text, size_t len, const char *chunk);
-void api_control_open(lua_State *L);   /* more of host.cli: ask sleep date */
+void api_control_open(lua_State *L); /* more of host.cli: ask sleep date */
 
 #endif

@@ -100,7 +100,8 @@ void generation_keep(const struct generation *g, int own)
                          g->policy_dir,
                          g->files.roots[REPLY_ROOT_TFTP],
                          g->files.roots[REPLY_ROOT_ASSETS],
-                         g->files.packages};
+                         g->files.packages,
+                         g->decisions};
     size_t n = sizeof fixed / sizeof *fixed;
     size_t all = n + sockets_count(g->sockets);
     int *fds = malloc(all * sizeof *fds);

@@ -28,6 +28,7 @@ static struct {
     volatile sig_atomic_t guards;
     volatile sig_atomic_t limit_ms;
     volatile sig_atomic_t timed_out;
+    volatile sig_atomic_t stop;   /* the hook is set */
     volatile int64_t began;       /* the decision; 0: no tick yet */
     volatile int64_t guard_began; /* the outermost guard */
     lua_State *waiter;            /* the guard that may wait and runs; NULL: none */
@@ -50,13 +51,23 @@ static const char *push_place(lua_State *L, lua_State *of)
     return "";
 }
 
+const volatile sig_atomic_t *task_stop_flag(void)
+{
+    return &clock_state.stop;
+}
+
+int task_stop(lua_State *L)
+{
+    const char *place = push_place(L, L);
+    lua_pushfstring(L, "%sstopped after %d ms of CPU time", place, (int)clock_state.limit_ms);
+    return lua_error(L);
+}
+
 /* The hook. */
 static void time_is_up(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
-    const char *place = push_place(L, L);
-    lua_pushfstring(L, "%sstopped after %d ms of CPU time", place, (int)clock_state.limit_ms);
-    lua_error(L);
+    task_stop(L);
 }
 
 static int64_t cpu_ms(void)
@@ -85,6 +96,7 @@ static void tick(int signal_number)
     bool guard = clock_state.guards && over(&clock_state.guard_began, now, clock_state.limit_ms);
     if (whole || guard) {
         clock_state.timed_out = 1;
+        clock_state.stop = 1;
         lua_sethook(L, time_is_up, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
     }
 }
@@ -103,6 +115,7 @@ static void clock_reset(unsigned limit_ms)
     clock_state.limit_ms = (sig_atomic_t)limit_ms;
     clock_state.began = 0;
     clock_state.timed_out = 0;
+    clock_state.stop = 0;
 }
 
 static bool whole_is_over(void)
@@ -129,6 +142,7 @@ static void unhook(lua_State *L)
 {
     if (clock_state.timed_out)
         lua_sethook(L, clock_state.hook, clock_state.hook_mask, 0);
+    clock_state.stop = 0;
 }
 
 void task_set_hook(lua_State *L, lua_Hook hook, int mask)

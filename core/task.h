@@ -4,12 +4,12 @@
  * processes keep from its core, loses nothing, and an idle one is never woken. When a
  * decision's time is up a hook is set that throws at every instruction until the
  * guarded call is left, so that pcall in a policy cannot outlive it. C code that Lua calls
- * is not interrupted: a pattern match without end is the supervisor's affair, who replaces
- * a worker that stands still. */
+ * is not interrupted: what may take long there looks at task_stop_flag. */
 #ifndef MOONBOOT_TASK_H
 #define MOONBOOT_TASK_H
 
 #include <lua.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +20,11 @@ bool task_clock_start(void);
 /* The hook of whoever wants to see what runs (NULL: nobody); a deadline takes its place only
  * while it strikes. */
 void task_set_hook(lua_State *L, lua_Hook hook, int mask);
+
+/* True from when the time of what runs is up, until the guarded call is left: C code then
+ * throws by task_stop, which does not return. */
+const volatile sig_atomic_t *task_stop_flag(void);
+int task_stop(lua_State *L);
 
 /* Calls the function below its `n_args` arguments, protected, to load a policy: with seconds
  * instead of milliseconds, guards included. True: `n_results` results are on the stack.

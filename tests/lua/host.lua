@@ -4,7 +4,7 @@
 local util = require "jit.util"
 local vmdef = require "jit.vmdef"
 
-local host = { json = require "cjson" }
+local host = { json = require "cjson", pattern = string }
 
 -- libyaml is C's; what can be said without it.
 function host.yaml(text)
