@@ -108,6 +108,11 @@ import json
 out = json.load(open('$work/out'))
 assert out['ok'] and out['warnings'] == len(out['problems']) == 2 and out['problems'][0]['kind'] == 'unreachable-rule', out"
 
+cd "$top" || exit 2
+mapfile -t policies < <(find examples policies -name policy.lua)
+check "check: there are examples" [ "${#policies[@]}" -ge 15 ]
+check "check --strict: of all examples and policies" run 0 "$moonboot" check --strict "${policies[@]}"
+
 # --- eval and explain -------------------------------------------------------------------------
 
 cd "$top" || exit 2
