@@ -108,6 +108,11 @@ import json
 out = json.load(open('$work/out'))
 assert out['ok'] and out['warnings'] == len(out['problems']) == 2 and out['problems'][0]['kind'] == 'unreachable-rule', out"
 
+cd "$top" || exit 2
+mapfile -t policies < <(find examples policies -name policy.lua)
+check "check: there are examples" [ "${#policies[@]}" -ge 15 ]
+check "check --strict: of all examples and policies" run 0 "$moonboot" check --strict "${policies[@]}"
+
 # --- eval and explain -------------------------------------------------------------------------
 
 cd "$top" || exit 2
@@ -136,6 +141,15 @@ check "eval: a machine from standard input" sh -c \
     "'$moonboot' eval examples/quickstart/policy.lua --machine - <'$work/machine.json' | grep -q 'build server'"
 check "eval: a directory is no machine" run 2 "$moonboot" eval examples/quickstart/policy.lua --machine "$work"
 check "eval: says so" complains "Is a directory"
+check "eval --json: whatever bytes a machine has" run 0 "$moonboot" eval examples/quickstart/policy.lua --json \
+    --mac 52:54:00:00:00:07 --arch bios --machine <(printf '{"serial-hex":"ff22","vlan":"nan","label-hex":{"ff":"00ff"}}')
+check "explain --json: whatever bytes a machine has" run 0 "$moonboot" explain examples/quickstart/policy.lua --json \
+    --serial $'\xff' --vlan nan --label $'\xff=\xe9'
+check "explain --json: is UTF-8" python3 -c "
+import json
+out = json.loads(open('$work/out', 'rb').read().decode('utf-8'))
+assert out['machine']['serial'] == out['machine']['label.\ufffd'] == '\ufffd', out
+assert out['machine']['vlan'] is None, out"
 head -c 300000 /dev/zero | tr '\0' x >"$work/long"
 check "eval: a long line that is no JSON" run 2 "$moonboot" eval examples/quickstart/policy.lua --machine "$work/long"
 

@@ -1,6 +1,8 @@
 -- JSON for people and programs alike: keys in a given order, indented, and a list is a
 -- list even when it is empty (which the fast encoder cannot know).
 
+local utf8 = require "testing.utf8"
+
 local json = {}
 
 local List = {}
@@ -12,7 +14,7 @@ end
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r" }
 
 local function quote(text)
-    return '"' .. text:gsub('[%c"\\\127]', function(c)
+    return '"' .. utf8.clean(text):gsub('[%c"\\\127]', function(c)
         return ESCAPES[c] or ("\\u%04x"):format(c:byte())
     end) .. '"'
 end
@@ -41,6 +43,8 @@ function json.encode(value, order, indent)
     indent = indent or ""
     if type(value) == "string" then
         return quote(value)
+    elseif value ~= value or value == math.huge or value == -math.huge then
+        return "null" -- no number of JSON's
     elseif type(value) ~= "table" then
         return tostring(value)
     end
