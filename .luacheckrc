@@ -8,6 +8,7 @@ files["tests/lua"] = { globals = { "host" }, max_line_length = false }
 files["lua/testing/overlay.lua"] = { globals = { "host" } }
 files["lua/testing/coverage.lua"] = { globals = { "host" } }
 files["lua/testing/watch.lua"] = { globals = { "host" } }
+files["lua/testing/world.lua"] = { globals = { "host" } }
 files["lua/words.lua"] = { max_line_length = false } -- tables
 files["lua/names.lua"] = { read_globals = { "util" } }
 files["lua/lines.lua"] = { read_globals = { "util" } }

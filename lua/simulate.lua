@@ -124,11 +124,13 @@ end
 
 local STATUSES = { ["not-found"] = 404, denied = 403, failed = 500 }
 
--- What a GET of "/path?query" is answered: { status =, type =, body =, asset =, error = }.
-function simulate.get(policy, target)
+-- What a GET of "/path?query", or with a text its POST, is answered: { status =, type =, body =,
+-- asset =, error = }.
+function simulate.get(policy, target, text)
     local path, query = target:match "^([^?]*)%??(.*)$"
     local reply, info = routes.handle(policy, {
-        protocol = "http", method = "GET", path = url.decode(path), query = query ~= "" and query or nil,
+        protocol = "http", method = text and "POST" or "GET", path = url.decode(path),
+        query = query ~= "" and query or nil, body = text and text ~= "" and text or nil,
         client = simulate.client, server = simulate.server, base = simulate.base,
         host = simulate.base:match "//(.*)$", user_agent = "moonboot-test",
     })

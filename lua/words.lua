@@ -311,6 +311,13 @@ words.tests = {
         { "maybe", usage = "any.maybe(any.serial)", doc = "nothing, or what the generator makes",
           params = { { "value", "any" } }, returns = "Generator" },
     } },
+    { "expect", usage = "expect {…}", doc = "in `steps`: what is decided by then",
+      params = { { "wanted", "table|function" } }, returns = "table" },
+    { "event", usage = 'event "installed"', doc = "in `steps`: the machine says that this has happened",
+      params = { { "name", "string" }, { "about?", "{ params: table<string, string>?, body: string?, client: string? }" } },
+      returns = "table" },
+    { "wait", usage = "wait(30)", doc = "in `steps`: so many seconds pass",
+      params = { { "seconds", "number" } }, returns = "table" },
     { "policy", usage = 'policy "file.lua"', doc = "the policy that is tested, where the name does not tell",
       params = { { "file", "string" } } },
 }

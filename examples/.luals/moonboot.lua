@@ -620,6 +620,28 @@ function any.one_of(values) end
 ---@return moonboot.Generator
 function any.maybe(value) end
 
+---in `steps`: what is decided by then
+---
+---`expect {…}`
+---@param wanted table|function
+---@return table
+function expect(wanted) end
+
+---in `steps`: the machine says that this has happened
+---
+---`event "installed"`
+---@param name string
+---@param about? { params: table<string, string>?, body: string?, client: string? }
+---@return table
+function event(name, about) end
+
+---in `steps`: so many seconds pass
+---
+---`wait(30)`
+---@param seconds number
+---@return table
+function wait(seconds) end
+
 ---the policy that is tested, where the name does not tell
 ---
 ---`policy "file.lua"`

@@ -69,6 +69,8 @@ local function agrees(wanted, found)
         return words[word](wanted.value, found)
     elseif wanted == false then
         return found == nil or found == false
+    elseif type(wanted) == "number" and type(found) == "number" then
+        return math.abs(wanted - found) < 1e-9 -- sums of seconds
     elseif type(wanted) ~= "table" then
         return wanted == found
     elseif type(found) ~= "table" or (#wanted > 0 or next(wanted) == nil) and #wanted ~= #found then

@@ -7,28 +7,21 @@
 -- bench = what it costs (bench.lua) }.
 
 local bench = require "testing.bench"
+local check = require "testing.check"
 local engine = require "engine"
 local expect = require "testing.expect"
-local golden = require "testing.golden"
-local machine = require "machine"
-local outcome = require "outcome"
 local overlay = require "testing.overlay"
-local page = require "testing.page"
 local path = require "path"
 local property = require "testing.property"
 local random = require "testing.random"
 local shape = require "testing.shape"
 local show = require "testing.show"
 local simulate = require "simulate"
-local subject = require "testing.subject"
+local world = require "testing.world"
 
 local host = host
 
 local run = {}
-
-local function failed(message)
-    return { status = "error", message = message }
-end
 
 -- Loads a suite's policy, with a test's own files -> policy | nil, list of problems.
 function run.load(suite, files, coverage)
@@ -45,117 +38,6 @@ function run.load(suite, files, coverage)
     return policy, problems
 end
 
--- The names of all documents that a decision has for its machine.
-local function documents(decision)
-    local names = {}
-    local function add(config)
-        for name in pairs(config or {}) do
-            names[name] = true
-        end
-    end
-    add(decision.config)
-    for _, entry in ipairs(decision.plan and decision.menu and decision.menu.entries or {}) do
-        add(entry.decision.config)
-    end
-    return names
-end
-
--- Asks a test's function what it thinks of what was found -> a table to compare with; true; or
--- nil and an outcome.
-local function ask(wanted, found, given)
-    local ok, answer, why = host.guard(wanted, found, given)
-    if not ok then
-        return nil, failed("`expect` failed: " .. tostring(answer))
-    elseif answer == true or type(answer) == "table" then
-        return answer
-    elseif answer == nil and why == nil then
-        return nil, failed("`expect` returned nothing: return true, a table, or false and why")
-    end
-    return nil, { status = "fail", differences = {
-        { key = "expect", expected = "its function to agree",
-          found = type(why) == "string" and why or show.value(answer) },
-    } }
-end
-
-local function judged(differences, more)
-    more.status = #differences == 0 and "pass" or "fail"
-    more.differences = differences
-    return more
-end
-
-local function check_page(context, body, values)
-    local target = body.get
-    if type(target) == "function" then
-        local ok
-        ok, target = host.guard(target, values)
-        if not ok or type(target) ~= "string" or target:sub(1, 1) ~= "/" then
-            return failed(("`get` gave %s, and must give a path"):format(show.value(target)))
-        end
-    end
-    local answer, problem = page.ask(context.policy, target)
-    local wanted, other = body.expect, nil
-    if type(wanted) == "function" then
-        wanted, other = ask(wanted, answer, values or {})
-        local refused = type(wanted) == "table" and page.expect_problem(wanted)
-        if refused then
-            return failed(refused)
-        end
-    end
-    if other then
-        other.error = problem
-        return other
-    end
-    return judged(wanted == true and {} or page.compare(wanted, answer), { error = problem })
-end
-
-local function compare(context, wanted, found, decision)
-    local differences = {}
-    for _, key in ipairs(subject.order) do
-        if wanted[key] ~= nil then
-            differences[#differences + 1] = expect.difference(key, wanted[key], found:get(key, wanted[key]))
-        end
-    end
-    if wanted.golden then
-        local more, problem = golden.compare(context.suite, wanted.golden, found, documents(decision),
-                                             context.options.update_golden)
-        if not more then
-            return nil, problem
-        end
-        for _, difference in ipairs(more) do
-            differences[#differences + 1] = difference
-        end
-    end
-    return differences
-end
-
--- Decides for the machine of these fields, and judges.
-local function check_machine(context, body, given)
-    local who, problem = machine.new(given, given.stage or "ipxe")
-    if not who then
-        return failed("`given`: " .. problem)
-    end
-    local trace = {}
-    local decision = engine.decide(context.policy, who, trace)
-    local found = subject.new(context.policy, who, outcome.facts(decision))
-    local wanted, other = body.expect, nil
-    if type(wanted) == "function" then
-        wanted, other = ask(wanted, found:view(), machine.plain(machine.view(who)))
-        local refused = type(wanted) == "table" and shape.decision_problem(wanted)
-        if refused then
-            return failed(refused)
-        end
-    end
-    if not other then
-        local differences = {}
-        if wanted ~= true then
-            differences, problem = compare(context, wanted, found, decision)
-        end
-        other = differences and judged(differences, {}) or failed(problem)
-    end
-    other.rules, other.error = trace, found.facts.error
-    return other
-end
-
 local function merge(under, over)
     local both = {}
     for _, values in ipairs { under or {}, over or {} } do
@@ -166,10 +48,10 @@ local function merge(under, over)
     return both
 end
 
-local function check_property(context, case, check)
+local function check_property(context, case, try)
     local seed = random.mix(context.options.seed, case.file .. "\0" .. case.name)
     local result, runs = property.check(case.body.for_all, case.body.runs or property.runs, seed, function(values)
-        local outcome_of = check(merge(case.body.given, values), values)
+        local outcome_of = try(merge(case.body.given, values), values)
         outcome_of.given = show.value(values)
         return outcome_of
     end)
@@ -187,7 +69,7 @@ local function check_problems(body, policy, problems)
             { key = "problems", expected = show.value(body.expect.problems), found = "none: the policy loads" },
         } }
     end
-    return judged({ expect.difference("problems", body.expect.problems, problems) }, {})
+    return check.judged({ expect.difference("problems", body.expect.problems, problems) }, {})
 end
 
 -- The policy of this test -> policy; or nil and an outcome; or nil when the suite's own has
@@ -201,16 +83,28 @@ local function policy_of(context, body)
     if wants_problems then
         return nil, check_problems(body, policy, problems)
     elseif not policy then
-        return nil, failed("the policy does not load:\n" .. table.concat(problems, "\n"))
+        return nil, check.failed("the policy does not load:\n" .. table.concat(problems, "\n"))
     end
     return policy
+end
+
+-- A test that would pass does not when its world was not as it says.
+local function complain(result, complaints)
+    if #complaints == 0 or result.status == "error" then
+        return result
+    end
+    result.status, result.differences = "fail", result.differences or {}
+    for _, complaint in ipairs(complaints) do
+        table.insert(result.differences, complaint)
+    end
+    return result
 end
 
 local function outcome_of(context, case)
     local body = case.body
     local problem = shape.problem(case)
     if problem then
-        return failed(problem)
+        return check.failed(problem)
     elseif body.skip then
         return { status = "skip", message = body.skip }
     elseif context.options.coverage then
@@ -221,18 +115,25 @@ local function outcome_of(context, case)
         return other
     end
     local here = { suite = context.suite, options = context.options, policy = policy }
-    local function check(given, values)
-        if body.get then
-            return check_page(here, body, values)
+    local function try(given, values)
+        here.world = world.enter(policy, body)
+        local result
+        if body.get or body.post then
+            result = check.page(here, body, values)
+        else
+            result = check.machine(here, body, given)
         end
-        return check_machine(here, body, given)
+        here.world:leave()
+        return complain(result, here.world:complaints())
     end
     if body.for_all then
-        return check_property(here, case, check)
+        return check_property(here, case, try)
     end
-    local result = check(body.given or {})
+    local result = try(body.given or {})
     if context.options.bench and result.status == "pass" then
-        result.bench = bench.case(policy, body, body.given or {})
+        here.world = world.enter(policy, body)
+        result.bench = bench.case(policy, here.world, body, body.given or {})
+        here.world:leave()
     end
     return result
 end

@@ -6,14 +6,17 @@ local page = require "testing.page"
 local problems = require "problems"
 local show = require "testing.show"
 local source = require "source"
+local steps = require "testing.steps"
 local subject = require "testing.subject"
+local world = require "testing.world"
 
 local shape = {}
 
 -- Keys, and the types that they may have.
 local KEYS = {
     given = { "table" }, get = { "string", "function" }, expect = { "table", "function" }, skip = { "string" },
-    cases = { "table" }, for_all = { "table" }, runs = { "number" }, files = { "table" },
+    cases = { "table" }, for_all = { "table" }, runs = { "number" }, files = { "table" }, steps = { "table" },
+    now = { "number", "string" }, state = { "table" }, post = { "string" }, body = { "string" },
 }
 
 local TEXTS = { string = "text", ["function"] = "function" }
@@ -99,6 +102,18 @@ local function for_all_problem(body)
     end
 end
 
+local function steps_problem(body)
+    for _, key in ipairs { "expect", "get", "post", "for_all" } do
+        if body[key] ~= nil then
+            return ("a test has `steps` or `%s`"):format(key)
+        end
+    end
+    return steps.problem(body.steps, function(wanted)
+        return type(wanted) == "table" and wanted.problems and "`expect.problems` is for a policy that does not load"
+               or decision_problem(wanted)
+    end)
+end
+
 -- What is wrong with the table of one case, or nil.
 function shape.problem(case)
     local body = case.body
@@ -108,11 +123,14 @@ function shape.problem(case)
         return "the test's name is followed by nothing"
     end
     local problem = keys_problem(body, "a test") or files_problem(body.files) or for_all_problem(body)
+                    or world.problem(body)
     if problem then
         return problem
+    elseif body.steps and not body.skip then
+        return steps_problem(body)
     elseif body.expect == nil and not body.skip then
         return "a test wants `expect`: what the policy should decide"
-    elseif body.get then
+    elseif body.get or body.post then
         return page.problem(body)
     end
     return type(body.expect) == "table" and decision_problem(body.expect) or nil
@@ -136,7 +154,7 @@ local function merged(under, over)
     return both
 end
 
-local MERGED = { "given", "expect", "files", "for_all" }
+local MERGED = { "given", "expect", "files", "for_all", "state" }
 
 -- One case as a test of its own.
 local function one(test, key, body, line)

@@ -13,25 +13,33 @@ Subject.__index = Subject
 -- What may be expected, and of what type, in the order in which it is reported.
 subject.order = {
     "rule", "boot", "verdict", "why", "url", "kernel", "initrd", "args", "vars", "menu", "needs", "ipxe", "grub",
-    "pxelinux", "pixiecore", "dhcp", "uefi_http", "config", "error",
+    "pxelinux", "pixiecore", "dhcp", "uefi_http", "config", "state", "took", "error",
 }
 
 subject.types = {}
 for _, key in ipairs(subject.order) do
     subject.types[key] = "text"
 end
-for key in ("args initrd vars menu dhcp uefi_http config"):gmatch "%S+" do
+for key in ("args initrd vars menu dhcp uefi_http config state"):gmatch "%S+" do
     subject.types[key] = "table"
 end
+subject.types.took = "number"
 
--- `facts`: the decision as plain data (outcome.lua).
-function subject.new(policy, machine, facts)
-    return setmetatable({ policy = policy, machine = machine, facts = facts, known = {} }, Subject)
+-- `facts`: the decision as plain data (outcome.lua). `world`: where it was made (world.lua).
+function subject.new(policy, machine, facts, world)
+    return setmetatable({ policy = policy, machine = machine, facts = facts, world = world, took = world.elapsed,
+                          known = {} }, Subject)
+end
+
+-- What a request of the machine comes to; DHCP's is to be answered soon.
+local function asked(self, request, ...)
+    local soon = request == simulate.dhcp or request == simulate.uefi_http
+    return self.world:run(soon, request, self.policy, self.machine, ...)
 end
 
 -- A document's text, or nil; that one failed is the policy's error.
 function Subject:document(name)
-    local text, problem, failed = simulate.config(self.policy, self.machine, name)
+    local text, problem, failed = asked(self, simulate.config, name)
     if failed then
         self.facts.error = self.facts.error or problem
     end
@@ -47,12 +55,13 @@ local look = {
     rule = function(self) return self.facts.rule and self.facts.rule.name end,
     boot = function(self) return self.facts.profile or self.facts.verdict end,
     vars = function(self) return self.facts.vars or {} end,
-    ipxe = function(self) return simulate.ipxe(self.policy, self.machine).body end,
-    grub = function(self) return simulate.grub(self.policy, self.machine).body end,
-    pxelinux = function(self) return simulate.pxelinux(self.policy, self.machine).body end,
-    pixiecore = function(self) return simulate.pixiecore(self.policy, self.machine).body end,
-    dhcp = function(self) return dhcp_of(simulate.dhcp(self.policy, self.machine)) end,
-    uefi_http = function(self) return dhcp_of(simulate.uefi_http(self.policy, self.machine)) end,
+    ipxe = function(self) return asked(self, simulate.ipxe).body end,
+    grub = function(self) return asked(self, simulate.grub).body end,
+    pxelinux = function(self) return asked(self, simulate.pxelinux).body end,
+    pixiecore = function(self) return asked(self, simulate.pixiecore).body end,
+    dhcp = function(self) return dhcp_of((asked(self, simulate.dhcp))) end,
+    uefi_http = function(self) return dhcp_of((asked(self, simulate.uefi_http))) end,
+    took = function(self) return self.took end,
 }
 
 -- What there is behind a key, for what is wanted of it.
@@ -63,6 +72,12 @@ function Subject:get(key, wanted)
             texts[name] = self:document(name)
         end
         return texts
+    elseif key == "state" then
+        local values = {}
+        for name in pairs(wanted) do
+            values[name] = self.world:remembers(name)
+        end
+        return values
     elseif not look[key] then
         return self.facts[key]
     elseif self.known[key] == nil then
@@ -73,9 +88,14 @@ end
 
 -- As a function of a test sees it: `found.boot`, `found.ipxe`, `found.config["user-data"]`.
 function Subject:view()
-    local config = setmetatable({}, { __metatable = "documents", __index = function(_, name)
-        return self:document(name)
-    end })
+    local by_name = {
+        config = setmetatable({}, { __metatable = "documents", __index = function(_, name)
+            return self:document(name)
+        end }),
+        state = setmetatable({}, { __metatable = "state", __index = function(_, key)
+            return self.world:remembers(key)
+        end }),
+    }
     return setmetatable({}, {
         __metatable = "found",
         __newindex = function()
@@ -85,8 +105,8 @@ function Subject:view()
             if not subject.types[key] then
                 error(("nothing is found under %s%s"):format(problems.show(key),
                                                            problems.hint(key, subject.types)), 2)
-            elseif key == "config" then
-                return config
+            elseif by_name[key] then
+                return by_name[key]
             end
             local value = self:get(key)
             return value

@@ -8,6 +8,7 @@ local expect = require "testing.expect"
 local path = require "path"
 local problems = require "problems"
 local sandbox = require "sandbox"
+local steps = require "testing.steps"
 
 local host = host
 
@@ -24,6 +25,9 @@ function suite.words(into)
     local env = sandbox.basics()
     env.contains, env.lacks, env.matches = expect.contains, expect.lacks, expect.matches
     env.any = any.words()
+    for name, word in pairs(steps.words()) do
+        env[name] = word
+    end
 
     function env.test(name)
         local case = { name = name, line = caller_line(), file = into.display }

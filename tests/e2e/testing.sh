@@ -170,6 +170,23 @@ LUA
 check "a test's own code" run 0 --coverage cov
 check "is not the policy's" says out "cov/lib.lua: 8"
 
+# Time and state of a test's own.
+cat >steps.lua <<'LUA'
+profile "install" { kernel = "vmlinuz" }
+rule "once" { match = { mac = prefix "52" }, boot = once { "install", done_on = "installed" } }
+rule "slow" { boot = function(machine) sleep(tonumber(machine.serial)) return shell end, on_error = disk }
+LUA
+cat >steps_test.lua <<'LUA'
+test "once" { given = { mac = "52:54:00:00:00:01" }, steps = { expect { boot = "install" }, event "installed", expect { boot = "disk" } } }
+for n = 1, 20 do
+  test("slow " .. n) { given = { serial = "4.5" }, expect = { boot = "shell", took = 4.5 } }
+  test("too slow " .. n) { given = { serial = "3600" }, expect = { boot = "disk", took = 5 } }
+end
+LUA
+check "steps, and time that takes none" timeout 10 "$moonboot" test steps_test.lua
+check "also where it is counted" run 0 --coverage steps_test.lua
+check "and measured" run 0 --bench --filter 'slow 1$' steps_test.lua
+
 # Costs.
 check "what tests cost" run 0 --bench policy_test.lua
 check "decisions" [ "$(grep -cE '^ +decide +[0-9.]+ (ns|µs|ms) ± [0-9]+ %, at best .*; [0-9]+ allocations, [0-9.]+ KB$' out)" = 3 ]

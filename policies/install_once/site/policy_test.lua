@@ -48,3 +48,14 @@ end
 refuses('{ instal = "x" }', 'install_once: there is no option "instal"')
 refuses('{ done_on = "x" }', "install_once: install is needed: a profile's name")
 refuses('{ install = 1 }', "install_once: install is a text")
+
+test "a machine is installed until its installer says that it is done" {
+  given = { mac = "52:54:00:12:34:57", arch = "efi-x64" },
+  steps = {
+    expect { boot = "el9-install" },
+    event "installed",
+    expect { boot = "disk" },
+    event "reinstall",
+    expect { boot = "el9-install" },
+  },
+}
