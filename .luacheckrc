@@ -19,7 +19,7 @@ local words = {
   "disk", "ignore", "shell", "deny", "chain", "menu", "rollout", "once", "on", "state", "sleep", "dhcp", "log", "template",
   "include", "inventory", "require", "read", "list", "json", "yaml", "serve", "problem",
 }
-local test_words = { "test", "contains", "lacks", "matches", "any", "policy" }
+local test_words = { "test", "contains", "lacks", "matches", "any", "policy", "expect", "event", "wait" }
 for _, where in ipairs { "policies", "examples", "tests/wire", "tests/e2e" } do
   files[where] = { read_globals = words }
 end
