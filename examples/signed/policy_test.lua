@@ -3,7 +3,9 @@ test "a node is told the URL of its script" {
   expect = {
     rule = "nodes", boot = "node",
     args = contains "moonboot.run=http://10.0.0.2:8080/config/~mac=52:54:00:12:34:56~arch=efi-x64/first-boot",
-    config = { ["first-boot"] = contains { "# Made for 52:54:00:12:34:56.\n", 'echo node-525400123456 >"$root/etc/hostname"\n' } },
+    config = {
+      ["first-boot"] = contains { "# Made for 52:54:00:12:34:56.\n", 'echo node-525400123456 >"$root/etc/hostname"\n' },
+    },
   },
 }
 
