@@ -9,7 +9,7 @@ PKG_CONFIG ?= pkg-config
 VARIANT := $(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))$(if $(SANITIZE),-sanitize)
 BUILD   := $(if $(FUZZ),build-fuzz,build$(VARIANT))
 
-LIBRARIES := luajit libevent_core libevent_extra libevent_openssl openssl yaml-0.1 libsodium libedit
+LIBRARIES := luajit lmdb libevent_core libevent_extra libevent_openssl openssl yaml-0.1 libsodium libedit
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
              -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 CFLAGS    ?= -O2 -g
@@ -20,7 +20,7 @@ ALL_CFLAGS  = -std=c11 $(WARNINGS) $(CFLAGS) -fstack-protector-strong -fPIE \
               $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now -rdynamic
 # lua-cjson's own .pc file asks for PUC Lua; its library is happy with LuaJIT.
-LDLIBS      = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -llua5.1-cjson -lm
+LDLIBS      = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -llua5.1-cjson -lm -pthread
 
 ifdef SANITIZE
 ALL_CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

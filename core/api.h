@@ -30,4 +30,11 @@ void api_wait_open(lua_State *L);      /* host.cli: wait */
 lua_State *api_source_read(const char *module, const char *text, size_t len, const char *chunk);
 void api_control_open(lua_State *L); /* more of host.cli: ask sleep date */
 
+/* host.store: the state that outlives the service. */
+struct store;
+void api_store_open(lua_State *L, struct store *store);
+
+/* Lua: host.cli.store(path, max_mb). */
+int api_store_cli(lua_State *L);
+
 #endif

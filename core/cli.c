@@ -91,6 +91,9 @@ static int read_site(lua_State *L)
     set_path(L, "policy", site->config, site->config->policy);
     set_path(L, "assets", site->config, site->config->http.assets);
     set_path(L, "tftp_root", site->config, site->config->tftp.root);
+    set_path(L, "state", site->config, site->config->state.path);
+    lua_pushinteger(L, (lua_Integer)site->config->state.max_mb);
+    lua_setfield(L, -2, "state_max_mb");
     return 1;
 }
 

@@ -150,6 +150,15 @@ static void read_backend(struct reading *r, const struct key *key, yaml_node_t *
         expected(r, key, node, "builtin or off");
 }
 
+static void read_state_backend(struct reading *r, const struct key *key, yaml_node_t *node,
+                               void *place)
+{
+    const char *text = scalar(node);
+    (void)place;
+    if (!text || strcmp(text, "lmdb") != 0)
+        expected(r, key, node, "lmdb");
+}
+
 static void read_level(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
 {
     const char *text = scalar(node);
@@ -245,6 +254,12 @@ static const struct key tokens_keys[] = {
     {"lifetime_s", read_number, AT(tokens.lifetime_s), 1, 366 * 86400, NULL},
     {0},
 };
+static const struct key state_keys[] = {
+    {"backend", read_state_backend, 0, 0, 0, NULL},
+    {"path", read_string, AT(state.path), 0, 0, NULL},
+    {"max_mb", read_number, AT(state.max_mb), 1, 65536, NULL},
+    {0},
+};
 static const struct key log_keys[] = {
     {"level", read_level, AT(log.level), 0, 0, NULL},
     {"format", read_format, AT(log.format), 0, 0, NULL},
@@ -270,6 +285,7 @@ static const struct key site_keys[] = {
     {"tokens", read_mapping, 0, 0, 0, tokens_keys},
     {"control", read_string, AT(control), 0, 0, NULL},
     {"control_group", read_string, AT(control_group), 0, 0, NULL},
+    {"state", read_mapping, 0, 0, 0, state_keys},
     {"workers", read_workers, AT(workers), 0, 0, NULL},
     {"user", read_string, AT(user), 0, 0, NULL},
     {"log", read_mapping, 0, 0, 0, log_keys},
@@ -332,6 +348,7 @@ static bool set_defaults(struct config *config, const char *path)
     config->tftp.port = 69;
     config->tftp.transfers = 2000;
     config->tftp.transfers_per_client = 32;
+    config->state.max_mb = 256;
     config->tokens.required = true;
     config->tokens.lifetime_s = 86400;
     config->workers = cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)cores;
@@ -428,6 +445,7 @@ void config_free(struct config *config)
     free(config->http.assets);
     free(config->signing.key);
     free(config->tokens.key);
+    free(config->state.path);
     free(config->user);
     free(config->log.decisions);
     free(config->control);

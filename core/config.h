@@ -45,6 +45,10 @@ struct config {
         bool pin;
         unsigned lifetime_s;
     } tokens;
+    struct {
+        char *path; /* NULL: no state is kept */
+        unsigned max_mb;
+    } state;
     char *control;       /* the control socket; NULL: control_path says */
     char *control_group; /* who may use it beside its owner; NULL: nobody */
     unsigned workers;    /* resolved: never 0 */

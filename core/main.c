@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"keygen", cli_keygen, "make a pair of keys"},
     {"sign", cli_sign, "sign files, in minisign's format"},
     {"verify", cli_verify, "verify files by their signatures"},
+    {"state", NULL, "read and write what the service remembers"},
     {"stubs", NULL, "write what editors need to know of the policy language"},
 };
 

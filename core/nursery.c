@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "notify.h"
 #include "policy.h"
 #include "privileges.h"
+#include "store.h"
 #include "task.h"
 #include "worker.h"
 
@@ -33,6 +35,39 @@ static bool tell(const struct generation *g, enum notify_kind kind, const char *
     return notify_send(g->notify, &message);
 }
 
+static bool refuse_store(const struct generation *g, const char *why)
+{
+    char text[NOTIFY_TEXT];
+    snprintf(text, sizeof text, "%s: `path: %s`: no store can be opened there: %s", g->config->path,
+             g->config->state.path, why);
+    log_error("%s", text);
+    tell(g, NOTIFY_PROBLEM, text);
+    return false;
+}
+
+/* The store's directory, made by who may for who will use it. */
+static bool prepare_store(const struct generation *g, const char *user)
+{
+    char *path = config_path(g->config, g->config->state.path);
+    struct passwd *entry = user ? getpwnam(user) : NULL;
+    int error = !path ? -ENOMEM
+                      : store_prepare(path, entry ? entry->pw_uid : geteuid(),
+                                      entry ? entry->pw_gid : getegid());
+    free(path);
+    return error == 0 || refuse_store(g, strerror(-error));
+}
+
+/* Whether the workers will be able to open it: each does so by itself. */
+static bool try_store(const struct generation *g)
+{
+    char *path = config_path(g->config, g->config->state.path);
+    struct store *store = NULL;
+    int error = path ? store_open(&store, path, (size_t)g->config->state.max_mb << 20) : -ENOMEM;
+    store_close(store);
+    free(path);
+    return error == 0 || refuse_store(g, store_problem(error));
+}
+
 static struct policy *load(const struct generation *g)
 {
     struct problems problems = {0};
@@ -45,6 +80,7 @@ static struct policy *load(const struct generation *g)
         .wait_ms = g->config->limits.wait_ms,
         .memory_mb = g->config->limits.memory_mb,
         .tokens = &g->trust.tokens,
+        .state = g->config->state.path != NULL,
         .metrics = &g->board->slots[0],
         .generation = g->number,
     };
@@ -127,6 +163,11 @@ _Noreturn void nursery_run(const struct generation *g, int commands)
     sigprocmask(SIG_SETMASK, &none, NULL);
     log_setup(g->config->log.level, g->config->log.format);
     const char *user = privileges_user(g->config->user);
+    bool has_state = g->config->state.path != NULL;
+    if (has_state && !prepare_store(g, user)) {
+        tell(g, NOTIFY_REFUSED, "");
+        exit(1);
+    }
     if (!privileges_drop(user)) {
         log_error("cannot become user %s: %s", user, strerror(errno));
         tell(g, NOTIFY_REFUSED, "");
@@ -139,6 +180,10 @@ _Noreturn void nursery_run(const struct generation *g, int commands)
     }
     check_root(g->files.roots[REPLY_ROOT_TFTP], "root", user);
     check_root(g->files.roots[REPLY_ROOT_ASSETS], "assets", user);
+    if (policy && has_state && !try_store(g)) {
+        policy_free(policy);
+        policy = NULL;
+    }
     if (policy)
         log_info("generation %llu: loaded %s (%s)", (unsigned long long)g->number, g->policy_path,
                  policy_hash(policy));

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "api.h"
 #include "bridge.h"
 #include "course.h"
 #include "decision_log.h"
@@ -15,6 +16,7 @@
 #include "log.h"
 #include "mask.h"
 #include "metrics.h"
+#include "store_writer.h"
 #include "task.h"
 #include "vm.h"
 
@@ -149,8 +151,9 @@ static int load(lua_State *L)
     }
     lua_pop(L, 1);
     lua_getfield(L, -1, "stateful");
-    if (lua_toboolean(L, -1)) {
-        problems_add(loading->problems, "%s:1: it uses once or state, and this service keeps none",
+    if (lua_toboolean(L, -1) && !loading->options->state) {
+        problems_add(loading->problems,
+                     "%s:1: it uses once or state: write `state: { path: … }` into site.yaml",
                      loading->options->display);
         return 0;
     }
@@ -229,10 +232,27 @@ void policy_log_to(struct policy *policy, int fd)
     policy->log.fd = fd;
 }
 
-bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base)
+/* Protected. Argument: struct policy. */
+static int attach_store(lua_State *L)
+{
+    struct policy *policy = lua_touserdata(L, 1);
+    api_store_open(L, store_writer_store(policy->courses.waits.writer));
+    vm_require(L, "store");
+    lua_getfield(L, -1, "attach");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, policy->loaded);
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base,
+                  struct store_writer *store)
 {
     policy->courses.metrics = metrics;
-    policy->courses.waits.base = base;
+    policy->courses.waits = (struct wait_service){.base = base, .writer = store};
+    if (store && lua_cpcall(vm_state(policy->vm), attach_store, policy) != 0) {
+        log_error("%s", lua_tostring(vm_state(policy->vm), -1));
+        return false;
+    }
     return task_clock_start();
 }
 

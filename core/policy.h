@@ -12,6 +12,7 @@
 struct event_base;
 struct metrics;
 struct policy;
+struct store_writer;
 struct token_rules;
 
 struct policy_options {
@@ -24,6 +25,7 @@ struct policy_options {
     unsigned wait_ms;     /* that a decision may be suspended; DHCP's has POLICY_DHCP_WAIT_MS */
     unsigned memory_mb;
     const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the policy */
+    bool state; /* there will be a store: a policy that wants one is not refused */
     struct metrics *metrics;
     uint64_t generation; /* its number, for the decision log */
 };
@@ -47,8 +49,9 @@ void policy_log_to(struct policy *policy, int fd);
 
 /* Makes this process one that decides: starts the clock that ends runaway decisions
  * (timers do not survive fork), and counts into `metrics` from here on. What a decision waits
- * for is served by `base`; NULL: it is refused. */
-bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base);
+ * for is served by `base`; NULL: it is refused. `store` (NULL: none) is kept until policy_free. */
+bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base,
+                  struct store_writer *store);
 
 /* From here on this process's heartbeat is its successor's to give: it only ends what is
  * in flight. */

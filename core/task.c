@@ -21,7 +21,7 @@
 #define RESULTS_MAX 3
 
 /* What the signal handler sees; a handler can be given no argument. Times are CPU time
- * of the process in milliseconds; those at which something began are taken at the first
+ * of the thread in milliseconds; those at which something began are taken at the first
  * tick thereafter, as only slow decisions ever see one. */
 static struct {
     lua_State *volatile running; /* NULL: no Lua runs, or none that is timed */
@@ -73,7 +73,7 @@ static void time_is_up(lua_State *L, lua_Debug *ar)
 static int64_t cpu_ms(void)
 {
     struct timespec used;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used); /* other threads write to disk */
     return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
 }
 

@@ -6,11 +6,13 @@
 #include <event2/event.h>
 #include <lua.h>
 
+struct store_writer;
 struct wait;
 
 /* Where waits are served; one for each policy. */
 struct wait_service {
-    struct event_base *base; /* NULL: nothing is served here */
+    struct event_base *base;     /* NULL: nothing is served here */
+    struct store_writer *writer; /* NULL: there is no store */
 };
 
 /* Called once, from the event loop, when the answer is there. */

@@ -15,6 +15,7 @@
 #include "http_server.h"
 #include "log.h"
 #include "notify.h"
+#include "store_writer.h"
 #include "tftp_server.h"
 
 #define HEARTBEAT_MS     250
@@ -36,6 +37,7 @@ struct worker {
     struct dhcp_server *dhcp;
     struct tftp_server *tftp;
     struct http_server *http;
+    struct store_writer *store; /* NULL: no state is kept */
     bool draining, tftp_idle, http_idle, control_idle;
 };
 
@@ -232,6 +234,22 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
     end_when_idle(w);
 }
 
+/* Of its own: an LMDB environment is not to be used after a fork. */
+static bool open_store(struct worker *w)
+{
+    const struct config *config = w->generation->config;
+    if (!config->state.path)
+        return true;
+    char *path = config_path(config, config->state.path);
+    struct store *store = NULL;
+    int error = path ? store_open(&store, path, (size_t)config->state.max_mb << 20) : -ENOMEM;
+    free(path);
+    if (error)
+        log_error("worker %u: cannot open the store: %s", w->slot, store_problem(error));
+    w->store = error ? NULL : store_writer_open(w->base, store);
+    return w->store != NULL;
+}
+
 static bool watch(struct worker *w)
 {
     struct timeval every = {.tv_usec = HEARTBEAT_MS * 1000};
@@ -254,6 +272,7 @@ static void close_everything(struct worker *w)
     event_free(w->heartbeat);
     event_free(w->orders);
     policy_free(w->policy);
+    store_writer_close(w->store);
     event_base_free(w->base);
 }
 
@@ -275,7 +294,8 @@ _Noreturn void worker_run(const struct generation *generation, struct policy *po
      * was gone before the request stood. */
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
     w.base = event_base_new();
-    if (!w.base || !watch(&w) || !policy_start(policy, w.metrics, w.base)) {
+    if (!w.base || !watch(&w) || !open_store(&w) ||
+        !policy_start(policy, w.metrics, w.base, w.store)) {
         log_error("worker %u: cannot start: %s", slot, strerror(errno));
         exit(1);
     }

@@ -93,7 +93,15 @@ function Live.get(_, key)
 end
 
 function Live.list(_, prefix)
-    return host.store.list(prefix)
+    local all, after = {}, nil
+    repeat
+        local page
+        page, after = host.store.list(prefix, after)
+        for _, entry in ipairs(page) do
+            all[#all + 1] = entry
+        end
+    until not after
+    return all
 end
 
 function Live.write(_, change)
@@ -105,9 +113,9 @@ function Live.write(_, change)
                                 version = change.version })
 end
 
--- The store that C keeps, for all workers.
-function store.live()
-    return setmetatable({}, Live)
+-- Gives a policy the store that C keeps, for all workers.
+function store.attach(policy)
+    policy.state.store = setmetatable({}, Live)
 end
 
 return store

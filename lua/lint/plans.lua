@@ -113,7 +113,7 @@ end
 -- Keys of a plan behind which there is no other.
 local LEAVES = {
     profile = true, vars = true, dhcp = true, files = true, config = true, args = true, initrd = true,
-    kernel = true, url = true, why = true, inventory = true,
+    kernel = true, url = true, why = true, inventory = true, state = true, by = true,
 }
 
 local DEEPEST = 12 -- tables in tables

@@ -69,6 +69,7 @@ static void test_everything(void **state)
                                  "control: c.sock\n"
                                  "control_group: admins\n"
                                  "log: { level: debug, format: json }\n"
+                                 "state: { backend: lmdb, path: st, max_mb: 8 }\n"
                                  "limits: { decision_ms: 100, wait_ms: 900, memory_mb: 64,\n"
                                  "          request_kb: 8, connections: 50 }\n",
                                  &problems);
@@ -88,6 +89,8 @@ static void test_everything(void **state)
     assert_int_equal(config->log.format, LOG_FORMAT_JSON);
     assert_int_equal(config->limits.connections, 50);
     assert_int_equal(config->limits.wait_ms, 900);
+    assert_string_equal(config->state.path, "st");
+    assert_int_equal(config->state.max_mb, 8);
     char *beside = config_path(config, "x/y");
     assert_string_equal(beside, "/tmp/x/y");
     free(beside);
@@ -128,7 +131,7 @@ static void test_problems_at_once(void **state)
     assert_problem(&problems, 9,
                    ":10:1: unknown key `frobnicate`, expected one of: policy, interfaces, "
                    "advertise, dhcp, tftp, http, signing, tokens, control, control_group, "
-                   "workers, user, log, limits");
+                   "state, workers, user, log, limits");
     assert_problem(&problems, 10, ":1:1: `policy` is missing: the policy file to serve by");
     assert_int_equal(problems.n, 11);
     problems_clear(&problems);

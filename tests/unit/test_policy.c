@@ -138,7 +138,7 @@ static void test_hostile(void **state)
         for (size_t k = 0; k < problems.n; k++)
             print_error("%s: %s\n", hostile[i].what, problems.lines[k]);
         assert_non_null(policy);
-        assert_true(policy_start(policy, &board->slots[0], NULL));
+        assert_true(policy_start(policy, &board->slots[0], NULL, NULL));
         uint64_t errors = counter(METRICS_DECISION_ERRORS);
         for (int round = 0; round < 2; round++) {
             if (!strstr(ask(policy, "mac=52:54:00:00:00:01"), "denied: contained"))
@@ -159,7 +159,7 @@ static void test_deadlines_are_counted(void **state)
         load("rule 'hang' { boot = function () while true do end end }", &problems);
     (void)state;
     assert_non_null(policy);
-    assert_true(policy_start(policy, &board->slots[0], NULL));
+    assert_true(policy_start(policy, &board->slots[0], NULL, NULL));
     uint64_t before = counter(METRICS_DECISION_DEADLINES);
     ask(policy, "mac=52:54:00:00:00:01");
     assert_int_equal(counter(METRICS_DECISION_DEADLINES), before + 1);
@@ -344,7 +344,7 @@ static void test_served(void **state)
                                  &problems);
     (void)state;
     assert_non_null(policy);
-    assert_true(policy_start(policy, &board->slots[0], NULL));
+    assert_true(policy_start(policy, &board->slots[0], NULL, NULL));
     assert_string_equal(ask(policy, "mac=1"), "1");
     ask(policy, "hang=1");
     assert_int_equal(answer_kind, REPLY_ERROR);

@@ -62,7 +62,7 @@ static struct policy *load_with(const char *text, unsigned wait_ms)
     for (size_t i = 0; i < problems.n; i++)
         print_error("%s\n", problems.lines[i]);
     assert_non_null(policy);
-    assert_true(policy_start(policy, &board->slots[0], base));
+    assert_true(policy_start(policy, &board->slots[0], base, NULL));
     return policy;
 }
 
@@ -296,7 +296,7 @@ static void test_no_loop(void **state)
         load("rule 'r' { boot = function () local ok, why = sleep(0) return deny(why) end }");
     struct asked asked;
     (void)state;
-    assert_true(policy_start(policy, &board->slots[0], NULL));
+    assert_true(policy_start(policy, &board->slots[0], NULL, NULL));
     ask(policy, &asked, 1);
     contains(&asked, "no event loop");
     policy_free(policy);
