@@ -87,3 +87,16 @@ test "any other machine is left alone" {
   given  = { mac = "3c:ec:ef:00:00:02", arch = "efi-x64" },
   expect = { rule = "everyone else", boot = "ignore" },
 }
+
+test "whatever a BIOS says, the documents have their lines" {
+  for_all = { serial = any.text, product = any.text },
+  given   = { mac = "52:54:00:00:00:01", arch = "bios" },
+  expect  = function(found)
+    local text = found.config["nocloud/user-data"]
+    if not text then
+      return found.error:find "NUL" ~= nil, found.error -- no shell can be told one
+    end
+    local _, lines = text:gsub("\n", "")
+    return lines == 19, lines .. " lines"
+  end,
+}

@@ -40,3 +40,13 @@ test "any other machine is left alone" {
   given  = { mac = "3c:ec:ef:00:00:01", arch = "efi-x64" },
   expect = { rule = "everyone else", boot = "ignore" },
 }
+
+test "however much differs, a virtual machine boots linux and nobody else does" {
+  given  = { label = { x = "y" } },
+  cases  = {
+    virtual = { for_all = { mac = any.mac "52:54:00", arch = any.one_of { "bios", "efi-x64" }, serial = any.text },
+                expect = { boot = "linux", error = false } },
+    other   = { for_all = { mac = any.mac "3c:ec:ef", arch = any.arch, serial = any.text },
+                expect = { rule = "everyone else", dhcp = false } },
+  },
+}

@@ -82,6 +82,22 @@ assert document["passed"] == 179 and document["failed"] == 1 and len(document["t
 assert [t["file"] for t in document["tests"]] == sorted(t["file"] for t in document["tests"])'
 check "the first failure ends it" run 1 --fail-fast -j 3 many
 check "and no test behind it is told" says out "139 passed, 1 failed, 6 skipped"
+mkdir slow
+cp policy.lua hosts.csv slow/
+for i in 1 2; do
+    cat >"slow/p${i}_test.lua" <<'LUA'
+policy "policy.lua"
+for n = 1, 100 do test("slow " .. n) { expect = function() while true do end end } end
+LUA
+done
+"$moonboot" test -j 2 slow >out 2>err &
+parent=$!
+two() { [ "$(pgrep -P $parent | wc -l)" = 2 ]; }
+wait_for "two processes" 10 two
+pgrep -P $parent | xargs kill -9
+wait $parent
+check "processes that die are an error" [ $? = 2 ]
+check "which is said" says err "a process that ran tests died"
 check "no process is left" [ -z "$(pgrep -f "moonboot test .*$site" || true)" ]
 
 cat >prop_test.lua <<'LUA'
