@@ -207,7 +207,7 @@ exec 9>&-
 
 # Starts that must fail, each with a reason.
 refuses() { # refuses WHAT TEXT: the service ends with 1 and says so
-    timeout 60 "$BUILD/moonboot" serve -c "$site/site.yaml" >"$site/refused.log" 2>&1
+    timeout 150 "$BUILD/moonboot" serve -c "$site/site.yaml" >"$site/refused.log" 2>&1
     check "$1: exit code 1" [ $? = 1 ]
     check "$1: says why" grep -q "$2" "$site/refused.log"
 }
