@@ -3,11 +3,13 @@
 #include <stdbool.h>
 
 #include "api.h"
+#include "http_cache.h"
 #include "wait.h"
 
 /* A wait at the command line, where there is no service: a loop of its own. */
 struct asking {
     struct event_base *base;
+    struct http_cache *http;
     struct wait *wait;
     bool done;
 };
@@ -23,6 +25,7 @@ static int asking_gc(lua_State *L)
 {
     struct asking *asking = lua_touserdata(L, 1);
     wait_end(asking->wait);
+    http_cache_close(asking->http);
     if (asking->base)
         event_base_free(asking->base);
     *asking = (struct asking){0};
@@ -49,7 +52,10 @@ static int api_wait(lua_State *L)
     asking->base = event_base_new();
     if (!asking->base)
         return luaL_error(L, "no memory to wait");
-    struct wait_service service = {.base = asking->base};
+    asking->http = http_cache_open(asking->base);
+    if (!asking->http)
+        return luaL_error(L, "no memory to wait");
+    struct wait_service service = {.base = asking->base, .http = asking->http};
     lua_pushvalue(L, 1);
     asking->wait = wait_start(&service, L, on_done, asking);
     event_base_loopexit(asking->base, &most);

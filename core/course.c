@@ -79,9 +79,13 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     metrics_inc(course->owner->metrics, METRICS_DECISION_WAITS_EXPIRED);
+    course->expired = true;
+    if (wait_late(course->wait)) {
+        on_answer(course);
+        return;
+    }
     wait_end(course->wait);
     course->wait = NULL;
-    course->expired = true;
     resume(course, wait_expire(course->task.L, course->wait_ms));
 }
 

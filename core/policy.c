@@ -13,6 +13,7 @@
 #include "course.h"
 #include "decision_log.h"
 #include "facts.h"
+#include "http_cache.h"
 #include "log.h"
 #include "mask.h"
 #include "metrics.h"
@@ -216,6 +217,7 @@ void policy_free(struct policy *policy)
     if (!policy)
         return;
     decisions_free(policy);
+    http_cache_close(policy->courses.waits.http);
     vm_free(policy->vm);
     mask_clear(&policy->mask);
     free(policy->base_url);
@@ -248,7 +250,10 @@ bool policy_start(struct policy *policy, struct metrics *metrics, struct event_b
                   struct store_writer *store)
 {
     policy->courses.metrics = metrics;
-    policy->courses.waits = (struct wait_service){.base = base, .writer = store};
+    policy->courses.waits.base = base;
+    policy->courses.waits.writer = store;
+    if (base && !policy->courses.waits.http)
+        policy->courses.waits.http = http_cache_open(base);
     if (store && lua_cpcall(vm_state(policy->vm), attach_store, policy) != 0) {
         log_error("%s", lua_tostring(vm_state(policy->vm), -1));
         return false;

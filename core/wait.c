@@ -7,7 +7,8 @@
 
 static const char expired_key; /* its address says so */
 
-static const struct wait_kind *const kinds[] = {&wait_kind_sleep, &wait_kind_state};
+static const struct wait_kind *const kinds[] = {&wait_kind_http, &wait_kind_sleep,
+                                                &wait_kind_state};
 
 static const struct wait_kind *kind_of(lua_State *L, int table)
 {
@@ -49,6 +50,11 @@ void wait_end(struct wait *wait)
 {
     if (wait)
         wait->kind->end(wait);
+}
+
+bool wait_late(struct wait *wait)
+{
+    return wait->kind->late && wait->kind->late(wait);
 }
 
 int wait_expire(lua_State *L, unsigned ms)

@@ -5,7 +5,9 @@
 
 #include <event2/event.h>
 #include <lua.h>
+#include <stdbool.h>
 
+struct http_cache;
 struct store_writer;
 struct wait;
 
@@ -13,6 +15,7 @@ struct wait;
 struct wait_service {
     struct event_base *base;     /* NULL: nothing is served here */
     struct store_writer *writer; /* NULL: there is no store */
+    struct http_cache *http;     /* NULL: nobody is asked by HTTP */
 };
 
 /* Called once, from the event loop, when the answer is there. */
@@ -25,6 +28,9 @@ struct wait *wait_start(const struct wait_service *service, lua_State *L, wait_d
 /* Pushes the answer: values, or nil and a message -> how many. May throw for want of memory;
  * the wait is to be ended afterwards, in any case. */
 int wait_answer(const struct wait *wait, lua_State *L);
+
+/* Its time is over: whether it has an answer all the same, one that is old. */
+bool wait_late(struct wait *wait);
 
 /* Ends it, early or not: `done` is not called any more. NULL is fine. */
 void wait_end(struct wait *wait);

@@ -2,6 +2,8 @@
 #ifndef MOONBOOT_WAIT_KIND_H
 #define MOONBOOT_WAIT_KIND_H
 
+#include <stdbool.h>
+
 #include "wait.h"
 
 struct wait {
@@ -17,8 +19,11 @@ struct wait_kind {
     struct wait *(*start)(const struct wait_service *service, lua_State *L, int table);
     int (*answer)(const struct wait *wait, lua_State *L);
     void (*end)(struct wait *wait);
+    /* Whether it has an answer of some kind after all, when its time is over; NULL: never. */
+    bool (*late)(struct wait *wait);
 };
 
+extern const struct wait_kind wait_kind_http;
 extern const struct wait_kind wait_kind_sleep;
 extern const struct wait_kind wait_kind_state;
 

@@ -51,4 +51,4 @@ static int answer(const struct wait *wait, lua_State *L)
     return 1;
 }
 
-const struct wait_kind wait_kind_sleep = {"sleep", start, answer, end};
+const struct wait_kind wait_kind_sleep = {"sleep", start, answer, end, NULL};

@@ -79,4 +79,4 @@ static int answer(const struct wait *wait, lua_State *L)
     return 2;
 }
 
-const struct wait_kind wait_kind_state = {"state", start, answer, end};
+const struct wait_kind wait_kind_state = {"state", start, answer, end, NULL};

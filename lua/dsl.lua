@@ -6,6 +6,7 @@ local choice = require "choice"
 local dhcp_words = require "dhcp_words"
 local events = require "events"
 local files = require "files"
+local http = require "http"
 local inventory = require "inventory"
 local json = require "json"
 local menu = require "menu"
@@ -243,7 +244,7 @@ function dsl.words(l)
         once = with_table(l, "once", once.reader(l)),
     }
     for _, more in ipairs { files.words(l), inventory.words(l), serve.words(l), json.words(),
-                           waits.words(), state.words(l), events.words(l) } do
+                           waits.words(), http.words(), state.words(l), events.words(l) } do
         for name, word in pairs(more) do
             words[name] = word
         end

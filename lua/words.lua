@@ -120,6 +120,31 @@ words.tables = {
             { "by?", "string", "the field that a machine is known by; `mac` if none is named" },
         },
     },
+    HttpClient = {
+        doc = "Another server, and how it is asked.",
+        fields = {
+            { "base?", "string", "what the URLs begin with" },
+            { "timeout?", "number", "seconds for an answer; 5 if nothing is said" },
+            { "headers?", "table<string, string>", "fields of each request" },
+            { "cache?", "HttpCache", "how long answers are kept" },
+            { "redirects?", "integer", "how many are followed; 5 if nothing is said" },
+            { "max_kb?", "integer", "the size of an answer; 1024 if nothing is said" },
+            { "proxy?", "string", "a proxy's URL" },
+            { "unix?", "string", "the path of a socket, instead of the server's address" },
+            { "ca?", "string", "certificates to trust, in PEM; those of the system if nothing is said" },
+            { "cert?", "string", "our certificate, in PEM" },
+            { "key?", "string", "its key, in PEM" },
+            { "verify?", "boolean", "false: takes any certificate" },
+        },
+    },
+    HttpCache = {
+        doc = "How long answers to GET are kept, and shared by all machines.",
+        fields = {
+            { "ttl", "number", "seconds until the server is asked again" },
+            { "stale_if_error?", "number", "seconds more, when the server fails or is slow" },
+            { "key?", "fun(url: string): string", "what has the same key has the same answer; the URL if nothing is said" },
+        },
+    },
     Event = {
         doc = "Something that has happened to a machine.",
         fields = {
@@ -165,7 +190,7 @@ words.tables = {
 }
 
 -- Tables in the order in which they are best read.
-words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "PxeMenu", "PxeItem", "Site", "Menu", "Rollout", "Once", "Event", "InventoryFile",
+words.table_order = { "Profile", "Rule", "Use", "Document", "Dhcp", "PxeMenu", "PxeItem", "Site", "Menu", "Rollout", "Once", "HttpClient", "HttpCache", "Event", "InventoryFile",
                       "Request", "Response" }
 
 -- Types that are no tables of ours: name, doc, and what they are (nil: nobody's business).
@@ -255,6 +280,10 @@ words.list = {
     { "sleep", usage = "sleep(seconds)", doc = "waits, and nobody else with it; in a function of `boot`, `serve` or `on`",
       params = { { "seconds", "number" } } },
 
+    { "http", usage = "http", doc = "other servers", members = {
+        { "client", usage = "http.client {…}", doc = "a server: `client:get(path, …)` and `head`, `delete`, `post`, `put`, `patch`",
+          params = { { "options", "HttpClient" } }, returns = "table" },
+    } },
     { "json", usage = "json", doc = "JSON", members = {
         { "decode", usage = "json.decode(text)", doc = "its value, or nil and what is wrong",
           params = { { "text", "string" } }, returns = { "any", "string?" } },

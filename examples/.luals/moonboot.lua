@@ -85,6 +85,27 @@
 ---@field again_on? string the event after which it is to be done again; `reinstall` if nothing is said
 ---@field by? string the field that a machine is known by; `mac` if none is named
 
+---Another server, and how it is asked.
+---@class moonboot.HttpClient
+---@field base? string what the URLs begin with
+---@field timeout? number seconds for an answer; 5 if nothing is said
+---@field headers? table<string, string> fields of each request
+---@field cache? moonboot.HttpCache how long answers are kept
+---@field redirects? integer how many are followed; 5 if nothing is said
+---@field max_kb? integer the size of an answer; 1024 if nothing is said
+---@field proxy? string a proxy's URL
+---@field unix? string the path of a socket, instead of the server's address
+---@field ca? string certificates to trust, in PEM; those of the system if nothing is said
+---@field cert? string our certificate, in PEM
+---@field key? string its key, in PEM
+---@field verify? boolean false: takes any certificate
+
+---How long answers to GET are kept, and shared by all machines.
+---@class moonboot.HttpCache
+---@field ttl number seconds until the server is asked again
+---@field stale_if_error? number seconds more, when the server fails or is slow
+---@field key? fun(url: string): string what has the same key has the same answer; the URL if nothing is said
+
 ---Something that has happened to a machine.
 ---@class moonboot.Event
 ---@field name string what has happened
@@ -454,6 +475,18 @@ function state.each(prefix) end
 ---`sleep(seconds)`
 ---@param seconds number
 function sleep(seconds) end
+
+---other servers
+---
+---`http`
+http = {}
+
+---a server: `client:get(path, …)` and `head`, `delete`, `post`, `put`, `patch`
+---
+---`http.client {…}`
+---@param options moonboot.HttpClient
+---@return table
+function http.client(options) end
 
 ---JSON
 ---

@@ -1,0 +1,90 @@
+#!/bin/bash
+# An inventory that is slow, fails, lies or is gone: no wrong boot, no blocked neighbour; and a rack
+# that starts at once asks it once.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/lib.sh
+. "$here/lib.sh"
+
+port=18088
+make_site
+sed -i 's/^workers: .*/workers: 1/' "$site/site.yaml" # one cache, so that requests can be counted
+echo 'limits: { wait_ms: 2000 }' >>"$site/site.yaml"
+cat >"$site/policy.lua" <<LUA
+local inventory = http.client { base = "http://127.0.0.1:$port", timeout = 1.5 }
+local down = http.client { base = "http://127.0.0.1:1", timeout = 1.5 }
+local kept = http.client { base = "http://127.0.0.1:$port", timeout = 10, cache = { ttl = 2, stale_if_error = 60,
+  key = function(url) return (url:gsub("/[^/]*$", "")) end } }
+profile "compute" { kernel = "el9/vmlinuz" }
+profile "wipe" { kernel = "wipe/vmlinuz" }
+local parts = { ["01"] = "ok", ["02"] = "slow", ["03"] = "garbage", ["04"] = "500", ["05"] = "half", ["06"] = "down",
+                ["07"] = "404", ["08"] = "nonsense", ["09"] = "lag", ["0a"] = "sometimes" }
+rule "inventory" {
+  match = { mac = prefix "52:54" },
+  boot = function(machine)
+    local part = parts[machine.mac:sub(7, 8)]
+    if not part then return disk end
+    local client = part == "down" and down or (part == "lag" or part == "sometimes") and kept or inventory
+    local host, err, status = client:get("/%s/%s", part, machine.mac)
+    if status == 404 then return nil end
+    if not host then return nil, err end
+    return { use = host.role, args = { "hostname=" .. host.name } }
+  end,
+  on_error = deny "on error",
+}
+rule "unknown to it" { match = { mac = prefix "52:54:07" }, boot = shell }
+rule "never" { boot = "wipe" }
+LUA
+python3 "$here/inventory.py" $port &
+inventory=$!
+trap 'kill $inventory 2>/dev/null; clean_up' EXIT
+wait_for "the inventory answers" 10 curl -sf "http://127.0.0.1:$port/ok"
+
+ask() { # ask KIND: what a machine of that kind is sent
+    fetch "/ipxe?mac=52:54:$1:00:00:01" >"$site/out"
+    ! grep -q wipe "$site/out"
+}
+asked() { # asked PART: how often the inventory was
+    curl -sf "http://127.0.0.1:$port/count" | grep -o "\"$1\": [0-9]*" | grep -o '[0-9]*$'
+}
+start_service
+ask 01
+check "an answer boots" grep -q 'el9/vmlinuz.*hostname=n01\|hostname=n01' "$site/out"
+for kind in 02 03 04 05 06 08; do
+    ask $kind
+    check "kind $kind: on_error, and no other rule" grep -q 'denied: on error\|on error' "$site/out"
+done
+ask 07
+check "what it does not know is the next rule's" grep -q '^shell' "$site/out"
+check "the log says what went wrong" grep -q 'policy.lua:17: GET http://127.0.0.1:18088/500/52:54:04:00:00:01: status 500\|status 500' "$log"
+check "and that it was slow" grep -q 'timed out' "$log"
+check "the metrics say how many waited" grep -qE '^moonboot_decision_waits_total [1-9]' <(fetch /metrics)
+
+# Neighbours of those that hang.
+python3 "$here/ask_all.py" "$base" 02 50 'on error' >"$site/hung" &
+hung=$!
+sleep 0.3
+python3 "$here/ask_all.py" "$base" 99 300 >"$site/times"
+read -r median p99 <"$site/times"
+echo "# while 50 hang, others take $median ms, p99 $p99 ms"
+check "neighbours are not held up" [ "${p99%.*}" -lt 100 ]
+wait $hung
+check "who hung had the answer for that" grep -q '^50 of 50' "$site/hung"
+
+# A rack at once.
+before=$(asked lag)
+check "400 machines at once boot" python3 "$here/ask_all.py" "$base" 09 400 hostname=
+check "of one request" [ "$(asked lag)" = $((${before:-0} + 1)) ]
+
+# The inventory goes away: what it said will do.
+ask 0a
+check "it is asked" grep -q 'hostname=n01' "$site/out"
+kill $inventory
+wait $inventory 2>/dev/null
+sleep 2.2
+ask 0a
+check "gone, and old, what it said still boots" grep -q 'hostname=n01' "$site/out"
+ask 01
+check "what is not kept is on_error" grep -q 'on error' "$site/out"
+stop_service
+finish
