@@ -93,7 +93,7 @@ static void push_dhcp(lua_State *L, const struct request_dhcp *dhcp)
 
 void bridge_push_request(lua_State *L, const struct request *request, const char *base_url)
 {
-    static const char *const protocols[] = {"dhcp", "tftp", "http"};
+    static const char *const protocols[] = {"dhcp", "tftp", "http", "control"};
     lua_createtable(L, 0, 20);
     set_string(L, "protocol", protocols[request->protocol]);
     set_address(L, "client", request->client);
@@ -114,6 +114,10 @@ void bridge_push_request(lua_State *L, const struct request *request, const char
         set_string(L, "host", request->http.host);
         set_string(L, "user_agent", request->http.user_agent);
         set_bytes(L, "body", request->http.body);
+        break;
+    case REQUEST_CONTROL:
+        set_string(L, "command", request->control.command);
+        set_string(L, "arguments", request->control.arguments);
         break;
     }
 }

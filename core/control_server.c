@@ -33,6 +33,21 @@ struct control_server {
  * name, "" when nothing does. */
 typedef void command(struct control_session *session, const char *arguments);
 
+/* {"error":message}; NULL when memory is out. */
+static char *error_text(const char *message)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        return NULL;
+    fputs("{\"error\":", out);
+    json_string(out, message);
+    fputs("}", out);
+    fclose(out);
+    return text;
+}
+
 /* worker -> {"slot":…,"pid":…,"generation":…,"hash":…}: which worker it is that answers. */
 static void command_worker(struct control_session *session, const char *arguments)
 {
@@ -46,10 +61,41 @@ static void command_worker(struct control_session *session, const char *argument
     control_server_answer(session, text);
 }
 
+/* The policy's reply: its body is JSON, a refusal becomes some. */
+static void on_decided(struct reply *reply, void *arg)
+{
+    char *text = NULL;
+    if (reply->kind == REPLY_BODY)
+        text = strndup((const char *)reply->body.data, reply->body.len);
+    else if (reply->kind == REPLY_ERROR)
+        text = error_text(reply->error.message);
+    reply_free(reply);
+    control_server_answer(arg, text);
+}
+
+/* lua/controlled.lua has these. */
+static void ask_policy(struct control_session *session, const char *name, const char *arguments)
+{
+    const struct request request = {.protocol = REQUEST_CONTROL,
+                                    .control = {.command = name, .arguments = arguments}};
+    policy_decide(session->server->options.policy, &request, on_decided, session);
+}
+
+static void command_event(struct control_session *session, const char *arguments)
+{
+    ask_policy(session, "event", arguments);
+}
+
+static void command_machines(struct control_session *session, const char *arguments)
+{
+    ask_policy(session, "machines", arguments);
+}
+
 static const struct {
     const char *name;
     command *run;
-} commands[] = {{"worker", command_worker}};
+} commands[] = {
+    {"worker", command_worker}, {"event", command_event}, {"machines", command_machines}};
 
 /* --- sessions -----------------------------------------------------------------------------------
  */
@@ -116,19 +162,10 @@ void control_server_answer(struct control_session *session, char *json)
 
 static void refuse(struct control_session *session, const char *line)
 {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-    if (out) {
-        char message[128];
-        snprintf(message, sizeof message, "there is no command \"%.*s\"", (int)strcspn(line, " "),
-                 line);
-        fputs("{\"error\":", out);
-        json_string(out, message);
-        fputs("}", out);
-        fclose(out);
-    }
-    control_server_answer(session, text);
+    char message[128];
+    snprintf(message, sizeof message, "there is no command \"%.*s\"", (int)strcspn(line, " "),
+             line);
+    control_server_answer(session, error_text(message));
 }
 
 static void run(struct control_session *session, const char *line)

@@ -28,6 +28,8 @@ static const struct command commands[] = {
     {"keygen", cli_keygen, "make a pair of keys"},
     {"sign", cli_sign, "sign files, in minisign's format"},
     {"verify", cli_verify, "verify files by their signatures"},
+    {"event", NULL, "say on a machine's behalf that something has happened"},
+    {"machines", NULL, "show what has happened to machines"},
     {"state", NULL, "read and write what the service remembers"},
     {"stubs", NULL, "write what editors need to know of the policy language"},
 };

@@ -15,7 +15,7 @@
 #include "addr.h"
 #include "bytes.h"
 
-enum request_protocol { REQUEST_DHCP, REQUEST_TFTP, REQUEST_HTTP };
+enum request_protocol { REQUEST_DHCP, REQUEST_TFTP, REQUEST_HTTP, REQUEST_CONTROL };
 
 enum request_dhcp_message { REQUEST_DISCOVER, REQUEST_REQUEST, REQUEST_INFORM };
 
@@ -58,6 +58,12 @@ struct request_http {
     struct bytes body;
 };
 
+/* A command on the control socket: who may open that may ask. */
+struct request_control {
+    const char *command;   /* its name */
+    const char *arguments; /* what follows it; "" when nothing does */
+};
+
 struct request {
     enum request_protocol protocol;
     struct in_addr client;       /* the machine's address; 0.0.0.0: it has none */
@@ -67,6 +73,7 @@ struct request {
         struct request_dhcp dhcp;
         struct request_tftp tftp;
         struct request_http http;
+        struct request_control control;
     };
 };
 

@@ -9,6 +9,7 @@ local problems = require "problems"
 local reader = require "reader"
 local sandbox = require "sandbox"
 local state = require "state"
+local timeline = require "timeline"
 local void = require "void"
 local waits = require "waits"
 local words = require "words"
@@ -32,11 +33,15 @@ local function call(handler, m, event)
     state.allow(false)
 end
 
-local function note(policy, name, m, at)
-    return once.note(policy.onces, policy.state.store, name, m, at)
+local function note(policy, m, event)
+    local written, problem = timeline.note(policy.state.store, m, event)
+    if not written then
+        return nil, problem
+    end
+    return once.note(policy.onces, policy.state.store, event.name, m, event.time)
 end
 
--- Something has happened: writes down what `once` wants to know of it, then calls the handlers of
+-- Something has happened: writes it down, and what `once` wants to know of it, then calls the handlers of
 -- that name, in the order of the files -> true | nil, problem. All of them are called, whatever
 -- becomes of one; what is wrong is the first. `event` has what words.lua says of Event; it waits,
 -- like a decision.
@@ -49,7 +54,7 @@ function events.fire(policy, m, event)
     for key, value in pairs(event) do
         given[key] = value
     end
-    local ok, noted, problem = waits.guard(note, policy, event.name, m, event.time)
+    local ok, noted, problem = waits.guard(note, policy, m, event)
     if not ok or not noted then
         return nil, ok and problem or noted
     end

@@ -4,6 +4,7 @@
 local bootloaders = require "bootloaders"
 local carry = require "carry"
 local configs = require "configs"
+local controlled = require "controlled"
 local engine = require "engine"
 local identity = require "identity"
 local machine = require "machine"
@@ -244,7 +245,7 @@ local function from_http(policy, request)
     return { error = "no such page: " .. request.path, reason = "not-found" }
 end
 
-local PROTOCOLS = { dhcp = from_dhcp, tftp = from_tftp, http = from_http }
+local PROTOCOLS = { dhcp = from_dhcp, tftp = from_tftp, http = from_http, control = controlled.answer }
 
 -- request -> reply, info; reply nil is silence, info nil means that nothing was decided.
 function routes.handle(policy, request)

@@ -15,9 +15,9 @@ local OPTIONS = {
     ["-c"] = "value", ["--config"] = "value", ["--socket"] = "value", ["--help"] = "flag", ["-h"] = "flag",
 }
 
--- Reads a command line. `known`: the command's own options. Returns values, or nil and the exit
--- code when there is nothing more to do.
-function control.options(command, help, args, known)
+-- Reads a command line. `known`: the command's own options; `more`: whether it has operands.
+-- Returns values, nil and the operands, or nil and the exit code when there is nothing more to do.
+function control.options(command, help, args, known, more)
     local all = {}
     for _, set in ipairs { OPTIONS, known or {} } do
         for name, kind in pairs(set) do
@@ -25,7 +25,7 @@ function control.options(command, help, args, known)
         end
     end
     local values, operands = options.parse(args, all)
-    local problem = not values and operands or operands[1] and ("unexpected \"%s\""):format(operands[1])
+    local problem = not values and operands or not more and operands[1] and ("unexpected \"%s\""):format(operands[1])
     if problem then
         host.cli.warn(("moonboot %s: %s\nTry: moonboot %s --help\n"):format(command, problem, command))
         return nil, 2
@@ -33,7 +33,7 @@ function control.options(command, help, args, known)
         host.cli.write(help)
         return nil, 0
     end
-    return values
+    return values, nil, operands
 end
 
 -- Sends one line; the answer is at most `seconds` away. Returns the answer as a table and as

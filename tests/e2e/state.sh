@@ -56,13 +56,27 @@ check "and again" [ "$(status_of POST "$url")" = 200 ]
 check "it is done, for all workers" is_done $one
 check "for that machine alone" installs $two
 
+ask_service() {
+    local command=$1
+    shift
+    "$BUILD/moonboot" "$command" -c "$site/site.yaml" "$@"
+}
+check "an operator has it reinstalled" ask_service event reinstall $one
+check "by all workers" installs $one
+check "and says that it is done" ask_service event installed $one
+check "which is taken in" is_done $one
+check "an event for nobody is refused" [ "$(ask_service event reinstall x 2>/dev/null; echo $?)" = 1 ]
+check "machines lists it" grep -q "^$one  *.* installed by an operator" <(ask_service machines)
+check "with all that has happened" [ "$(ask_service machines $one | grep -c ' installed\| reinstall')" = 4 ]
+check "as JSON too" grep -q '"from":"operator"' <(ask_service machines --json $one)
+
 check "a value from the command line" state set state/a '{"n":[1,2,3]}'
 check "is read by the policy at once" [ "$(fetch '/get?key=a')" = '{"n":[1,2,3]}' ]
 check "and by the command line" [ "$(state get state/a)" = '{"n":[1,2,3]}' ]
 check "one with an end" state set state/b 1 --ttl 1
 check "is there" [ "$(fetch '/get?key=b')" = 1 ]
 check "what is no JSON is not taken" [ "$(state set state/c '{' 2>/dev/null; echo $?)" = 2 ]
-check "the list has keys in order" [ "$(state list | cut -f1 | paste -sd' ')" = "once/installed/mac/$one state/a state/b" ]
+check "the list has keys in order" [ "$(state list | cut -f1 | paste -sd' ')" = "machine/$one once/installed/mac/$one state/a state/b" ]
 check "a prefix shortens it" [ "$(state list once/ | wc -l)" = 1 ]
 state export >"$site/exported"
 has_ended() {

@@ -83,6 +83,9 @@ rule "s" { boot = function() return state.get "x" and disk or "el9" end, on_erro
     assert(what == "deny" and problem == "policy.lua:2: once: the disk is on fire", problem)
     local ok
     ok, problem = fire(policy, "installed")
+    assert(not ok and problem == "the disk is on fire", problem)
+    policy.state.store.get = function() end
+    ok, problem = fire(policy, "installed")
     assert(not ok and problem == "no space left on device", problem)
     -- An on_error that fails itself is none.
     policy = policies.load [[
@@ -211,8 +214,10 @@ end)
     local write = memory.write
     memory:write { key = "state/n", text = '"mine"' }
     function memory.write(self, change)
-        self.write = nil
-        write(self, { key = change.key, text = '"other"' })
+        if change.key == "state/n" then
+            self.write = nil
+            write(self, { key = change.key, text = '"other"' })
+        end
         return write(self, change)
     end
     local ok, problem = fire(policy, "do")
@@ -290,6 +295,46 @@ function tests.posted_events()
     reply, info = post(policy, "/event/installed", "token=~serial=S")
     assert(reply.reason == "failed" and info.error:find "cannot be known again")
     policies.refuses('serve "/event/x" (function() end)', { 'policy.lua:1: serve "/event/x": /event is moonboot\'s own' })
+end
+
+local function command(policy, name, arguments)
+    local reply, info = waits.run(nil, require("routes").handle, policy,
+                                  { protocol = "control", command = name, arguments = arguments })
+    return require("json").decode(reply.body), info
+end
+
+-- What operators say and ask on the control socket.
+function tests.commands()
+    local policy = policies.load(INSTALL .. 'on("reinstall", function(m) log.info("again", m.uuid) end)\n')
+    assert(#command(policy, "machines", "").machines == 0)
+    local uuid = "00112233-4455-6677-8899-aabbccddeeff"
+    assert(fire(policy, "installed", { mac = MAC, uuid = uuid }, { client = "10.0.0.9" }))
+    assert(boots(policy) == "disk")
+    local answer, info = command(policy, "event", "reinstall 52-54-00-00-00-01")
+    assert(answer.result == "taken" and answer.machine == MAC and info.verdict == "event reinstall")
+    assert(boots(policy) == "el9")
+    assert(host.logged[#host.logged].message:find("again " .. uuid, 1, true))
+    local record = command(policy, "machines", MAC)
+    assert(record.mac == MAC and record.uuid == uuid and #record.events == 2)
+    local first, second = record.events[1], record.events[2]
+    assert(first.name == "installed" and first.time == 1000 and first.client == "10.0.0.9" and first.from == "machine")
+    assert(second.name == "reinstall" and second.from == "operator")
+    assert(command(policy, "machines", "").machines[1].mac == MAC)
+    for i = 1, 60 do
+        assert(fire(policy, "n" .. i))
+    end
+    record = command(policy, "machines", MAC)
+    assert(#record.events == 50 and record.events[1].name == "n11" and record.uuid == uuid)
+    for arguments, problem in pairs {
+        ["reinstall"] = "expected an event and a machine",
+        ["reinstall nobody"] = '"nobody" is neither a MAC address nor a UUID, nor serial=…',
+        ["reinstall serial=X"] = "once: a machine without mac cannot be known again",
+        ["a/b " .. MAC] = "expected an event's name",
+    } do
+        local found = command(policy, "event", arguments)
+        assert(found.error:find(problem, 1, true), found.error)
+    end
+    assert(command(policy, "machines", "52:54:00:00:00:09").error == "nothing is known of 52:54:00:00:00:09")
 end
 
 -- Where there are tokens an event without one, or with another's, is nobody's.
