@@ -16,7 +16,7 @@ files["lua/lines.lua"] = { read_globals = { "util" } }
 -- The words of policies and of their tests.
 local words = {
   "profile", "rule", "prefix", "suffix", "glob", "pattern", "subnet", "range", "except", "present", "absent",
-  "disk", "ignore", "shell", "deny", "chain", "menu", "rollout", "once", "on", "state", "sleep", "http", "dhcp", "log", "template",
+  "disk", "ignore", "shell", "deny", "chain", "menu", "rollout", "once", "on", "state", "sleep", "http", "dns", "parallel", "dhcp", "log", "template",
   "include", "inventory", "require", "read", "list", "json", "yaml", "serve", "problem",
 }
 local test_words = { "test", "contains", "lacks", "matches", "any", "policy", "expect", "event", "wait" }

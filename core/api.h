@@ -28,7 +28,6 @@ void api_wait_open(lua_State *L);      /* host.cli: wait */
  * its own that the caller closes; what it returned is at 1 and 2: nil and a message when the
  * chunk is none. NULL: no memory. */
 lua_State *api_source_read(const char *module, const char *text, size_t len, const char *chunk);
-void api_control_open(lua_State *L); /* more of host.cli: ask sleep date */
 
 /* host.store: the state that outlives the service. */
 struct store;

@@ -10,6 +10,7 @@
 struct asking {
     struct event_base *base;
     struct http_cache *http;
+    struct evdns_base *dns;
     struct wait *wait;
     bool done;
 };
@@ -26,6 +27,7 @@ static int asking_gc(lua_State *L)
     struct asking *asking = lua_touserdata(L, 1);
     wait_end(asking->wait);
     http_cache_close(asking->http);
+    wait_dns_close(asking->dns);
     if (asking->base)
         event_base_free(asking->base);
     *asking = (struct asking){0};
@@ -55,7 +57,8 @@ static int api_wait(lua_State *L)
     asking->http = http_cache_open(asking->base);
     if (!asking->http)
         return luaL_error(L, "no memory to wait");
-    struct wait_service service = {.base = asking->base, .http = asking->http};
+    asking->dns = wait_dns_open(asking->base);
+    struct wait_service service = {.base = asking->base, .http = asking->http, .dns = asking->dns};
     lua_pushvalue(L, 1);
     asking->wait = wait_start(&service, L, on_done, asking);
     event_base_loopexit(asking->base, &most);

@@ -218,6 +218,7 @@ void policy_free(struct policy *policy)
         return;
     decisions_free(policy);
     http_cache_close(policy->courses.waits.http);
+    wait_dns_close(policy->courses.waits.dns);
     vm_free(policy->vm);
     mask_clear(&policy->mask);
     free(policy->base_url);
@@ -254,6 +255,8 @@ bool policy_start(struct policy *policy, struct metrics *metrics, struct event_b
     policy->courses.waits.writer = store;
     if (base && !policy->courses.waits.http)
         policy->courses.waits.http = http_cache_open(base);
+    if (base && !policy->courses.waits.dns)
+        policy->courses.waits.dns = wait_dns_open(base);
     if (store && lua_cpcall(vm_state(policy->vm), attach_store, policy) != 0) {
         log_error("%s", lua_tostring(vm_state(policy->vm), -1));
         return false;

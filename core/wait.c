@@ -7,8 +7,8 @@
 
 static const char expired_key; /* its address says so */
 
-static const struct wait_kind *const kinds[] = {&wait_kind_http, &wait_kind_sleep,
-                                                &wait_kind_state};
+static const struct wait_kind *const kinds[] = {&wait_kind_all, &wait_kind_dns, &wait_kind_http,
+                                                &wait_kind_sleep, &wait_kind_state};
 
 static const struct wait_kind *kind_of(lua_State *L, int table)
 {

@@ -7,6 +7,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
+struct evdns_base;
 struct http_cache;
 struct store_writer;
 struct wait;
@@ -16,6 +17,7 @@ struct wait_service {
     struct event_base *base;     /* NULL: nothing is served here */
     struct store_writer *writer; /* NULL: there is no store */
     struct http_cache *http;     /* NULL: nobody is asked by HTTP */
+    struct evdns_base *dns;      /* NULL: no names are looked up */
 };
 
 /* Called once, from the event loop, when the answer is there. */
@@ -31,6 +33,10 @@ int wait_answer(const struct wait *wait, lua_State *L);
 
 /* Its time is over: whether it has an answer all the same, one that is old. */
 bool wait_late(struct wait *wait);
+
+/* Asks the name servers of /etc/resolv.conf; NULL when memory is out. */
+struct evdns_base *wait_dns_open(struct event_base *base);
+void wait_dns_close(struct evdns_base *dns);
 
 /* Ends it, early or not: `done` is not called any more. NULL is fine. */
 void wait_end(struct wait *wait);

@@ -9,15 +9,36 @@
 
 struct http_wait {
     struct wait wait;
-    struct http_waiter *waiter;       /* NULL: it has the answer */
-    const struct http_answer *answer; /* while `done` is called, or at the deadline */
+    struct http_waiter *waiter; /* NULL: it has the answer */
+    struct http_answer answer;  /* status 0 and no problem: none yet */
+    char *data;                 /* its texts */
 };
+
+/* A copy: who has asked several waits for the others. */
+static void keep(struct http_wait *http, const struct http_answer *answer)
+{
+    const char *text = answer->problem ? answer->problem : answer->type;
+    size_t len = strlen(text) + 1;
+    http->answer = (struct http_answer){.problem = "no memory for the answer"};
+    http->data = malloc(len + answer->body.len);
+    if (!http->data)
+        return;
+    memcpy(http->data, text, len);
+    if (answer->body.len)
+        memcpy(http->data + len, answer->body.data, answer->body.len);
+    http->answer = (struct http_answer){
+        .status = answer->status,
+        .problem = answer->problem ? http->data : NULL,
+        .type = http->data,
+        .body = {(const uint8_t *)http->data + len, answer->body.len},
+    };
+}
 
 static void on_answer(const struct http_answer *answer, void *arg)
 {
     struct http_wait *http = arg;
     http->waiter = NULL;
-    http->answer = answer;
+    keep(http, answer);
     http->wait.done(http->wait.arg);
 }
 
@@ -26,6 +47,7 @@ static void end(struct wait *wait)
     struct http_wait *http = (struct http_wait *)wait;
     if (http->waiter)
         http_cache_leave(http->waiter);
+    free(http->data);
     free(http);
 }
 
@@ -109,7 +131,7 @@ static struct wait *start(const struct wait_service *service, lua_State *L, int 
 
 static int answer(const struct wait *wait, lua_State *L)
 {
-    const struct http_answer *answer = ((const struct http_wait *)wait)->answer;
+    const struct http_answer *answer = &((const struct http_wait *)wait)->answer;
     if (answer->problem) {
         lua_pushnil(L);
         lua_pushstring(L, answer->problem);
@@ -129,8 +151,10 @@ static int answer(const struct wait *wait, lua_State *L)
 static bool late(struct wait *wait)
 {
     struct http_wait *http = (struct http_wait *)wait;
-    http->answer = http->waiter ? http_cache_stale(http->waiter) : NULL;
-    return http->answer != NULL;
+    const struct http_answer *old = http->waiter ? http_cache_stale(http->waiter) : NULL;
+    if (old)
+        keep(http, old);
+    return old || !http->waiter;
 }
 
 const struct wait_kind wait_kind_http = {"http", start, answer, end, late};

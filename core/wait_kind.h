@@ -23,6 +23,8 @@ struct wait_kind {
     bool (*late)(struct wait *wait);
 };
 
+extern const struct wait_kind wait_kind_all;
+extern const struct wait_kind wait_kind_dns;
 extern const struct wait_kind wait_kind_http;
 extern const struct wait_kind wait_kind_sleep;
 extern const struct wait_kind wait_kind_state;

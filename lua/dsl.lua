@@ -11,6 +11,7 @@ local inventory = require "inventory"
 local json = require "json"
 local menu = require "menu"
 local once = require "once"
+local parallel = require "parallel"
 local problems = require "problems"
 local profile = require "profile"
 local reader = require "reader"
@@ -244,7 +245,7 @@ function dsl.words(l)
         once = with_table(l, "once", once.reader(l)),
     }
     for _, more in ipairs { files.words(l), inventory.words(l), serve.words(l), json.words(),
-                           waits.words(), http.words(), state.words(l), events.words(l) } do
+                           waits.words(), parallel.words(), http.words(), state.words(l), events.words(l) } do
         for name, word in pairs(more) do
             words[name] = word
         end

@@ -56,16 +56,39 @@ local function restored(depth, ...)
     return ...
 end
 
--- Called by words, in a policy's function: waits, and gives the answers. `word` for messages.
-function waits.ask(word, wait)
-    local may = host.may_wait()
+-- Coroutines of `parallel`, which waits for them.
+local branches = setmetatable({}, { __mode = "k" })
+
+-- A coroutine inside a guard, whose waits are its maker's to ask.
+function waits.branch(f)
+    local thread = coroutine.create(f)
+    branches[thread] = true
+    return thread
+end
+
+local function may_wait()
+    if branches[coroutine.running()] then
+        return coroutine.isyieldable() or nil
+    end
+    return host.may_wait()
+end
+
+-- Throws where nothing can be waited for. `word` for messages.
+function waits.check(word)
+    local may = may_wait()
     if may == false then
         error(word .. " can be asked only in the function of a rule's boot, of serve or of on: everything else"
               .. " is decided at once", 0)
     elseif not may then
         error(word .. " cannot be asked in a function that gsub, sort or the like calls", 0)
     end
-    return restored(sandbox.depth(), host.wait(wait))
+end
+
+-- Called by words, in a policy's function: waits, and gives the answers.
+function waits.ask(word, wait)
+    waits.check(word)
+    local ask = branches[coroutine.running()] and coroutine.yield or host.wait
+    return restored(sandbox.depth(), ask(wait))
 end
 
 local function pass(serve, thread, ok, ...)
@@ -84,6 +107,10 @@ function waits.run(serve, f, ...)
     return pass(serve, thread, coroutine.resume(thread, ...))
 end
 
+local function packed(...)
+    return { n = select("#", ...), ... }
+end
+
 -- Virtual time for `waits.run`: a server of waits that takes none. `limit`: what a decision may
 -- wait, in seconds. `answer(wait)` -> how long it takes, in seconds, and the answer's values.
 -- Its `elapsed` is what the decision has waited so far.
@@ -96,15 +123,33 @@ function waits.virtual(limit, answer)
         end
         return ...
     end
+    local function ask(wait)
+        if wait.kind == "sleep" then
+            return wait.seconds, true
+        elseif wait.kind ~= "all" then
+            return answer(wait)
+        end
+        local longest, list = 0, {}
+        for i, each in ipairs(wait.waits) do
+            list[i] = packed(ask(each))
+            longest = math.max(longest, table.remove(list[i], 1))
+            list[i].n = list[i].n - 1
+        end
+        return longest, list
+    end
     function clock.serve(wait)
         if clock.elapsed >= limit then
             return host.expired, limit * 1000
-        elseif wait.kind == "sleep" then
-            return finish(wait.seconds, true)
         end
-        return finish(answer(wait))
+        return finish(ask(wait))
     end
     return clock
+end
+
+local function check_name(word, name, expected)
+    if type(name) ~= "string" or name == "" or #name > 255 or name:find "[%c ]" then
+        error(string.format("%s: expected %s", word, expected), 0)
+    end
 end
 
 -- The words of waiting.
@@ -116,6 +161,18 @@ function waits.words()
             end
             return waits.ask("sleep", { kind = "sleep", seconds = seconds })
         end),
+        dns = {
+            lookup = sandbox.placed(function(name)
+                check_name("dns.lookup", name, "a name")
+                return waits.ask("dns.lookup", { kind = "dns", query = "lookup", name = name })
+            end),
+            ptr = sandbox.placed(function(address)
+                if type(address) ~= "string" or not host.ip(address) then
+                    error("dns.ptr: expected an IPv4 address", 0)
+                end
+                return waits.ask("dns.ptr", { kind = "dns", query = "ptr", name = address })
+            end),
+        },
     }
 end
 

@@ -280,6 +280,14 @@ words.list = {
     { "sleep", usage = "sleep(seconds)", doc = "waits, and nobody else with it; in a function of `boot`, `serve` or `on`",
       params = { { "seconds", "number" } } },
 
+    { "dns", usage = "dns", doc = "names and addresses", members = {
+        { "lookup", usage = "dns.lookup(name)", doc = "its IPv4 addresses, or nil and why there are none",
+          params = { { "name", "string" } }, returns = { "string[]?", "string?" } },
+        { "ptr", usage = "dns.ptr(address)", doc = "the name of an IPv4 address, or nil and why there is none",
+          params = { { "address", "string" } }, returns = { "string?", "string?" } },
+    } },
+    { "parallel", usage = "parallel {…}", doc = "runs functions that wait all at once: a table of what each returned, and one of what went wrong, by their keys",
+      params = { { "functions", "table<any, fun(): any, string?>" } }, returns = { "table", "table" } },
     { "http", usage = "http", doc = "other servers", members = {
         { "client", usage = "http.client {…}", doc = "a server: `client:get(path, …)` and `head`, `delete`, `post`, `put`, `patch`",
           params = { { "options", "HttpClient" } }, returns = "table" },

@@ -476,6 +476,35 @@ function state.each(prefix) end
 ---@param seconds number
 function sleep(seconds) end
 
+---names and addresses
+---
+---`dns`
+dns = {}
+
+---its IPv4 addresses, or nil and why there are none
+---
+---`dns.lookup(name)`
+---@param name string
+---@return string[]?
+---@return string?
+function dns.lookup(name) end
+
+---the name of an IPv4 address, or nil and why there is none
+---
+---`dns.ptr(address)`
+---@param address string
+---@return string?
+---@return string?
+function dns.ptr(address) end
+
+---runs functions that wait all at once: a table of what each returned, and one of what went wrong, by their keys
+---
+---`parallel {…}`
+---@param functions table<any, fun(): any, string?>
+---@return table
+---@return table
+function parallel(functions) end
+
 ---other servers
 ---
 ---`http`

@@ -242,6 +242,30 @@ static void test_cpu_time_over_suspensions(void **state)
     policy_free(policy);
 }
 
+/* Several at once take as long as the slowest, and end together at the deadline. */
+static void test_parallel(void **state)
+{
+    struct policy *policy =
+        load("rule 'late' { match = { mac = '52:54:00:00:00:02' }, on_error = deny 'too late',\n"
+             "  boot = function () parallel { function () sleep(0.01) end,\n"
+             "    function () pcall(sleep, 9) end } return shell end }\n"
+             "rule 'all' { boot = function ()\n"
+             "  local got, failed = parallel { a = function () sleep(0.08) return 'A' end,\n"
+             "    b = function () sleep(0.04) sleep(0.04) return 'B' end,\n"
+             "    c = function () error('C', 0) end }\n"
+             "  return deny(got.a .. got.b .. failed.c) end }\n");
+    struct asked all, late;
+    (void)state;
+    ask(policy, &all, 1);
+    ask(policy, &late, 2);
+    turn_until(&all.done);
+    contains(&all, "ABC");
+    assert_true(all.at < WAIT_MS);
+    turn_until(&late.done);
+    contains(&late, "too late");
+    policy_free(policy);
+}
+
 static void test_cancel(void **state)
 {
     struct policy *policy = load("rule 'slow' { boot = function () sleep(0.05) return shell end }");
@@ -330,8 +354,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_at_once),  cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_dhcp_deadline), cmocka_unit_test(test_cpu_time_over_suspensions),
-        cmocka_unit_test(test_cancel),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_loop),
+        cmocka_unit_test(test_parallel),      cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_no_loop),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
