@@ -28,6 +28,7 @@ ALL_LDFLAGS += -fsanitize=address,undefined
 endif
 
 ifdef FUZZ
+CPPFLAGS    += -DTASK_LOAD_MS=300
 ALL_CFLAGS  += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ALL_LDFLAGS += -fsanitize=fuzzer,address,undefined
 endif
@@ -117,6 +118,12 @@ FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(wildcard tests/fuzz/fuzz_*.c
 fuzzers:
 	$(MAKE) CC=clang FUZZ=1 $(FUZZERS)
 
+# SECONDS for each, two at a time.
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: fuzzers
+	tests/fuzz/all.sh $(SECONDS)
+
 ifdef FUZZ
 build-fuzz/%: tests/fuzz/%.c $(LIB)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
@@ -150,6 +157,8 @@ lint:
 	luacheck --quiet lua policies examples tests/lua
 	shellcheck -x -S warning tests/*.sh tests/e2e/*.sh tests/fuzz/*.sh .ci/run
 
+UNITS := $(PREFIX)/lib/systemd/system
+
 .PHONY: install
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/moonboot
@@ -157,13 +166,20 @@ install: all
 	install -D -m 644 examples/completion/_moonboot $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_moonboot
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/moonboot/README.md
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/moonboot/LICENSE
-	for f in $$(find examples/quickstart -type f); do \
+	for f in examples/systemd/moonboot*.service examples/systemd/moonboot*.socket; do \
+	    sed 's,/usr/local/,$(PREFIX)/,' $$f > $(BUILD)/unit.tmp && \
+	    install -D -m 644 $(BUILD)/unit.tmp $(DESTDIR)$(UNITS)/$$(basename $$f); done
+	install -D -m 644 examples/systemd/moonboot.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/moonboot.conf
+	install -D -m 644 examples/systemd/moonboot.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/moonboot.conf
+	for f in $$(find examples/quickstart examples/systemd examples/monitoring -type f); do \
 	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/moonboot/$$f; done
 
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/moonboot $(DESTDIR)$(PREFIX)/share/bash-completion/completions/moonboot \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_moonboot
+	rm -f $(DESTDIR)$(UNITS)/moonboot.service $(DESTDIR)$(UNITS)/moonboot-*.socket
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/moonboot.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/moonboot.conf
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/moonboot
 
 .PHONY: help
@@ -175,6 +191,7 @@ help:
 	@echo 'make bench      measure beside dnsmasq, in.tftpd, atftpd and nginx (as root; 15 minutes)'
 	@echo 'make bench-rules  what a decision costs as rules and hosts grow'
 	@echo 'make bench-log  what the decision log adds to a decision'
+	@echo 'make fuzz       all fuzzers, SECONDS=60 each'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall'
 	@echo 'make lint       clang-format, clang-tidy, luacheck, shellcheck'
 	@echo 'make deps       install what build, tests and lab need (Debian, as root)'

@@ -8,8 +8,10 @@
 #include "api.h"
 #include "config.h"
 #include "control_path.h"
+#include "files.h"
 #include "problems.h"
 #include "task.h"
+#include "tftp_hpa.h"
 #include "vm.h"
 
 #define MEMORY      ((size_t)4 << 30)
@@ -66,8 +68,27 @@ static void set_path(lua_State *L, const char *key, const struct config *config,
     lua_setfield(L, -2, key);
 }
 
+/* What site.yaml has chosen tftp-hpa for will not be served what its root lacks. */
+static void set_hpa(lua_State *L, const struct config *config)
+{
+    char names[64];
+    char *path = config_path(config, config->tftp.root);
+    int root = path ? files_root_open(path) : -1;
+    free(path);
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "static_tftp");
+    if (root < 0)
+        return;
+    if (tftp_hpa_missing(root, names, sizeof names)) {
+        lua_pushstring(L, names);
+        lua_setfield(L, -2, "tftp_missing");
+    }
+    close(root);
+}
+
 /* host.cli.site(path) -> { policy =, assets =, tftp_root = } (names of files; the roots are nil
- * when there are none) | nil, list of problems */
+ * when there are none), beside tftp-hpa static_tftp = true and tftp_missing = the boot programs
+ * that it does not find (nil: none) | nil, list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -94,6 +115,8 @@ static int read_site(lua_State *L)
     set_path(L, "state", site->config, site->config->state.path);
     lua_pushinteger(L, (lua_Integer)site->config->state.max_mb);
     lua_setfield(L, -2, "state_max_mb");
+    if (site->config->tftp.backend == CONFIG_TFTP_HPA)
+        set_hpa(L, site->config);
     return 1;
 }
 

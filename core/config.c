@@ -11,6 +11,7 @@
 #include <yaml.h>
 
 #include "addr.h"
+#include "tftp_hpa.h"
 
 #define WORKERS_MAX 64
 
@@ -18,6 +19,7 @@ struct reading {
     const char *path;
     yaml_document_t document;
     struct problems *problems;
+    const yaml_node_t *hpa; /* where tftp-hpa is chosen; NULL: it is not */
 };
 
 /* Reads a node into its place in struct config; `arg` is the key's own limits or names. */
@@ -35,7 +37,7 @@ struct key {
 __attribute__((format(printf, 3, 4))) static void
 complain(struct reading *r, const yaml_node_t *node, const char *format, ...)
 {
-    char message[512];
+    char message[1024];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
@@ -146,8 +148,23 @@ static void read_backend(struct reading *r, const struct key *key, yaml_node_t *
         *(enum config_tftp_backend *)place = CONFIG_TFTP_BUILTIN;
     else if (text && !strcmp(text, "off"))
         *(enum config_tftp_backend *)place = CONFIG_TFTP_OFF;
-    else
-        expected(r, key, node, "builtin or off");
+    else if (text && !strcmp(text, "hpa")) {
+        *(enum config_tftp_backend *)place = CONFIG_TFTP_HPA;
+        r->hpa = node;
+    } else
+        expected(r, key, node, "builtin, hpa or off");
+}
+
+/* What tftp-hpa needs besides being chosen. */
+static void check_hpa(struct reading *r, const struct config *config)
+{
+    char why[512];
+    char *path = tftp_hpa_find(why, sizeof why);
+    if (!path)
+        complain(r, r->hpa, "`backend: hpa`: %s", why);
+    free(path);
+    if (!config->tftp.root)
+        complain(r, r->hpa, "`backend: hpa` needs `root`, the directory that it serves");
 }
 
 static void read_state_backend(struct reading *r, const struct key *key, yaml_node_t *node,
@@ -186,6 +203,8 @@ static void read_interfaces(struct reading *r, const struct key *key, yaml_node_
                             void *place)
 {
     struct config *config = place;
+    while (config->n_interfaces) /* of a key that stands there twice */
+        free(config->interfaces[--config->n_interfaces]);
     for (size_t i = 0; item(r, node, i); i++) {
         char **list = realloc(config->interfaces, (i + 1) * sizeof *list);
         if (!list) {
@@ -382,6 +401,8 @@ static void read_site(struct reading *r, struct config *config)
         complain(r, root, "`policy` is missing: the policy file to serve by");
     if (config->http.n_listen == 0)
         complain(r, root, "`listen` is an empty list, expected at least one ADDRESS:PORT");
+    if (r->hpa && config->tftp.backend == CONFIG_TFTP_HPA)
+        check_hpa(r, config);
 }
 
 static bool parse(FILE *file, struct reading *r)

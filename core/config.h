@@ -11,7 +11,7 @@
 #include "log.h"
 #include "problems.h"
 
-enum config_tftp_backend { CONFIG_TFTP_BUILTIN, CONFIG_TFTP_OFF };
+enum config_tftp_backend { CONFIG_TFTP_BUILTIN, CONFIG_TFTP_HPA, CONFIG_TFTP_OFF };
 
 struct config {
     char *path;   /* of site.yaml itself */

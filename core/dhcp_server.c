@@ -75,21 +75,28 @@ struct dhcp_server {
     struct batch batch;
 };
 
+int dhcp_server_adopt(int fd)
+{
+    int on = 1;
+    int discover = IP_PMTUDISC_DONT;
+    if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) < 0 ||
+        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) < 0 ||
+        setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover) < 0)
+        return -errno;
+    return 0;
+}
+
 static int bind_to(uint32_t address, uint16_t port)
 {
     struct sockaddr_in at = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(address)}};
     int on = 1;
-    int discover = IP_PMTUDISC_DONT;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     /* SO_REUSEADDR and not SO_REUSEPORT: beside another DHCP server that sets either,
      * the latter would make a group in which each unicast goes to one of us by chance. */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) < 0 ||
-        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) < 0 ||
-        setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover) < 0 ||
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 || dhcp_server_adopt(fd) < 0 ||
         bind(fd, (struct sockaddr *)&at, sizeof at) < 0) {
         int error = errno;
         close(fd);

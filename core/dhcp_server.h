@@ -29,6 +29,9 @@ struct dhcp_server_options {
  * holds the port and does not share it (SO_REUSEADDR must be set on both sockets). */
 int dhcp_server_bind(uint16_t port);
 
+/* Sets the same for a socket that somebody else has bound: 0 or a negative errno. */
+int dhcp_server_adopt(int fd);
+
 /* The same for broadcasts alone, so that neither requests from relays nor anything else
  * sent to this host's own addresses arrives: for port 67, when a server holds it that
  * shares nothing but binds to its addresses only, as Kea does. */

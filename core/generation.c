@@ -12,6 +12,7 @@
 #include "descriptors.h"
 #include "log.h"
 #include "nursery.h"
+#include "privileges.h"
 
 /* A directory that site.yaml names; -1 when it names none. */
 static int open_root(const struct config *config, const char *key, const char *name,
@@ -25,6 +26,17 @@ static int open_root(const struct config *config, const char *key, const char *n
         problems_add(problems, "%s: `%s: %s`: %s", config->path, key, name, strerror(-fd));
     free(path);
     return fd < 0 ? -1 : fd;
+}
+
+/* tftp-hpa sees its root alone, and not where packages put boot programs. */
+static void check_hpa_root(const struct generation *g)
+{
+    char names[64];
+    if (g->config->tftp.backend == CONFIG_TFTP_HPA && g->files.roots[REPLY_ROOT_TFTP] >= 0 &&
+        tftp_hpa_missing(g->files.roots[REPLY_ROOT_TFTP], names, sizeof names))
+        log_warn("%s: `root: %s` has no %s, which tftp-hpa is asked for to bring iPXE: copy them "
+                 "there (Debian: /usr/lib/ipxe)",
+                 g->config->path, g->config->tftp.root, names);
 }
 
 /* Splits the policy's path into an open directory and a name in it. */
@@ -84,6 +96,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
         open_root(g->config, "assets", g->config->http.assets, problems);
     g->files.packages = files_packages_open();
     g->decisions = open_decisions(g->config, problems);
+    check_hpa_root(g);
     g->sockets = sockets_open(g->config, previous ? previous->sockets : NULL,
                               previous ? previous->config : NULL, problems);
     if (g->sockets && problems->n == before)
@@ -165,6 +178,23 @@ int generation_take_channel(struct generation *g, unsigned slot)
     int channel = g->channels[slot];
     g->channels[slot] = -1;
     return channel;
+}
+
+void generation_serve_tftp(const struct generation *g, struct tftp_hpa *hpa)
+{
+    const struct config *config = g->config;
+    bool wanted = config->tftp.backend == CONFIG_TFTP_HPA;
+    char *root = wanted ? config_path(config, config->tftp.root) : NULL;
+    struct tftp_hpa_options options = {root, config->tftp.port, privileges_user(config->user)};
+    tftp_hpa_serve(hpa, root ? &options : NULL);
+    free(root);
+}
+
+void generation_watch_tftp(const struct generation *g, struct tftp_hpa *hpa)
+{
+    tftp_hpa_tick(hpa);
+    if (g && !tftp_hpa_listens(hpa))
+        sockets_bind_tftp(g->sockets, g->config);
 }
 
 static void close_fd(int fd)

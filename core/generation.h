@@ -11,6 +11,7 @@
 #include "metrics.h"
 #include "problems.h"
 #include "sockets.h"
+#include "tftp_hpa.h"
 #include "trust.h"
 
 struct generation {
@@ -50,6 +51,14 @@ int generation_take_channel(struct generation *generation, unsigned slot);
 /* Closes every descriptor of this process that is neither the generation's nor `own`, nor a
  * standard one. What else a nursery or worker needs has to be named there. */
 void generation_keep(const struct generation *generation, int own);
+
+/* TFTP is served as this generation, which has just taken over, wants it: by tftp-hpa, or its
+ * port is left to the workers. */
+void generation_serve_tftp(const struct generation *generation, struct tftp_hpa *hpa);
+
+/* To be called a few times a second with the generation that serves (NULL: none): tftp-hpa runs
+ * again when it has ended, and the workers get the port when it has left. */
+void generation_watch_tftp(const struct generation *generation, struct tftp_hpa *hpa);
 
 /* Ends the nursery (not the workers) and closes everything. */
 void generation_close(struct generation *generation);

@@ -43,6 +43,12 @@ int http_server_bind(const struct sockaddr_in *address, unsigned n)
     return fd;
 }
 
+int http_server_adopt(int fd)
+{
+    int one = 1;
+    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0 ? -errno : 0;
+}
+
 static void set_listening(struct http_server *server, bool on)
 {
     for (size_t i = 0; i < server->service.options.n_fds; i++) {

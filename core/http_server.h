@@ -43,6 +43,9 @@ struct http_server_options {
  * address; TCP_NODELAY, which accepted ones inherit), or a negative errno. */
 int http_server_bind(const struct sockaddr_in *address, unsigned n);
 
+/* Sets the same for a listening socket that somebody else has bound: 0 or a negative errno. */
+int http_server_adopt(int fd);
+
 /* Starts to accept. The descriptors stay the caller's. SIGPIPE is ignored from here on.
  * NULL when memory is out. */
 struct http_server *http_server_open(struct event_base *base,

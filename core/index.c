@@ -365,7 +365,7 @@ static bool fill(struct filling *f, uint32_t n)
         size_t first = at;
         while (at < f->index->n_entries && entries[at].rule == rule)
             at++;
-        if (!keep_rule(f, entries + first, at - first, rule))
+        if (!keep_rule(f, at > first ? entries + first : entries, at - first, rule))
             return false;
     }
     return true;

@@ -133,6 +133,12 @@ char *metrics_text(const struct metrics_board *board, size_t *len)
     print_one(out, "moonboot_workers", "Workers that serve.", "gauge", board->workers_ready);
     print_one(out, "moonboot_workers_restarted_total", "Workers that ended and were replaced.",
               "counter", board->workers_restarted);
+    if (board->tftp_hpa != METRICS_HPA_UNUSED) {
+        print_one(out, "moonboot_tftp_hpa_up", "1 when tftp-hpa's in.tftpd runs.", "gauge",
+                  board->tftp_hpa == METRICS_HPA_RUNS);
+        print_one(out, "moonboot_tftp_hpa_restarts_total", "Times that in.tftpd ended by itself.",
+                  "counter", board->tftp_hpa_restarts);
+    }
     print_family(out, "moonboot_build_info", "The version, as a label.", "gauge");
     fprintf(out, "moonboot_build_info{version=\"%s\"} 1\n", MOONBOOT_VERSION);
     return fclose(out) == 0 ? text : NULL;

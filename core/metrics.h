@@ -88,6 +88,9 @@ struct metrics_seat {
     _Atomic uint64_t gauges[METRICS_N_GAUGES];
 };
 
+/* What becomes of tftp-hpa (tftp_hpa.h). */
+enum metrics_hpa { METRICS_HPA_UNUSED, METRICS_HPA_DOWN, METRICS_HPA_RUNS };
+
 /* What the whole service shares; a mapping that fork inherits. */
 struct metrics_board {
     _Atomic uint64_t generation; /* of the policy that serves; 0: none yet */
@@ -97,6 +100,8 @@ struct metrics_board {
     _Atomic uint64_t loaded_at;    /* seconds since the epoch */
     _Atomic uint64_t workers_ready;
     _Atomic uint64_t workers_restarted;
+    _Atomic uint64_t tftp_hpa; /* enum metrics_hpa */
+    _Atomic uint64_t tftp_hpa_restarts;
     struct metrics slots[METRICS_MAX_WORKERS];
     struct metrics_seat seats[METRICS_SEATS];
 };

@@ -145,6 +145,8 @@ static int load(lua_State *L)
     lua_setfield(L, -2, "dir");
     set_field(L, "file", loading->options->file);
     set_field(L, "display", loading->options->display);
+    lua_pushboolean(L, loading->options->static_tftp);
+    lua_setfield(L, -2, "static_tftp");
     lua_call(L, 1, 2);
     if (!lua_istable(L, -2)) {
         add_problems(L, lua_gettop(L), loading->problems);

@@ -25,7 +25,8 @@ struct policy_options {
     unsigned wait_ms;     /* that a decision may be suspended; DHCP's has POLICY_DHCP_WAIT_MS */
     unsigned memory_mb;
     const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the policy */
-    bool state; /* there will be a store: a policy that wants one is not refused */
+    bool state;       /* there will be a store: a policy that wants one is not refused */
+    bool static_tftp; /* TFTP gives plain files: a policy that needs more of it is refused */
     struct metrics *metrics;
     uint64_t generation; /* its number, for the decision log */
 };

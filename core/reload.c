@@ -10,6 +10,7 @@
 #include "json.h"
 #include "log.h"
 #include "privileges.h"
+#include "systemd.h"
 
 #define TICK_MS      250
 #define SWAP_MS      500 /* for old workers to stop reading, before new ones start anyway */
@@ -51,6 +52,9 @@ static void refuse(struct supervisor *s)
                   (unsigned long long)s->current->number);
     else
         s->failed = true;
+    if (s->current)
+        systemd_notify("READY=1\nSTATUS=Generation %llu serves; the last reload was refused",
+                       (unsigned long long)s->current->number);
     tell_outcome(s, false);
 }
 
@@ -122,6 +126,8 @@ void reload_begin(struct supervisor *s, const struct origin *origin)
     }
     s->reload_again = false;
     s->loads++;
+    if (s->current)
+        systemd_reloading();
     problems_clear(problems);
     s->loading = (struct load){.origin = *origin};
     struct generation *g = generation_open(s->site, s->current, problems);
@@ -170,10 +176,13 @@ static void finish_swap(struct supervisor *s)
             crew_stop(w);
     }
     generation_close(old);
+    generation_serve_tftp(s->current, s->hpa);
     control_commit(&s->control);
     log_setup(s->current->config->log.level, s->current->config->log.format);
     log_info("ready: generation %llu, %u workers", (unsigned long long)s->current->number,
              s->current->config->workers);
+    systemd_notify("READY=1\nSTATUS=Generation %llu serves, %u workers",
+                   (unsigned long long)s->current->number, s->current->config->workers);
     tell_outcome(s, true);
 }
 

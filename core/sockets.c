@@ -5,16 +5,21 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "dhcp_server.h"
 #include "http_server.h"
 #include "tftp_server.h"
 
+#define TAKEN_MS       2000 /* for the processes of a service that was killed to end */
+#define PROBE_PAUSE_MS 20
+
 /* Workers share a port by SO_REUSEPORT, which would let a second service of the same user
  * slip in among them and take a part of the requests. A socket without it finds out
  * whether the address is free. 0 or a negative errno. */
-static int probe(int type, const struct sockaddr_in *address)
+static int probe_once(int type, const struct sockaddr_in *address)
 {
     int on = 1, error = 0;
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
@@ -27,6 +32,26 @@ static int probe(int type, const struct sockaddr_in *address)
         error = -errno;
     close(fd);
     return error;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Until `deadline` a taken address is asked for again: when a supervisor was killed, what it
+ * started is only about to end. */
+static int probe(int type, const struct sockaddr_in *address, uint64_t deadline)
+{
+    const struct timespec pause = {.tv_nsec = PROBE_PAUSE_MS * 1000000};
+    for (;;) {
+        int error = probe_once(type, address);
+        if (error != -EADDRINUSE || now_ms() >= deadline)
+            return error;
+        nanosleep(&pause, NULL);
+    }
 }
 
 static int keep(int fd)
@@ -85,34 +110,80 @@ static bool open_dhcp(struct sockets *sockets, const struct config *config,
     bool kept = previous && previous->dhcp >= 0;
     int port = config->dhcp.port, boot_port = config->dhcp.boot_port;
     sockets->dhcp =
-        kept && was->dhcp.port == port ? keep(previous->dhcp) : bind_dhcp((uint16_t)port);
+        kept && was->dhcp.port == port ? keep(previous->dhcp) : activation_dhcp((uint16_t)port);
+    if (sockets->dhcp == -ENOENT)
+        sockets->dhcp = bind_dhcp((uint16_t)port);
     if (!opened(sockets->dhcp, "DHCP (UDP)", (unsigned)port, config, problems))
         return false;
     sockets->dhcp_boot = kept && was->dhcp.boot_port == boot_port
                              ? keep(previous->dhcp_boot)
-                             : dhcp_server_bind((uint16_t)boot_port);
+                             : activation_boot((uint16_t)boot_port);
+    if (sockets->dhcp_boot == -ENOENT)
+        sockets->dhcp_boot = dhcp_server_bind((uint16_t)boot_port);
     return opened(sockets->dhcp_boot, "PXE boot server (UDP)", (unsigned)boot_port, config,
                   problems);
 }
 
+/* in.tftpd is chrooted, and becomes another user. */
+static bool may_run_hpa(const struct config *config, struct problems *problems)
+{
+    if (geteuid() == 0)
+        return true;
+    problems_add(problems,
+                 "%s: `backend: hpa` needs root: start moonboot as root, or use the "
+                 "built-in TFTP server",
+                 config->path);
+    return false;
+}
+
+/* Uses sockets that the service manager has bound, if there are some. */
+static bool inherit_tftp(struct sockets *sockets, const struct config *config)
+{
+    int first = config->tftp.backend == CONFIG_TFTP_BUILTIN ? activation_tftp(config->tftp.port, 0)
+                                                            : -ENOENT;
+    int *fds = first >= 0 ? malloc(sockets->n_workers * sizeof *fds) : NULL;
+    if (!fds) {
+        if (first >= 0)
+            close(first);
+        return false;
+    }
+    fds[0] = first;
+    for (unsigned i = 1; i < sockets->n_workers; i++)
+        fds[i] = activation_tftp(config->tftp.port, i);
+    sockets->tftp = fds;
+    return true;
+}
+
 static bool open_tftp(struct sockets *sockets, const struct config *config,
-                      const struct sockets *previous, const struct config *was,
+                      const struct sockets *previous, const struct config *was, uint64_t deadline,
                       struct problems *problems)
 {
     if (config->tftp.backend == CONFIG_TFTP_OFF)
         return true;
-    bool kept = previous && previous->tftp && was->tftp.port == config->tftp.port;
+    bool same_port = previous && was && was->tftp.backend != CONFIG_TFTP_OFF &&
+                     was->tftp.port == config->tftp.port;
+    bool kept = same_port && previous->tftp;
+    bool later = same_port && !kept; /* tftp-hpa has it, and goes on until this takes over */
+    bool given = !same_port && inherit_tftp(sockets, config);
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(config->tftp.port)};
-    int taken = kept ? 0 : probe(SOCK_DGRAM, &any);
+    int taken = same_port || given ? 0 : probe(SOCK_DGRAM, &any, deadline);
     if (taken < 0)
         return opened(taken, "TFTP (UDP)", config->tftp.port, config, problems);
+    if (config->tftp.backend == CONFIG_TFTP_HPA)
+        return may_run_hpa(config, problems);
+    if (given)
+        return true;
+    sockets->tftp_unbound = later ? sockets->n_workers : kept ? previous->tftp_unbound : 0;
     sockets->tftp = malloc(sockets->n_workers * sizeof *sockets->tftp);
     if (!sockets->tftp)
         return opened(-ENOMEM, "TFTP (UDP)", config->tftp.port, config, problems);
     memset(sockets->tftp, 0xff, sockets->n_workers * sizeof *sockets->tftp); /* -1 */
     for (unsigned i = 0; i < sockets->n_workers; i++) {
-        sockets->tftp[i] = kept ? keep(previous->tftp[i])
-                                : tftp_server_bind(config->tftp.port, sockets->n_workers);
+        if (kept && previous->tftp[i] < 0) /* not one for each of the workers was handed over */
+            continue;
+        sockets->tftp[i] = kept    ? keep(previous->tftp[i])
+                           : later ? tftp_server_socket(sockets->n_workers)
+                                   : tftp_server_bind(config->tftp.port, sockets->n_workers);
         if (!opened(sockets->tftp[i], "TFTP (UDP)", config->tftp.port, config, problems))
             return false;
     }
@@ -131,7 +202,7 @@ static int was_listening(const struct config *was, const struct sockaddr_in *add
 }
 
 static bool open_http(struct sockets *sockets, const struct config *config,
-                      const struct sockets *previous, const struct config *was,
+                      const struct sockets *previous, const struct config *was, uint64_t deadline,
                       struct problems *problems)
 {
     size_t n = sockets->n_workers * sockets->n_listen;
@@ -141,14 +212,16 @@ static bool open_http(struct sockets *sockets, const struct config *config,
     memset(sockets->http, 0xff, n * sizeof *sockets->http);
     for (size_t i = 0; i < n; i++) {
         const struct sockaddr_in *address = &config->http.listen[i % sockets->n_listen];
-        int old = was_listening(was, address);
+        int old = previous ? was_listening(was, address) : -1;
         size_t worker = i / sockets->n_listen;
-        int taken = old < 0 && worker == 0 ? probe(SOCK_STREAM, address) : 0;
+        int given = old < 0 ? activation_http(address, (unsigned)worker) : -ENOENT;
+        int taken = old < 0 && given < 0 && worker == 0 ? probe(SOCK_STREAM, address, deadline) : 0;
         if (!opened(taken, "HTTP (TCP)", ntohs(address->sin_port), config, problems))
             return false;
         sockets->http[i] = old >= 0
                                ? keep(previous->http[worker * previous->n_listen + (size_t)old])
-                               : http_server_bind(address, sockets->n_workers);
+                           : given != -ENOENT ? given
+                                              : http_server_bind(address, sockets->n_workers);
         if (!opened(sockets->http[i], "HTTP (TCP)", ntohs(address->sin_port), config, problems))
             return false;
     }
@@ -166,14 +239,30 @@ struct sockets *sockets_open(const struct config *config, const struct sockets *
     sockets->n_workers = config->workers;
     sockets->n_listen = config->http.n_listen;
     sockets->dhcp = sockets->dhcp_boot = -1;
+    if (!previous)
+        activation_check();
     /* All of them, so that all problems are seen at once. */
     bool dhcp = open_dhcp(sockets, config, previous, previous_config, problems);
-    bool tftp = open_tftp(sockets, config, previous, previous_config, problems);
-    bool http = open_http(sockets, config, previous, previous_config, problems);
+    uint64_t deadline = previous ? 0 : now_ms() + TAKEN_MS;
+    bool tftp = open_tftp(sockets, config, previous, previous_config, deadline, problems);
+    bool http = open_http(sockets, config, previous, previous_config, deadline, problems);
     if (dhcp && tftp && http)
         return sockets;
     sockets_close(sockets);
     return NULL;
+}
+
+int sockets_bind_tftp(struct sockets *sockets, const struct config *config)
+{
+    while (sockets->tftp_unbound) {
+        int error =
+            tftp_server_bind_later(sockets->tftp[sockets->n_workers - sockets->tftp_unbound],
+                                   config->tftp.port, sockets->n_workers);
+        if (error < 0)
+            return error;
+        sockets->tftp_unbound--;
+    }
+    return 0;
 }
 
 static void close_all(int *fds, size_t n)

@@ -11,16 +11,22 @@
 struct sockets {
     unsigned n_workers;
     size_t n_listen;
-    int dhcp;      /* -1: disabled */
-    int dhcp_boot; /* port 4011 */
-    int *tftp;     /* one a worker; NULL: off */
-    int *http;     /* [worker * n_listen + address] */
+    int dhcp;              /* -1: disabled */
+    int dhcp_boot;         /* port 4011 */
+    int *tftp;             /* one a worker; NULL: not ours to serve */
+    unsigned tftp_unbound; /* how many of these, the last ones, wait for their port */
+    int *http;             /* [worker * n_listen + address] */
 };
 
 /* Opens what `config` wants. Sockets whose address did not change are those of
  * `previous` (NULL: none), duplicated. NULL after adding to `problems`. */
 struct sockets *sockets_open(const struct config *config, const struct sockets *previous,
                              const struct config *previous_config, struct problems *problems);
+
+/* Binds what waits for the port that the configuration before left to tftp-hpa: 0, or a negative
+ * errno while it is taken. */
+int sockets_bind_tftp(struct sockets *sockets, const struct config *config);
+
 void sockets_close(struct sockets *sockets);
 
 /* Closes all that are not that worker's. */

@@ -111,6 +111,17 @@ static void put_sockets(FILE *out, const struct generation *g)
     fputs("]", out);
 }
 
+/* null: TFTP is not tftp-hpa's to serve. */
+static void put_hpa(FILE *out, const struct supervisor *s)
+{
+    if (s->board->tftp_hpa == METRICS_HPA_UNUSED)
+        fputs("null", out);
+    else
+        fprintf(out, "{\"state\":\"%s\",\"pid\":%d,\"restarts\":%" PRIu64 "}",
+                s->board->tftp_hpa == METRICS_HPA_RUNS ? "runs" : "down", (int)tftp_hpa_pid(s->hpa),
+                s->board->tftp_hpa_restarts);
+}
+
 static void put_counters(FILE *out, const struct metrics_board *board)
 {
     fputs("{", out);
@@ -157,6 +168,8 @@ char *status_json(struct supervisor *s)
         put_sockets(out, s->current);
     else
         fputs("[]", out);
+    fputs(",\"tftp_hpa\":", out);
+    put_hpa(out, s);
     fputs(",\"counters\":", out);
     put_counters(out, s->board);
     fputs("}", out);

@@ -47,11 +47,13 @@ struct supervisor {
     uint64_t retry_at;      /* a nursery was lost: the next try to load */
     unsigned retry_ms;
     uint64_t ticked; /* when */
+    uint64_t beat;   /* systemd.h */
     uint64_t next_number;
     int signals;   /* signalfd */
     int notify[2]; /* datagrams from nurseries and workers: [0] ours */
     struct crew crew;
     struct control control;
+    struct tftp_hpa *hpa;
 };
 
 #endif

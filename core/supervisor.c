@@ -16,6 +16,7 @@
 #include "reload.h"
 #include "status.h"
 #include "supervision.h"
+#include "systemd.h"
 
 #define TICK_MS       250
 #define DRAIN_MS      30000 /* for transfers to end at SIGTERM */
@@ -172,7 +173,7 @@ static void reap(struct supervisor *s)
         struct crew_worker *w = crew_find(&s->crew, pid);
         if (w)
             on_worker_end(s, w, status);
-        else
+        else if (!tftp_hpa_ended(s->hpa, pid, status))
             on_nursery_end(s, pid);
     }
     reload_advance(s);
@@ -198,12 +199,16 @@ static void kill_hung(struct supervisor *s)
 static void tick(struct supervisor *s)
 {
     uint64_t gap = crew_now() - s->ticked;
+    systemd_beat(&s->beat);
     s->ticked = crew_now();
     if (s->stopping) {
-        if (crew_now() >= s->deadline)
+        if (crew_now() >= s->deadline) {
             crew_signal_all(&s->crew, SIGKILL);
+            tftp_hpa_kill(s->hpa);
+        }
         return;
     }
+    generation_watch_tftp(s->current, s->hpa);
     if (gap >= STANDSTILL_MS / 2)
         crew_forgive(&s->crew);
     kill_hung(s);
@@ -221,10 +226,12 @@ static void begin_stop(struct supervisor *s)
     s->deadline = s->stopping ? 0 : crew_now() + DRAIN_MS; /* the second time: at once */
     if (!s->stopping)
         log_info("stopping: transfers in flight have %d s", DRAIN_MS / 1000);
+    systemd_notify("STOPPING=1\nSTATUS=Stopping; the last transfers end");
     s->stopping = true;
     if (s->candidate)
         reload_end_candidate(s);
     crew_signal_all(&s->crew, SIGTERM);
+    tftp_hpa_serve(s->hpa, NULL);
     control_settle(&s->control, UINT64_MAX, "{\"error\":\"the service is stopping\"}");
 }
 
@@ -317,17 +324,21 @@ static void on_control(struct control_connection *c, void *arg)
 
 static void loop(struct supervisor *s)
 {
-    struct pollfd fds[2 + CONTROL_POLL] = {{.fd = s->signals, .events = POLLIN},
-                                           {.fd = s->notify[0], .events = POLLIN}};
-    while (!s->failed && !(s->stopping && crew_empty(&s->crew))) {
-        control_poll(&s->control, fds + 2);
-        if (poll(fds, 2 + CONTROL_POLL, TICK_MS) < 0 && errno != EINTR)
+    struct pollfd fds[3 + CONTROL_POLL] = {{.fd = s->signals, .events = POLLIN},
+                                           {.fd = s->notify[0], .events = POLLIN},
+                                           {.events = POLLIN}};
+    while (!s->failed && !(s->stopping && crew_empty(&s->crew) && !tftp_hpa_busy(s->hpa))) {
+        fds[2].fd = tftp_hpa_log_fd(s->hpa);
+        control_poll(&s->control, fds + 3);
+        if (poll(fds, 3 + CONTROL_POLL, TICK_MS) < 0 && errno != EINTR)
             break;
+        if (fds[2].revents)
+            tftp_hpa_read_log(s->hpa);
         if (fds[1].revents)
             read_messages(s);
         if (fds[0].revents)
             read_signals(s);
-        control_serve(&s->control, fds + 2, on_control, s);
+        control_serve(&s->control, fds + 3, on_control, s);
         tick(s);
     }
 }
@@ -342,8 +353,9 @@ int supervisor_run(const char *site)
         s->signals = s->notify[0] = s->notify[1] = -1;
         control_init(&s->control);
         s->board = metrics_board_alloc();
+        s->hpa = s->board ? tftp_hpa_alloc(s->board) : NULL;
     }
-    if (!s || !s->board || !open_channels(s)) {
+    if (!s || !s->hpa || !open_channels(s)) {
         log_error("cannot start: %s", strerror(errno));
         free(s);
         return 1;
@@ -357,6 +369,7 @@ int supervisor_run(const char *site)
     while (waitpid(-1, NULL, 0) > 0)
         continue;
     control_close(&s->control);
+    tftp_hpa_free(s->hpa);
     problems_clear(&s->loading.problems);
     problems_clear(&s->refused.problems);
     metrics_board_free(s->board);

@@ -331,6 +331,21 @@ int tftp_server_bind(uint16_t port, unsigned n)
     return tftp_socket_listen(port, n);
 }
 
+int tftp_server_socket(unsigned n)
+{
+    return tftp_socket_new(n);
+}
+
+int tftp_server_bind_later(int fd, uint16_t port, unsigned n)
+{
+    return tftp_socket_bind(fd, port, n);
+}
+
+int tftp_server_adopt(int fd, unsigned n)
+{
+    return tftp_socket_adopt(fd, n);
+}
+
 struct tftp_server *tftp_server_open(struct event_base *base,
                                      const struct tftp_server_options *options)
 {

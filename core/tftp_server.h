@@ -28,6 +28,15 @@ struct tftp_server_options {
  * errno. Bind all `n` in order. */
 int tftp_server_bind(uint16_t port, unsigned n);
 
+/* The same in two steps, for a port that another program has still to leave: such a socket, and
+ * when it can be bound 0, else a negative errno. */
+int tftp_server_socket(unsigned n);
+int tftp_server_bind_later(int fd, uint16_t port, unsigned n);
+
+/* Sets what such a socket needs for one of `n` that somebody else has bound to one port: 0 or a
+ * negative errno. */
+int tftp_server_adopt(int fd, unsigned n);
+
 /* Starts to read. The descriptor stays the caller's. NULL when memory is out. */
 struct tftp_server *tftp_server_open(struct event_base *base,
                                      const struct tftp_server_options *options);

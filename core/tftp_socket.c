@@ -29,23 +29,46 @@ static bool spread_by_client(int fd, unsigned n)
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0;
 }
 
-int tftp_socket_listen(uint16_t port, unsigned n)
+int tftp_socket_adopt(int fd, unsigned n)
+{
+    if (!set_int(fd, IPPROTO_IP, IP_PKTINFO, 1) ||
+        !set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT) ||
+        (n > 1 && !spread_by_client(fd, n)))
+        return -errno;
+    set_int(fd, SOL_SOCKET, SO_RCVBUF, LISTEN_BUFFER_SIZE);
+    return 0;
+}
+
+int tftp_socket_new(unsigned n)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    int error = tftp_socket_adopt(fd, 1);
+    if (!error && n > 1 && !set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+        error = -errno;
+    if (!error)
+        return fd;
+    close(fd);
+    return error;
+}
+
+int tftp_socket_bind(int fd, uint16_t port, unsigned n)
+{
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    if (!set_int(fd, IPPROTO_IP, IP_PKTINFO, 1) ||
-        !set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT) ||
-        (n > 1 && !set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
-        bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-        (n > 1 && !spread_by_client(fd, n))) {
-        int error = errno;
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        (n > 1 && !spread_by_client(fd, n)))
+        return -errno;
+    return 0;
+}
+
+int tftp_socket_listen(uint16_t port, unsigned n)
+{
+    int fd = tftp_socket_new(n);
+    int error = fd < 0 ? fd : tftp_socket_bind(fd, port, n);
+    if (error < 0 && fd >= 0)
         close(fd);
-        return -error;
-    }
-    set_int(fd, SOL_SOCKET, SO_RCVBUF, LISTEN_BUFFER_SIZE);
-    return fd;
+    return error < 0 ? error : fd;
 }
 
 /* Room for one IP_PKTINFO, aligned for it. */

@@ -19,8 +19,11 @@ struct tftp_socket_request {
     uint8_t data[TFTP_SOCKET_REQUEST_MAX];
 };
 
-/* See tftp_server_bind. */
+/* See tftp_server_bind, tftp_server_socket and tftp_server_adopt. */
 int tftp_socket_listen(uint16_t port, unsigned n);
+int tftp_socket_new(unsigned n);
+int tftp_socket_adopt(int fd, unsigned n);
+int tftp_socket_bind(int fd, uint16_t port, unsigned n);
 
 /* Reads one datagram. 0, or a negative errno; -EAGAIN: there is none. */
 int tftp_socket_receive(int fd, struct tftp_socket_request *request);

@@ -114,7 +114,7 @@ static bool open_tftp(struct worker *w)
 {
     const struct config *config = w->generation->config;
     const struct sockets *sockets = w->generation->sockets;
-    if (!sockets->tftp)
+    if (!sockets->tftp || sockets->tftp[w->slot] < 0)
         return true;
     const struct tftp_server_options options = {
         .fd = sockets->tftp[w->slot],

@@ -4,6 +4,7 @@ local dhcp_words = require "dhcp_words"
 local documents = require "documents"
 local problems = require "problems"
 local reader = require "reader"
+local static_tftp = require "static_tftp"
 local vars = require "vars"
 local words = require "words"
 local void = require "void"
@@ -60,6 +61,7 @@ function profile.read_shared(reading, body, into, path)
     into.files = reading:map(within(path, "files"), body.files, read_file,
                              "a table of names and the files they stand for")
     into.config = documents.read(reading, within(path, "config"), body.config)
+    static_tftp.check(reading, path, into)
     reading:declare(into.vars)
     return into
 end

@@ -87,6 +87,10 @@ suite e2e/dnsmasq_policy with build tests/e2e/dnsmasq_policy.sh
 suite e2e/pxelinux_policy with build tests/e2e/pxelinux_policy.sh
 suite bench make -s bench-short
 suite readme tests/readme.sh
+suite e2e/tftp_hpa with build-sanitize tests/e2e/tftp_hpa.sh
+suite e2e/tftp_hpa_boot with build tests/e2e/tftp_hpa_boot.sh
+suite e2e/systemd with build tests/e2e/systemd.sh
+suite e2e/monitoring with build tests/e2e/monitoring.sh
 suite e2e/dhcp_servers with build tests/e2e/dhcp_servers.sh
 suite lint make -s lint
 

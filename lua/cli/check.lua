@@ -90,6 +90,7 @@ local function check_policy(list, name, log, site)
     local warnings = {}
     local policy, errors = engine.load {
         dir = dir, file = file, display = name, inspect = lint.inspector(warnings, site, log),
+        static_tftp = site and site.static_tftp,
     }
     for _, text in ipairs(not policy and errors or {}) do
         list[#list + 1] = findings.parse(text, name)
@@ -152,6 +153,13 @@ return function(args)
         one(config, function()
             for _, text in ipairs(errors or {}) do
                 list[#list + 1] = findings.parse(text, config)
+            end
+            if site and site.tftp_missing then
+                list[#list + 1] = {
+                    file = config, line = line_of(config)("root"), severity = "warning",
+                    kind = "missing-file",
+                    text = "`root` has no " .. site.tftp_missing .. ", which tftp-hpa is asked for",
+                }
             end
         end)
         if site then

@@ -66,6 +66,10 @@ local function write_text(status)
         sockets[i] = ("%s %s:%d"):format(socket.service, socket.address, socket.port)
     end
     line("sockets", "%s", table.concat(sockets, ", "))
+    local hpa = control.some(status.tftp_hpa)
+    if hpa then
+        line("tftp-hpa", "%s, process %d, restarted %d times", hpa.state, hpa.pid, hpa.restarts)
+    end
     for i, row in ipairs(figures.workers(status)) do
         line(i == 1 and "workers" or "", "%s", row)
     end

@@ -12,8 +12,10 @@ found=build-fuzz/corpus-$name
 mkdir -p "$found"
 corpus=tests/fuzz/corpus/${name#fuzz_}
 [ -d "$corpus" ] || corpus=
+dictionary=tests/fuzz/${name#fuzz_}.dict
+[ -f "$dictionary" ] || dictionary=
 # shellcheck disable=SC2086 # no corpus, no argument
-"$program" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$found-" \
+"$program" -max_total_time="$seconds" -print_final_stats=1 -timeout=25 -rss_limit_mb=2048 ${dictionary:+-dict=$dictionary} -artifact_prefix="$found-" \
     "$found" $corpus >"$found.log" 2>&1 || {
     tail -n 40 "$found.log"
     echo "not ok - $name: see $found.log"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -100,6 +101,55 @@ static void test_everything(void **state)
     config_free(config);
 }
 
+/* A program of that name that says so of itself, first on PATH. */
+static void pretend_tftpd(const char *says)
+{
+    char name[64], search[128];
+    snprintf(name, sizeof name, "%s.d", path);
+    mkdir(name, 0755);
+    snprintf(search, sizeof search, "%s:/usr/bin:/bin", name);
+    snprintf(name, sizeof name, "%s.d/in.tftpd", path);
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fprintf(file, "#!/bin/sh\necho '%s'\n", says);
+    fclose(file);
+    assert_int_equal(chmod(name, 0755), 0);
+    setenv("PATH", search, 1);
+}
+
+static void remove_tftpd(void)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.d/in.tftpd", path);
+    unlink(name);
+    snprintf(name, sizeof name, "%s.d", path);
+    rmdir(name);
+}
+
+static void test_hpa(void **state)
+{
+    struct problems problems = {0};
+    (void)state;
+    pretend_tftpd("tftp-hpa 5.2, with remap, with tcpwrappers");
+    struct config *config =
+        load("policy: p.lua\ntftp: { backend: hpa, root: tftp, port: 1069 }\n", &problems);
+    assert_non_null(config);
+    assert_int_equal(config->tftp.backend, CONFIG_TFTP_HPA);
+    config_free(config);
+    assert_null(load("policy: p.lua\ntftp: { backend: hpa }\n", &problems));
+    assert_int_equal(problems.n, 1);
+    assert_problem(&problems, 0,
+                   ":2:18: `backend: hpa` needs `root`, the directory that it serves");
+    problems_clear(&problems);
+    pretend_tftpd("tftp-hpa 5.2, without remap");
+    assert_null(load("policy: p.lua\ntftp: { root: a, backend: hpa }\n", &problems));
+    assert_int_equal(problems.n, 1);
+    assert_non_null(strstr(problems.lines[0], ":2:27: `backend: hpa`: "));
+    assert_non_null(strstr(problems.lines[0], "says it is \"tftp-hpa 5.2, without remap\""));
+    problems_clear(&problems);
+    remove_tftpd();
+}
+
 /* All of them, each at its line and column. */
 static void test_problems_at_once(void **state)
 {
@@ -188,9 +238,10 @@ static void test_truncated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_problems_at_once), cmocka_unit_test(test_not_yaml),
-        cmocka_unit_test(test_missing_file),     cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_hpa),       cmocka_unit_test(test_problems_at_once),
+        cmocka_unit_test(test_not_yaml),  cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_truncated),
     };
     close(mkstemp(path));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
