@@ -143,7 +143,7 @@ function check.machine(context, body, given)
     end
     local function judge(wanted)
         local result = check_decision(context, who, wanted)
-        context.world.time = context.world.time + context.took
+        context.world.passed = context.world.passed + context.took
         return result
     end
     if not body.steps then
@@ -152,7 +152,7 @@ function check.machine(context, body, given)
     return steps.run(body.steps, judge, function(event)
         return context.world:fire(who, event)
     end, function(seconds)
-        context.world.time = context.world.time + seconds
+        context.world.passed = context.world.passed + seconds
     end)
 end
 

@@ -10,6 +10,7 @@ local bench = require "testing.bench"
 local check = require "testing.check"
 local engine = require "engine"
 local expect = require "testing.expect"
+local network = require "testing.network"
 local overlay = require "testing.overlay"
 local path = require "path"
 local property = require "testing.property"
@@ -115,8 +116,9 @@ local function outcome_of(context, case)
         return other
     end
     local here = { suite = context.suite, options = context.options, policy = policy }
+    local used = {}
     local function try(given, values)
-        here.world = world.enter(policy, body)
+        here.world = world.enter(policy, body, used)
         local result
         if body.get or body.post then
             result = check.page(here, body, values)
@@ -127,9 +129,9 @@ local function outcome_of(context, case)
         return complain(result, here.world:complaints())
     end
     if body.for_all then
-        return check_property(here, case, try)
+        return complain(check_property(here, case, try), network.unused(body, used))
     end
-    local result = try(body.given or {})
+    local result = complain(try(body.given or {}), network.unused(body, used))
     if context.options.bench and result.status == "pass" then
         here.world = world.enter(policy, body)
         result.bench = bench.case(policy, here.world, body, body.given or {})

@@ -16,7 +16,8 @@ local shape = {}
 local KEYS = {
     given = { "table" }, get = { "string", "function" }, expect = { "table", "function" }, skip = { "string" },
     cases = { "table" }, for_all = { "table" }, runs = { "number" }, files = { "table" }, steps = { "table" },
-    now = { "number", "string" }, state = { "table" }, post = { "string" }, body = { "string" },
+    now = { "number", "string" }, state = { "table" }, http = { "table" }, dns = { "table" },
+    post = { "string" }, body = { "string" },
 }
 
 local TEXTS = { string = "text", ["function"] = "function" }
@@ -154,7 +155,7 @@ local function merged(under, over)
     return both
 end
 
-local MERGED = { "given", "expect", "files", "for_all", "state" }
+local MERGED = { "given", "expect", "files", "for_all", "state", "http", "dns" }
 
 -- One case as a test of its own.
 local function one(test, key, body, line)

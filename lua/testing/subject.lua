@@ -34,7 +34,7 @@ end
 -- What a request of the machine comes to; DHCP's is to be answered soon.
 local function asked(self, request, ...)
     local soon = request == simulate.dhcp or request == simulate.uefi_http
-    return self.world:run(soon, request, self.policy, self.machine, ...)
+    return self.world:again(soon, request, self.policy, self.machine, ...)
 end
 
 -- A document's text, or nil; that one failed is the policy's error.

@@ -1,14 +1,14 @@
 -- What a test's policy lives in: a time that stands still until somebody waits, a store of its own,
 -- and nobody outside but those that the test says.
 --
--- A world is { time = seconds since 1970, store = (store.lua), elapsed = what the last decision
--- waited, differences = what is wrong with how it was used }.
+-- A world is { began = seconds since 1970, passed = seconds since then, store = (store.lua), elapsed =
+-- what the last decision waited }.
 
 local events = require "events"
 local json = require "json"
+local network = require "testing.network"
 local problems = require "problems"
 local store = require "store"
-local stubs = require "testing.stubs"
 local waits = require "waits"
 
 local host = host
@@ -67,14 +67,18 @@ function world.problem(body)
                                                         problem and ": " .. problem or ", which is no key")
         end
     end
+    return network.problem(body)
 end
 
--- The world of a test of this policy. Until `leave`, it is the policy's.
-function world.enter(policy, body)
-    local self = setmetatable({ time = world.seconds(body.now or BEGINNING), elapsed = 0, policy = policy }, World)
-    self.stubs = stubs.new()
+-- The world of a test of this policy. Until `leave`, it is the policy's. `used`: set of the stubs
+-- that were asked, in all worlds of the test.
+function world.enter(policy, body, used)
+    local self = setmetatable({
+        began = world.seconds(body.now or BEGINNING), passed = 0, elapsed = 0, policy = policy,
+    }, World)
+    self.network = network.new(body, used)
     local function now()
-        return self.time + (self.clock and self.clock.elapsed or 0)
+        return self.began + self.passed + (self.clock and self.clock.elapsed or 0)
     end
     self.store = store.memory(now)
     for key, value in pairs(body.state or {}) do
@@ -92,8 +96,11 @@ end
 
 -- Runs f(…), which may wait, as one decision -> what it returns. `soon`: DHCP is to be answered.
 function World:run(soon, f, ...)
-    local clock = waits.virtual(soon and DHCP_LIMIT or LIMIT, function(wait)
-        return self.stubs:answer(wait)
+    local limit = soon and DHCP_LIMIT or LIMIT
+    self.before_run = self.network.stubs:positions()
+    local clock
+    clock = waits.virtual(limit, function(wait)
+        return self.network:answer(wait, self.passed + clock.elapsed, limit - clock.elapsed)
     end)
     local function finish(...)
         self.elapsed, self.clock = clock.elapsed, nil
@@ -101,6 +108,20 @@ function World:run(soon, f, ...)
     end
     self.clock = clock
     return finish(waits.run(clock.serve, f, ...))
+end
+
+-- The same for a rendering of the last decision, which is made anew: whoever was asked is where he
+-- was before it, and nothing comes of it.
+function World:again(soon, f, ...)
+    local stubs_of, elapsed, before = self.network.stubs, self.elapsed, self.before_run
+    local after = stubs_of:positions()
+    stubs_of:go_back(before)
+    local function finish(...)
+        stubs_of:go_back(after)
+        self.elapsed, self.before_run = elapsed, before
+        return ...
+    end
+    return finish(self:run(soon, f, ...))
 end
 
 -- The events that a policy wants to know of.
@@ -123,9 +144,10 @@ function World:fire(who, event)
             problems.show(event.name), problems.hint(event.name, names))
     end
     local ok, problem = self:run(false, events.fire, self.policy, who, {
-        name = event.name, time = self.time, params = event.params, body = event.body, client = event.client,
+        name = event.name, time = self.began + self.passed, params = event.params, body = event.body,
+        client = event.client,
     })
-    self.time = self.time + self.elapsed
+    self.passed = self.passed + self.elapsed
     return ok, problem
 end
 
@@ -137,7 +159,7 @@ end
 
 -- What is wrong with how the test's world was used, as differences.
 function World:complaints()
-    return self.stubs:complaints()
+    return self.network.stubs:complaints()
 end
 
 return world

@@ -200,6 +200,22 @@ for n = 1, 20 do
   test("too slow " .. n) { given = { serial = "3600" }, expect = { boot = "disk", took = 5 } }
 end
 LUA
+cat >asks.lua <<'LUA'
+local cmdb = http.client { base = "http://cmdb.lab", timeout = 0.8 }
+rule "ask" { boot = function(machine) return (assert(cmdb:get("/hosts/%s", machine.mac))) end, on_error = disk }
+LUA
+cat >asks_test.lua <<'LUA'
+local hosts = "GET http://cmdb.lab/hosts/*"
+for n = 1, 50 do
+  test("hung " .. n) { given = { mac = "52:54:00:00:00:01" }, http = { [hosts] = { delay = 5 } },
+    expect = { boot = "disk", took = 0.8, error = contains "no answer within 0.8 s" } }
+end
+test "asked in vain" { given = { mac = "52:54:00:00:00:01" }, expect = { boot = "disk" } }
+test "not asked" { get = "/healthz", http = { [hosts] = {} }, expect = { status = 404 } }
+LUA
+check "others are asked, and take no time" timeout 10 "$moonboot" test --filter hung asks_test.lua
+check "requests without an answer, and answers without a request" run 1 asks_test.lua
+check "fail the test" says out "50 passed, 2 failed"
 check "steps, and time that takes none" timeout 10 "$moonboot" test steps_test.lua
 check "also where it is counted" run 0 --coverage steps_test.lua
 check "and measured" run 0 --bench --filter 'slow 1$' steps_test.lua
