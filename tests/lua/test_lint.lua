@@ -247,6 +247,16 @@ function tests.menus_and_rollouts()
     none "profile 'x' { kernel = 'k' }\nrule 'r' { boot = rollout { percent = 1, use = 'x', otherwise = { use = 'x', vars = { a = 1 } } } }"
 end
 
+function tests.once()
+    none("profile 'x' { kernel = 'k' }\nrule 'r' { boot = once { 'x', done_on = 'installed' } }")
+    one("profile 'x' { kernel = 'k' }\nrule 'r' { boot = once { 'x', done_on = 'installed' } }\nrule 'n' { boot = disk }",
+        '3 unreachable-rule: rule "n" never decides')
+    one("profile 'x' { kernel = 'k', args = { 'a' } }\nrule 'r' {\n  args = { 'a' }, boot = once { 'x', done_on = 'i' } }",
+        '3 repeated-arg: args: "a" is given twice')
+    none("local t = template 't.txt'\nrule 'r' { boot = once { { kernel = 'k', config = { t = t } }, done_on = 'i' } }", nil,
+         { ["t.txt"] = "x" })
+end
+
 local SITE_POLICY = [=[
 profile "x" {
   kernel = "here",
