@@ -107,8 +107,9 @@ function waits.run(serve, f, ...)
     return pass(serve, thread, coroutine.resume(thread, ...))
 end
 
-local function packed(...)
-    return { n = select("#", ...), ... }
+-- How long it took, and the values, of which the first may be nil.
+local function packed(after, ...)
+    return after, { n = select("#", ...), ... }
 end
 
 -- Virtual time for `waits.run`: a server of waits that takes none. `limit`: what a decision may
@@ -131,9 +132,9 @@ function waits.virtual(limit, answer)
         end
         local longest, list = 0, {}
         for i, each in ipairs(wait.waits) do
-            list[i] = packed(ask(each))
-            longest = math.max(longest, table.remove(list[i], 1))
-            list[i].n = list[i].n - 1
+            local after
+            after, list[i] = packed(ask(each))
+            longest = math.max(longest, after)
         end
         return longest, list
     end
