@@ -155,7 +155,7 @@ lint:
 	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.[ch])
 	clang-tidy --quiet core/*.c -- -std=c11 $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 	luacheck --quiet lua policies examples tests/lua
-	shellcheck -x -S warning tests/*.sh tests/e2e/*.sh tests/fuzz/*.sh .ci/run
+	shellcheck -x -S warning examples/completion/*.bash tests/*.sh tests/e2e/*.sh tests/fuzz/*.sh .ci/run
 
 UNITS := $(PREFIX)/lib/systemd/system
 

@@ -65,7 +65,8 @@ static int api_wait(lua_State *L)
     if (!asking->done)
         event_base_dispatch(asking->base);
     lua_settop(L, kept);
-    int n = asking->done ? wait_answer(asking->wait, L) : wait_expire(L, limit);
+    bool answered = asking->done || wait_late(asking->wait);
+    int n = answered ? wait_answer(asking->wait, L) : wait_expire(L, limit);
     wait_end(asking->wait);
     asking->wait = NULL;
     return n;

@@ -29,6 +29,14 @@ local dsl = {}
 local wrong = blame.wrong
 local answers = reader.answer("", "it")
 
+-- For whoever asks later where the keys of a definition stand.
+local function keep(l, read, reading)
+    if l.readings then
+        read.display = reading.loader.display
+        l.readings[read] = reading
+    end
+end
+
 -- `word "name" { … }`, each name once.
 local function definition(l, word, define)
     local firsts = {}
@@ -60,14 +68,6 @@ local function definition(l, word, define)
             define(reader.new(at, word, name, at_line), body, name)
             return nil
         end
-    end
-end
-
--- For whoever asks later where the keys of a definition stand.
-local function keep(l, read, reading)
-    if l.readings then
-        read.display = reading.loader.display
-        l.readings[read] = reading
     end
 end
 
@@ -205,7 +205,9 @@ local function site_dhcp(l)
             wrong(file, line, "there is a dhcp already, %s", blame.place(first, file))
         else
             first = { file = file, line = line }
-            l.settings.dhcp = dhcp_words.read_site(reader.new(file, "dhcp", nil, line), body)
+            local reading = reader.new(file, "dhcp", nil, line)
+            l.settings.dhcp = dhcp_words.read_site(reading, body)
+            keep(l, l.settings.dhcp, reading)
         end
         return nil
     end

@@ -163,6 +163,36 @@ check "eval: is on_error" says "error    $work/waits.lua:1: no answer within 5 s
 started=$(date +%s%N)
 check "eval --network: waits" run 0 "$moonboot" eval "$work/waits.lua" --vlan 300 --network
 check "eval --network: for so long" [ $((($(date +%s%N) - started) / 1000000)) -ge 300 ]
+mkdir "$work/cmdb"
+echo '{"role":"database"}' >"$work/cmdb/52-54"
+python3 -u -m http.server 0 --bind 127.0.0.1 --directory "$work/cmdb" >"$work/cmdb.log" 2>&1 &
+server=$!
+trap 'kill "$server"; rm -rf "$work"' EXIT
+for ((i = 0; i < 600; i++)); do # python takes its time on a busy machine
+    port=$(sed -n 's/^Serving HTTP on .* port \([0-9]*\) .*/\1/p' "$work/cmdb.log")
+    [ -n "$port" ] && break
+    sleep 0.05
+done
+cat >"$work/asks.lua" <<LUA
+local cmdb = http.client { base = "http://127.0.0.1:$port", timeout = 5 }
+rule "asks" {
+  boot = function(machine)
+    local answer, problem = cmdb:get("/%s", machine.serial)
+    if not answer then return nil, problem end
+    return deny(type(answer) == "table" and answer.role or answer)
+  end,
+  on_error = disk,
+}
+LUA
+check "eval: nobody is asked without --network" run 1 "$moonboot" eval "$work/asks.lua" --serial 52-54
+check "eval: says so" says "not asked without --network"
+check "eval: and does not" sh -c "! grep -q GET '$work/cmdb.log'"
+check "eval --network: asks" run 0 "$moonboot" eval "$work/asks.lua" --serial 52-54 --network --json
+check "eval --network: has the answer" says '"why": "{\"role\":\"database\"}'
+check "eval --network: no such page" run 1 "$moonboot" eval "$work/asks.lua" --serial nobody --network
+check "eval --network: is on_error" says "status 404"
+check "explain --network: what was returned" sh -c \
+    "'$moonboot' explain '$work/asks.lua' --serial 52-54 --network --render ipxe | grep -q 'its function returned deny .*database'"
 check "explain: a function that waits" run 0 "$moonboot" explain "$work/waits.lua" --vlan 4500 --json
 check "explain: the time that it waits is not real" python3 -c "
 import json

@@ -14,9 +14,8 @@ live.options = { ["--network"] = "flag" }
 
 local LIMIT = 5 -- seconds: what a decision may wait when site.yaml says nothing
 
-local function not_asked(wait)
-    local what = wait.url and ("%s %s"):format(wait.kind, wait.url) or wait.kind
-    return 0, nil, what .. ": not asked without --network"
+local function not_asked()
+    return 0, nil, "not asked without --network"
 end
 
 -- Runs f(…), one decision, to its end -> what it returns.

@@ -78,11 +78,10 @@ function served.find(l, site, warn)
         end
     end
 
-    local function check_dhcp(reading, path, dhcp, files)
-        local name = dhcp and not dhcp.server and boot_file(dhcp.file)
+    local function check_boot_file(reading, path, file)
+        local name = boot_file(file)
         local below_assets = name and name:match "^assets/(.+)$"
-        if name and looked_for.anywhere and (files or {})[name] == nil
-            and not exists(anywhere, below_assets or name) then
+        if name and looked_for.anywhere and not exists(anywhere, below_assets or name) then
             warn("missing-file", reading.loader.display, reading:at(path), "%s: %s %s", reading.where(path),
                  problems.show(name), list(anywhere))
         end
@@ -100,7 +99,10 @@ function served.find(l, site, warn)
         for i, text in ipairs(of.initrd or {}) do
             check_asset(reading, #of.initrd > 1 and at("initrd", i) or at "initrd", text)
         end
-        check_dhcp(reading, at("dhcp", "file"), of.dhcp, of.files)
+        local dhcp = of.dhcp
+        if dhcp and dhcp.file and not dhcp.server and (of.files or {})[dhcp.file] == nil then
+            check_boot_file(reading, at("dhcp", "file"), dhcp.file)
+        end
         for _, name in pairs(of.files or {}) do
             if name and looked_for.tftp and not exists({ there.tftp_root }, name) then
                 warn("missing-file", reading.loader.display, reading:at(at "files"), "files: %s %s",
@@ -109,6 +111,9 @@ function served.find(l, site, warn)
         end
     end
 
+    for arch, file in pairs(l.settings.dhcp and l.settings.dhcp.programs or {}) do
+        check_boot_file(l.readings[l.settings.dhcp], { "programs", arch }, file)
+    end
     for _, profile in pairs(l.profiles) do
         check(l.readings[profile], profile, {})
     end

@@ -203,7 +203,12 @@ function tests.the_network()
         return coroutine.yield { kind = "http", url = "http://cmdb.lab/x" }
     end
     local answer, problem = require "cli.live".run(false, ask)
-    assert(answer == nil and problem == "http http://cmdb.lab/x: not asked without --network", problem)
+    assert(answer == nil and problem == "not asked without --network", problem)
+    local answers = require "cli.live".run(false, function()
+        return coroutine.yield { kind = "all", waits = { { kind = "http" }, { kind = "sleep", seconds = 1 } } }
+    end)
+    assert(answers[1].n == 2 and answers[1][1] == nil and answers[1][2] == "not asked without --network")
+    assert(answers[2].n == 1 and answers[2][1] == true)
 end
 
 function tests.usage()

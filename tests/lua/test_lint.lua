@@ -247,6 +247,16 @@ function tests.menus_and_rollouts()
     none "profile 'x' { kernel = 'k' }\nrule 'r' { boot = rollout { percent = 1, use = 'x', otherwise = { use = 'x', vars = { a = 1 } } } }"
 end
 
+function tests.once()
+    none("profile 'x' { kernel = 'k' }\nrule 'r' { boot = once { 'x', done_on = 'installed' } }")
+    one("profile 'x' { kernel = 'k' }\nrule 'r' { boot = once { 'x', done_on = 'installed' } }\nrule 'n' { boot = disk }",
+        '3 unreachable-rule: rule "n" never decides')
+    one("profile 'x' { kernel = 'k', args = { 'a' } }\nrule 'r' {\n  args = { 'a' }, boot = once { 'x', done_on = 'i' } }",
+        '3 repeated-arg: args: "a" is given twice')
+    none("local t = template 't.txt'\nrule 'r' { boot = once { { kernel = 'k', config = { t = t } }, done_on = 'i' } }", nil,
+         { ["t.txt"] = "x" })
+end
+
 local SITE_POLICY = [=[
 profile "x" {
   kernel = "here",
@@ -257,7 +267,7 @@ profile "x" {
 }
 profile "elsewhere" { kernel = "http://lab/k", initrd = "/mine/{{serial}}", dhcp = { file = "tftp-gone", server = "10.0.0.9" } }
 profile "unknown" { kernel = "{{serial}}/k", dhcp = { file = "boot.ipxe" } }
-rule "x" { boot = "x", match = { serial = "x" } }
+rule "x" { boot = "x", match = { serial = "x" } } dhcp { programs = { bios = "gone.kpxe", ["efi-x64"] = "ipxe.efi" } }
 rule "y" { boot = "elsewhere", match = { serial = "y" } }
 rule "z" { boot = { kernel = "gone too" }, match = { serial = "z" }, on_error = "unknown" }
 rule "menu" {
@@ -283,11 +293,12 @@ end
 
 function tests.files_that_are_not_there()
     local code, out, err = check({ "-c", "s/site.yaml" }, SITE_POLICY, { policy = "s/policy.lua", assets = "s/a", tftp_root = "s/a" })
-    assert(code == 0 and out == "s/site.yaml: ok\ns/policy.lua: ok, 6 warnings\n", out)
+    assert(code == 0 and out == "s/site.yaml: ok\ns/policy.lua: ok, 7 warnings\n", out)
     assert(err == [=[
 s/policy.lua:4: warning: initrd[2]: "gone" is not in s/a [missing-file]
 s/policy.lua:5: warning: dhcp.file: "gone.efi" is not in s/a or s/a [missing-file]
 s/policy.lua:6: warning: files: "gone.cfg" is not in s/a [missing-file]
+s/policy.lua:10: warning: programs.bios: "gone.kpxe" is not in s/a or s/a [missing-file]
 s/policy.lua:12: warning: boot.kernel: "gone too" is not in s/a [missing-file]
 s/policy.lua:14: warning: boot.kernel: "gone three" is not in s/a [missing-file]
 s/policy.lua:15: warning: on_error.kernel: "gone four" is not in s/a [missing-file]
