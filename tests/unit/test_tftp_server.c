@@ -347,8 +347,8 @@ static void test_window_resumes_after_a_gap(void **state)
     setup_world(&w);
     make_file(&w, "file", 100000);
     open_peer(&p, &w, "127.0.0.1");
-    request(&p, "file|octet|windowsize|4|");
-    expect_oack(&p, "windowsize|4|");
+    request(&p, "file|octet|windowsize|4|timeout|1|"); /* so nothing else hurries it */
+    expect_oack(&p, "timeout|1|windowsize|4|");
     ack(&p, 0);
     for (unsigned i = 1; i <= 4; i++)
         expect_data(&p, i, 512);
