@@ -34,7 +34,7 @@ static void set_address(lua_State *L, const char *key, struct in_addr address)
 {
     char text[INET_ADDRSTRLEN];
     if (address.s_addr != INADDR_ANY)
-        set_string(L, key, inet_ntop(AF_INET, &address, text, sizeof text));
+        set_string(L, key, addr_ip_text(address, text));
 }
 
 static void set_number(lua_State *L, const char *key, int value)
@@ -45,8 +45,11 @@ static void set_number(lua_State *L, const char *key, int value)
 
 static void set_wants(lua_State *L, const struct request_dhcp *dhcp)
 {
-    lua_newtable(L);
-    for (int code = 1; code < 255; code++) {
+    int n = 0;
+    for (size_t i = 0; i < sizeof dhcp->wanted; i++)
+        n += __builtin_popcount(dhcp->wanted[i]);
+    lua_createtable(L, 0, n); /* as large as it gets: growing is what would take long */
+    for (int code = 1; code < 255 && n > 0; code++) {
         if (request_wants(dhcp, (uint8_t)code)) {
             lua_pushboolean(L, 1);
             lua_rawseti(L, -2, code);
