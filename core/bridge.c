@@ -220,7 +220,12 @@ static void read_options(struct reading *r, struct reply_dhcp *dhcp)
             fail(r, "the reply's `options` is no table");
         return;
     }
-    dhcp->options = calloc(254, sizeof *dhcp->options);
+    size_t n = 0;
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+        n++;
+    if (n == 0)
+        return;
+    dhcp->options = calloc(n, sizeof *dhcp->options);
     if (!dhcp->options) {
         fail(r, "no memory for the reply");
         return;
