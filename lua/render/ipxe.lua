@@ -114,7 +114,7 @@ end
 -- Under EFI iPXE hands each byte over as a character of its own: text of Unicode's first 256
 -- characters, as one byte each, is what the kernel is to read. Nil and why for any other.
 local function latin1(line)
-    if not line:find("[\128-\255]") then
+    if line:find("^[%z\1-\127]*$") then
         return line
     end
     local plain = line:gsub("([\194\195])([\128-\191])", function(lead, byte)
