@@ -26,7 +26,7 @@
 /* Where round trips have been seen a loss shows long before the time-out: so often is a
  * window sent again, not sooner than this. */
 #define TFTP_TRANSFER_EARLY_TRIES 3
-#define TFTP_TRANSFER_EARLY_MS    20
+#define TFTP_TRANSFER_EARLY_MS    100
 #define TFTP_TRANSFER_NO_LAST     UINT64_MAX
 
 enum tftp_transfer_step {

@@ -163,10 +163,10 @@ static void test_a_loss_shows_after_some_round_trips(void **state)
     (void)state;
     struct tftp_transfer t = begun(1, 100);
     assert_int_equal(t.deadline, TFTP_TRANSFER_TIMEOUT_MS); /* nothing is known yet */
-    assert_int_equal(tftp_transfer_ack(&t, 1, 30), SEND);
-    tftp_transfer_sent(&t, 1, 30);
-    static const int64_t waits[] = {90, 180, 360, 1000, 2000, 4000, 8000, 16000, 16000};
-    int64_t now = 30;
+    assert_int_equal(tftp_transfer_ack(&t, 1, 50), SEND);
+    tftp_transfer_sent(&t, 1, 50);
+    static const int64_t waits[] = {150, 300, 600, 1000, 2000, 4000, 8000, 16000, 16000};
+    int64_t now = 50;
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         bool last = i + 1 == sizeof waits / sizeof *waits;
         assert_int_equal(t.deadline, now + waits[i]);
