@@ -21,6 +21,9 @@ struct addr_subnet {
 /* Lower case, colons. */
 void addr_mac_text(const uint8_t mac[ADDR_MAC_LEN], char out[ADDR_MAC_TEXT]);
 
+/* Dotted quad, into INET_ADDRSTRLEN bytes; returns `out`. */
+char *addr_ip_text(struct in_addr ip, char out[INET_ADDRSTRLEN]);
+
 /* Any common notation, in any case: aa:bb:cc:dd:ee:ff, aa-bb-cc-dd-ee-ff,
  * aabb.ccdd.eeff, aabbccddeeff, and a:b:c:d:e:f with single digits. */
 bool addr_mac_parse(const char *text, uint8_t mac[ADDR_MAC_LEN]);

@@ -34,7 +34,7 @@ static void set_address(lua_State *L, const char *key, struct in_addr address)
 {
     char text[INET_ADDRSTRLEN];
     if (address.s_addr != INADDR_ANY)
-        set_string(L, key, inet_ntop(AF_INET, &address, text, sizeof text));
+        set_string(L, key, addr_ip_text(address, text));
 }
 
 static void set_number(lua_State *L, const char *key, int value)
@@ -45,8 +45,11 @@ static void set_number(lua_State *L, const char *key, int value)
 
 static void set_wants(lua_State *L, const struct request_dhcp *dhcp)
 {
-    lua_newtable(L);
-    for (int code = 1; code < 255; code++) {
+    int n = 0;
+    for (size_t i = 0; i < sizeof dhcp->wanted; i++)
+        n += __builtin_popcount(dhcp->wanted[i]);
+    lua_createtable(L, 0, n); /* as large as it gets: growing is what would take long */
+    for (int code = 1; code < 255 && n > 0; code++) {
         if (request_wants(dhcp, (uint8_t)code)) {
             lua_pushboolean(L, 1);
             lua_rawseti(L, -2, code);
@@ -217,7 +220,12 @@ static void read_options(struct reading *r, struct reply_dhcp *dhcp)
             fail(r, "the reply's `options` is no table");
         return;
     }
-    dhcp->options = calloc(254, sizeof *dhcp->options);
+    size_t n = 0;
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+        n++;
+    if (n == 0)
+        return;
+    dhcp->options = calloc(n, sizeof *dhcp->options);
     if (!dhcp->options) {
         fail(r, "no memory for the reply");
         return;

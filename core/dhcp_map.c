@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "addr.h"
+
 #define SUB_CIRCUIT_ID 1 /* of 82: RFC 3046, 3.1 and 3.2 */
 #define SUB_REMOTE_ID  2
 #define SUB_BOOT_ITEM  71  /* of 43: PXE 2.1, table 2-1 */
@@ -386,7 +388,7 @@ size_t dhcp_map_reply(const struct dhcp_packet *packet, const struct request *re
         limit = capacity;
     if (!request->server.s_addr || limit < DHCP_HEADER_LEN + tail)
         return 0;
-    inet_ntop(AF_INET, &server, sname, sizeof sname);
+    addr_ip_text(server, sname);
     struct dhcp_header h = reply_header(&packet->header, offer, reply, server, sname);
     struct builder b = {.w = bytes_writer(out, limit - tail)};
     dhcp_put_header(&b.w, &h);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "dhcp_map.h"
 #include "log.h"
 
@@ -297,15 +298,14 @@ static void answer(struct decision *d, const struct reply_dhcp *reply)
     struct sockaddr_in to =
         dhcp_map_destination(&d->packet, &d->arrival, server->options.client_port);
     uint8_t out[DHCP_MAP_REPLY_MAX];
-    char text[INET_ADDRSTRLEN];
-
-    inet_ntop(AF_INET, &to.sin_addr, text, sizeof text);
     size_t len = dhcp_map_reply(&d->packet, &d->request, reply, out, sizeof out);
     if (len > 0 && send_reply(d, &to, out, len)) {
         metrics_inc(server->options.metrics, METRICS_DHCP_ANSWERED);
         return;
     }
     const char *why = len > 0 ? strerror(errno) : "it does not fit what the client can take";
+    char text[INET_ADDRSTRLEN];
+    addr_ip_text(to.sin_addr, text);
     metrics_inc(server->options.metrics, METRICS_DHCP_FAILED);
     if (may_warn(server))
         log_warn("dhcp: an answer to %s on %s was not sent: %s", text, d->arrival.interface, why);
@@ -332,7 +332,7 @@ static void drop(struct dhcp_server *server, enum metrics_counter counter,
     metrics_inc(server->options.metrics, counter);
     if (!log_enabled(LOG_LEVEL_DEBUG))
         return;
-    inet_ntop(AF_INET, &in->sender.sin_addr, text, sizeof text);
+    addr_ip_text(in->sender.sin_addr, text);
     log_debug("dhcp: from %s port %u: %s", text, ntohs(in->sender.sin_port), why);
 }
 

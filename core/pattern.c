@@ -368,11 +368,32 @@ enum pattern_result pattern_at(struct pattern *p, const char *at)
     return p->end ? PATTERN_FOUND : PATTERN_NONE;
 }
 
+/* Whether every match begins with a byte that fits one item of the pattern, which is that. */
+static bool first_item(struct pattern *p, struct item *item)
+{
+    const char *at = p->pattern;
+    if (at == p->pattern_end || *at == '(' || *at == ')' || *at == '$')
+        return false;
+    if (*at == ESCAPE && at + 1 < p->pattern_end &&
+        (isdigit((unsigned char)at[1]) || at[1] == 'b' || at[1] == 'f'))
+        return false;
+    return read_item(p, at, item) &&
+           (item->next == p->pattern_end || !memchr("*-?", *item->next, 3));
+}
+
+/* Where nothing of the pattern but that item need be looked at, nothing else is. */
 enum pattern_result pattern_search(struct pattern *p, const char *at)
 {
     enum pattern_result result = PATTERN_NONE;
-    for (; at <= p->text_end && result == PATTERN_NONE; at++)
+    struct item first;
+    p->problem = NULL;
+    p->stopped = false;
+    bool known = first_item(p, &first);
+    for (; at <= p->text_end && result == PATTERN_NONE; at++) {
+        while (known && at < p->text_end && !fits(&first, (unsigned char)*at) && !over(p))
+            at++;
         result = pattern_at(p, at);
+    }
     return result;
 }
 

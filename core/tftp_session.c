@@ -145,10 +145,14 @@ static void pump(struct tftp_session *s)
     uint32_t due;
     while (!error && (due = tftp_transfer_due(&s->transfer)) > 0)
         error = send_blocks(s, due);
-    if (error == -ECONNREFUSED)
+    if (error == -ECONNREFUSED) {
         finish_refused(s);
-    else if (error == -EAGAIN)
+        return;
+    }
+    if (error == -EAGAIN)
         event_add(&s->writable, NULL);
+    if (s->transfer.deadline < s->alarm)
+        set_alarm(s, milliseconds());
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -228,10 +232,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         }
         send_on |= step == TFTP_TRANSFER_SEND;
     }
-    if (s->transfer.deadline < s->alarm)
-        set_alarm(s, milliseconds());
     if (send_on)
         pump(s);
+    else if (s->transfer.deadline < s->alarm)
+        set_alarm(s, milliseconds());
 }
 
 static uint32_t smaller(uint32_t a, uint32_t b)

@@ -8,6 +8,7 @@ void tftp_transfer_start(struct tftp_transfer *t, uint32_t window, int64_t timeo
         .window = window,
         .negotiating = oack,
         .timeout = timeout ? timeout : TFTP_TRANSFER_TIMEOUT_MS,
+        .asked = timeout != 0,
     };
     t->began = t->started = now;
     t->deadline = now + t->timeout;
@@ -31,6 +32,13 @@ static int64_t patience(const struct tftp_transfer *t)
     return wait < longest ? wait : longest;
 }
 
+/* Whether the window is sent again before the time-out. */
+static bool repeats_early(const struct tftp_transfer *t)
+{
+    return t->early && t->early < t->timeout && !t->asked && t->tries == 0 &&
+           t->early_tries < TFTP_TRANSFER_EARLY_TRIES;
+}
+
 void tftp_transfer_sent(struct tftp_transfer *t, uint32_t n, int64_t now)
 {
     if (t->sent == t->acked)
@@ -38,20 +46,30 @@ void tftp_transfer_sent(struct tftp_transfer *t, uint32_t n, int64_t now)
     t->sent += n;
     if (t->highest < t->sent)
         t->highest = t->sent;
-    t->deadline = now + patience(t);
-    t->quick = false;
+    t->quick = repeats_early(t);
+    t->deadline = now + (t->quick ? t->early : patience(t));
+}
+
+/* RFC 6298, 2: the round trip, how much it varies, and what is to be waited for it. */
+static void measure(struct tftp_transfer *t, int64_t sample)
+{
+    int64_t off = sample > t->round_trip ? sample - t->round_trip : t->round_trip - sample;
+    bool first = t->early == 0;
+    t->deviation = first ? sample / 2 : (3 * t->deviation + off) / 4;
+    t->round_trip = first ? sample : (7 * t->round_trip + sample) / 8;
+    t->early = t->round_trip + 4 * t->deviation;
+    if (t->early < TFTP_TRANSFER_EARLY_MS)
+        t->early = TFTP_TRANSFER_EARLY_MS;
 }
 
 /* The client got on: the next round starts afresh. */
 static void progress(struct tftp_transfer *t, int64_t now)
 {
     /* Karn: an ACK after a repetition does not say which of the two it answers. */
-    if (t->tries == 0 && !t->hastened) {
-        int64_t sample = now - t->began;
-        t->round_trip = t->round_trip ? (7 * t->round_trip + sample) / 8 : sample;
-    }
+    if (t->tries == 0 && t->early_tries == 0 && !t->hastened)
+        measure(t, now - t->began);
     t->heard = true;
-    t->tries = 0;
+    t->tries = t->early_tries = 0;
     t->hastened = false;
     t->quick = false;
     t->deadline = now + t->timeout;
@@ -98,14 +116,19 @@ enum tftp_transfer_step tftp_transfer_expire(struct tftp_transfer *t, int64_t no
 {
     if (now < t->deadline)
         return TFTP_TRANSFER_WAIT;
-    if (t->quick)
-        t->quick = false; /* the client is there: this round does not count as lost */
-    else if (t->tries == TFTP_TRANSFER_TRIES ||
-             (!t->heard && now - t->started >= TFTP_TRANSFER_UNHEARD_MS))
+    if (t->quick) {
+        /* The client is there: this round does not count as lost. What is waited stays
+         * doubled until a round trip is measured again, which may have become longer. */
+        t->early_tries++;
+        t->early = t->early < t->timeout ? 2 * t->early : t->early;
+    } else if (t->tries == TFTP_TRANSFER_TRIES ||
+               (!t->heard && now - t->started >= TFTP_TRANSFER_UNHEARD_MS)) {
         return tftp_transfer_all_sent(t) ? TFTP_TRANSFER_DONE : TFTP_TRANSFER_LOST;
-    else
+    } else {
         t->tries++;
+    }
     t->sent = t->acked;
+    t->quick = false;
     t->deadline = now + patience(t);
     return TFTP_TRANSFER_SEND;
 }

@@ -23,7 +23,11 @@
 #define TFTP_TRANSFER_UNHEARD_MS 30000
 #define TFTP_TRANSFER_LONGEST_MS 16000 /* the back-off doubles up to here */
 #define TFTP_TRANSFER_QUICK_MS   10    /* see tftp_transfer_ack */
-#define TFTP_TRANSFER_NO_LAST    UINT64_MAX
+/* Where round trips have been seen a loss shows long before the time-out: so often is a
+ * window sent again, not sooner than this. */
+#define TFTP_TRANSFER_EARLY_TRIES 3
+#define TFTP_TRANSFER_EARLY_MS    100
+#define TFTP_TRANSFER_NO_LAST     UINT64_MAX
 
 enum tftp_transfer_step {
     TFTP_TRANSFER_WAIT, /* nothing to do before the deadline, or a packet */
@@ -42,25 +46,34 @@ struct tftp_transfer {
     bool negotiating; /* the OACK is not acknowledged yet */
     bool heard;       /* an ACK has come */
 
-    int64_t started;    /* the transfer */
-    int64_t deadline;   /* when to call tftp_transfer_expire */
-    int64_t began;      /* when this round's first packet went out */
-    int64_t timeout;    /* of the first try */
-    int64_t round_trip; /* smoothed; 0 while unknown */
-    unsigned tries;     /* rounds lost since the client last got on */
-    bool hastened;      /* the deadline was pulled forward since then */
-    bool quick;         /* this deadline is such a one */
+    int64_t started;      /* the transfer */
+    int64_t deadline;     /* when to call tftp_transfer_expire */
+    int64_t began;        /* when this round's first packet went out */
+    int64_t timeout;      /* of the first try */
+    int64_t round_trip;   /* smoothed */
+    int64_t deviation;    /* of it, the same way */
+    int64_t early;        /* until a repetition before the time-out; 0: nothing measured yet */
+    bool asked;           /* the client named the time-out: nothing is sent again before it */
+    unsigned tries;       /* rounds lost since the client last got on */
+    unsigned early_tries; /* repetitions since then that count as no loss */
+    bool hastened;        /* the deadline was pulled forward since then */
+    bool quick;           /* this deadline is before the time-out */
 };
 
-/* `timeout` in milliseconds, 0 for the usual. With `oack` an OACK goes first. The first
- * step is TFTP_TRANSFER_SEND. */
+/* `timeout` in milliseconds as the client asked for it (RFC 2349), 0 for the usual. With `oack` an
+ * OACK goes first. The first step is TFTP_TRANSFER_SEND. */
 void tftp_transfer_start(struct tftp_transfer *t, uint32_t window, int64_t timeout, bool oack,
                          int64_t now);
 
 /* How many blocks are to be sent now, from `sent` + 1 on. */
 uint32_t tftp_transfer_due(const struct tftp_transfer *t);
 
-/* `n` of them have been sent, or with n = 0 the OACK. */
+/* `n` of them have been sent, or with n = 0 the OACK.
+ *
+ * The deadline is the time-out. But once round trips have been measured (RFC 6298), and
+ * unless the client named a time-out of its own (RFC 2349: that is then kept), the window
+ * is sent again after about as long as they take, then twice and four times that: a client
+ * that is only slow gets it again at most so often. */
 void tftp_transfer_sent(struct tftp_transfer *t, uint32_t n, int64_t now);
 
 /* An ACK came.

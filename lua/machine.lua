@@ -80,7 +80,7 @@ function machine.is_late(m, field)
 end
 
 local function set(m, name, value)
-    local field = machine.field(name)
+    local field = by_name[name] or machine.field(name)
     if not field then
         return machine.unknown_field(name)
     elseif value == false then

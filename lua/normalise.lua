@@ -34,7 +34,7 @@ local function parsed(parse, expected)
             return nil, problem and expected
         end
         -- C would not see what follows a NUL.
-        local normal = not text:find("%z") and parse(text)
+        local normal = not text:find("\0", 1, true) and parse(text)
         if not normal then
             return nil, expected
         end
@@ -53,15 +53,22 @@ normalise.mac = parsed(host.mac, "a MAC address, such as 52:54:00:12:34:56")
 
 local uuid = parsed(host.uuid, "a UUID, such as 4c4c4544-0052-3510-8051-b4c04f4e3732")
 
--- What firmware sends when it has none.
+-- What firmware sends when it has none, however it is written.
+local FILLERS = {
+    ["00000000-0000-0000-0000-000000000000"] = true, ["ffffffff-ffff-ffff-ffff-ffffffffffff"] = true,
+}
+
 function normalise.uuid(value)
-    if type(value) == "string" then
+    local normal, expected = uuid(value)
+    if normal then
+        return not FILLERS[normal] and normal or nil
+    elseif type(value) == "string" then
         local digits = value:gsub("[-{}%s%z]", ""):lower()
         if digits == ("0"):rep(32) or digits == ("f"):rep(32) then
             return nil
         end
     end
-    return uuid(value)
+    return nil, expected
 end
 
 local ip = parsed(function(text)

@@ -8,17 +8,22 @@ local query = {}
 -- is empty is none. What has no "=" belongs to the value before it: iPXE up to 2021 takes
 -- the encoding off an "&" inside a value (a serial number "A&B") and cannot put it back.
 function query.parse(text)
-    local fields, last = {}, nil
-    for part in (text or ""):gmatch("[^&]+") do
-        local name, value = part:match("^([^=]+)=(.*)$")
-        if name then
-            name, last = url.decode(name), nil
-            if value ~= "" and fields[name] == nil then
-                fields[name], last = url.decode(value), name
+    local fields, last, at = {}, nil, 1
+    text = text or ""
+    while at <= #text do
+        local stop = text:find("&", at, true) or #text + 1
+        local part = text:sub(at, stop - 1)
+        local equals = part:find("=", 1, true)
+        if equals and equals > 1 then
+            local name = url.decode(part:sub(1, equals - 1))
+            last = nil
+            if equals < #part and fields[name] == nil then
+                fields[name], last = url.decode(part:sub(equals + 1)), name
             end
-        elseif last then
+        elseif last and part ~= "" then
             fields[last] = fields[last] .. "&" .. url.decode(part)
         end
+        at = stop + 1
     end
     return fields
 end

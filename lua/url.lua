@@ -8,11 +8,17 @@ end
 
 -- Text as one component: all but unreserved characters encoded.
 function url.encode(text)
+    if text:find("^[%w%-%._~]*$") then
+        return text
+    end
     return (text:gsub("[^%w%-%._~]", percent))
 end
 
 -- A path: as `encode`, but its slashes stay.
 function url.encode_path(path)
+    if path:find("^[%w%-%._~/]*$") then
+        return path
+    end
     return (path:gsub("[^%w%-%._~/]", percent))
 end
 

@@ -19,7 +19,7 @@ end
 -- One argument as the kernel reads it back: quoted when it has white space, or nil and
 -- a message when there is no way to write it.
 function cmdline.word(arg)
-    if not arg:find("[%z\r\n\" \t\v\f\160]") then
+    if arg:find("^[#-~!]*$") or not arg:find("[%z\r\n\" \t\v\f\160]") then
         return arg
     end
     if arg:find("[%z\r\n]") then

@@ -47,11 +47,15 @@ local function add(lines, part)
     end
 end
 
--- A script of lines and lists of lines.
-local function script(...)
-    local lines = { "#!ipxe" }
+-- Lines and lists of lines as one text.
+local function joined(...)
+    local lines = {}
     add(lines, { ... })
-    return table.concat(lines, "\n") .. "\n"
+    return table.concat(lines, "\n")
+end
+
+local function script(...)
+    return "#!ipxe\n" .. joined(...) .. "\n"
 end
 
 local function say(message)
@@ -110,6 +114,9 @@ end
 -- Under EFI iPXE hands each byte over as a character of its own: text of Unicode's first 256
 -- characters, as one byte each, is what the kernel is to read. Nil and why for any other.
 local function latin1(line)
+    if line:find("^[%z\1-\127]*$") then
+        return line
+    end
     local plain = line:gsub("([\194\195])([\128-\191])", function(lead, byte)
         return lead == "\194" and byte .. "\0" or string.char(byte:byte() + 64) .. "\0"
     end)
@@ -119,6 +126,9 @@ local function latin1(line)
     end
     return (plain:gsub("%z", ""))
 end
+
+-- What follows when loading fails, for a script of one part: it is always the same.
+local COULD_NOT_BOOT = joined(again("loaded", "load", LOAD, "could not boot"))
 
 -- Boots what the decision's profile names. Under EFI the kernel finds its initrds by
 -- the names in `initrd=`; a BIOS kernel is handed them, and its arguments stay as the
@@ -161,7 +171,7 @@ local function boot(decision, base, machine, id)
         load,
         "boot ||",
         ":failed" .. id,
-        again("loaded", "load", LOAD, "could not boot", id),
+        id == "" and COULD_NOT_BOOT or again("loaded", "load", LOAD, "could not boot", id),
     }
 end
 

@@ -14,11 +14,15 @@ local function setting(char)
     return ("${x%02x:string}"):format(char:byte())
 end
 
+-- Nearly all texts are harmless, and this sees it in one go: a set that is looked for anywhere
+-- would be read through at each byte.
+local HARMLESS = "^[a-z0-9=/.:, A-Z_%-~+@%%()*<>?!'\"{}%[%]^`]*$"
+
 -- Text as script tokens which iPXE reads back, joined by spaces, as this very text.
 -- The bytes that need a setting are added to the set `used`. Nil and a message when
 -- iPXE has no way to say it.
 function ipxe_text.tokens(text, used)
-    if not text:find("[%c\\$;|&#]") and not text:find("  ", 1, true) and not text:find("^ ")
+    if (text:find(HARMLESS) or not text:find("[%c\\$;|&#]")) and not text:find("  ", 1, true) and not text:find("^ ")
         and not text:find(" $") then
         return text -- nothing that could be misread
     end

@@ -141,7 +141,7 @@ def wrk(world, seconds, connections, path):
                 f"http://{SERVER}:8080/"])
     found = re.search(r"^@ (\d+) (\d+) (\d+) (\d+) ([\d.]+)", told, re.M)
     requests, us, size, errors = (int(found.group(i)) for i in range(1, 5))
-    if errors or not requests:
+    if errors or not size:
         raise LoadFailed(f"wrk: {errors} errors in {requests} requests of {path}")
     return {"requests": requests, "rate": requests * 1e6 / us, "bytes": size, "speed": size / us}
 

@@ -318,6 +318,8 @@ static void run(struct load *load)
         release_due(load);
         if (alarm <= load_now()) /* a millisecond more or less is nothing to it */
             alarm = expire(load);
+        if (load->busy == 0)
+            break;
         int64_t later = load_now() + LOAD_SECOND / 1000;
         int64_t until = alarm > later ? alarm : later;
         if (load->held && load->held->due < until)

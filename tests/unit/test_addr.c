@@ -34,6 +34,24 @@ static void test_mac_notations(void **state)
         assert_false(addr_mac_parse(bad[i], mac));
 }
 
+/* As the C library writes them, digit for digit. */
+static void test_ip_text(void **state)
+{
+    static const uint8_t bytes[] = {0, 1, 9, 10, 19, 99, 100, 101, 199, 200, 249, 255};
+    char text[INET_ADDRSTRLEN], expected[INET_ADDRSTRLEN];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        for (size_t j = 0; j < sizeof bytes; j++) {
+            const uint8_t wire[] = {bytes[i], bytes[j], bytes[(i + j) % 12], bytes[11 - i]};
+            struct in_addr ip;
+            memcpy(&ip, wire, sizeof ip);
+            inet_ntop(AF_INET, &ip, expected, sizeof expected);
+            assert_ptr_equal(addr_ip_text(ip, text), text);
+            assert_string_equal(text, expected);
+        }
+    }
+}
+
 /* The capture's client: option 97 carries 33221100-5544-7766-…, dmidecode prints this. */
 static void test_uuid_byte_order(void **state)
 {
@@ -112,9 +130,9 @@ static void test_listen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mac_notations), cmocka_unit_test(test_uuid_byte_order),
-        cmocka_unit_test(test_uuid_fillers),  cmocka_unit_test(test_subnets),
-        cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_mac_notations),   cmocka_unit_test(test_ip_text),
+        cmocka_unit_test(test_uuid_byte_order), cmocka_unit_test(test_uuid_fillers),
+        cmocka_unit_test(test_subnets),         cmocka_unit_test(test_listen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

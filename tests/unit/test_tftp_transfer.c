@@ -13,14 +13,20 @@
 #define DONE TFTP_TRANSFER_DONE
 #define LOST TFTP_TRANSFER_LOST
 
-/* A transfer of `last` blocks whose first window has gone out at time 0. */
-static struct tftp_transfer begun(uint32_t window, uint64_t last)
+/* A transfer of `last` blocks whose first window has gone out at time 0; the client has
+ * asked for that time-out, unless it is 0. */
+static struct tftp_transfer begun_with(uint32_t window, uint64_t last, int64_t timeout)
 {
     struct tftp_transfer t;
-    tftp_transfer_start(&t, window, 0, false, 0);
+    tftp_transfer_start(&t, window, timeout, false, 0);
     t.last = last;
     tftp_transfer_sent(&t, tftp_transfer_due(&t), 0);
     return t;
+}
+
+static struct tftp_transfer begun(uint32_t window, uint64_t last)
+{
+    return begun_with(window, last, 0);
 }
 
 static void test_lockstep(void **state)
@@ -121,7 +127,7 @@ static void test_sorcerers_apprentice(void **state)
 static void test_a_repeated_ack_hastens_a_window_once(void **state)
 {
     (void)state;
-    struct tftp_transfer t = begun(4, 100);
+    struct tftp_transfer t = begun_with(4, 100, TFTP_TRANSFER_TIMEOUT_MS);
     assert_int_equal(tftp_transfer_ack(&t, 4, 2), SEND);
     tftp_transfer_sent(&t, 4, 2);
     assert_int_equal(tftp_transfer_ack(&t, 4, 3), WAIT);
@@ -141,7 +147,7 @@ static void test_a_repeated_ack_hastens_a_window_once(void **state)
 static void test_progress_calls_the_haste_off(void **state)
 {
     (void)state;
-    struct tftp_transfer t = begun(4, 100);
+    struct tftp_transfer t = begun_with(4, 100, TFTP_TRANSFER_TIMEOUT_MS);
     assert_int_equal(tftp_transfer_ack(&t, 4, 30), SEND);
     tftp_transfer_sent(&t, 4, 30);
     assert_int_equal(tftp_transfer_ack(&t, 4, 31), WAIT);
@@ -149,6 +155,77 @@ static void test_progress_calls_the_haste_off(void **state)
     assert_int_equal(tftp_transfer_ack(&t, 8, 60), SEND);
     tftp_transfer_sent(&t, 4, 60);
     assert_int_equal(t.deadline, 60 + TFTP_TRANSFER_TIMEOUT_MS);
+}
+
+/* A block or its ACK got lost: where round trips are short, a second is not waited for. */
+static void test_a_loss_shows_after_some_round_trips(void **state)
+{
+    (void)state;
+    struct tftp_transfer t = begun(1, 100);
+    assert_int_equal(t.deadline, TFTP_TRANSFER_TIMEOUT_MS); /* nothing is known yet */
+    assert_int_equal(tftp_transfer_ack(&t, 1, 50), SEND);
+    tftp_transfer_sent(&t, 1, 50);
+    static const int64_t waits[] = {150, 300, 600, 1000, 2000, 4000, 8000, 16000, 16000};
+    int64_t now = 50;
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        bool last = i + 1 == sizeof waits / sizeof *waits;
+        assert_int_equal(t.deadline, now + waits[i]);
+        assert_int_equal(tftp_transfer_expire(&t, t.deadline - 1), WAIT);
+        now = t.deadline;
+        assert_int_equal(tftp_transfer_expire(&t, now), last ? LOST : SEND);
+        if (!last)
+            tftp_transfer_sent(&t, 1, now);
+    }
+}
+
+static void test_early_repetitions_have_bounds(void **state)
+{
+    (void)state;
+    struct tftp_transfer t = begun(1, 100);
+    assert_int_equal(tftp_transfer_ack(&t, 1, 0), SEND); /* no time at all */
+    tftp_transfer_sent(&t, 1, 0);
+    assert_int_equal(t.deadline, TFTP_TRANSFER_EARLY_MS);
+    assert_int_equal(tftp_transfer_expire(&t, TFTP_TRANSFER_EARLY_MS), SEND);
+    tftp_transfer_sent(&t, 1, TFTP_TRANSFER_EARLY_MS);
+    /* The ACK may be the first sending's: it says nothing about the round trip. */
+    assert_int_equal(tftp_transfer_ack(&t, 2, TFTP_TRANSFER_EARLY_MS + 19), SEND);
+    assert_int_equal(t.round_trip, 0);
+    assert_int_equal(t.early_tries, 0);
+    /* So the longer wait stays, until one comes that does. */
+    tftp_transfer_sent(&t, 1, 100);
+    assert_int_equal(t.deadline, 100 + 2 * TFTP_TRANSFER_EARLY_MS);
+    assert_int_equal(tftp_transfer_ack(&t, 3, 101), SEND);
+    tftp_transfer_sent(&t, 1, 101);
+    assert_int_equal(t.deadline, 101 + TFTP_TRANSFER_EARLY_MS);
+
+    t = begun(1, 100); /* a slow way: the time-out comes first */
+    assert_int_equal(tftp_transfer_ack(&t, 1, 400), SEND);
+    tftp_transfer_sent(&t, 1, 400);
+    assert_int_equal(t.deadline, 400 + TFTP_TRANSFER_TIMEOUT_MS);
+
+    t = begun_with(1, 100, 2000); /* a client that has named its time-out */
+    assert_int_equal(tftp_transfer_ack(&t, 1, 1), SEND);
+    tftp_transfer_sent(&t, 1, 1);
+    assert_int_equal(t.deadline, 2001);
+}
+
+/* Haste is one of the early repetitions: together they do not go on for ever. */
+static void test_haste_and_early_repetitions_end(void **state)
+{
+    (void)state;
+    struct tftp_transfer t = begun(4, 100);
+    assert_int_equal(tftp_transfer_ack(&t, 4, 2), SEND);
+    tftp_transfer_sent(&t, 4, 2);
+    assert_int_equal(tftp_transfer_ack(&t, 4, 3), WAIT);
+    assert_int_equal(t.deadline, 3 + TFTP_TRANSFER_QUICK_MS);
+    for (int i = 0; i < TFTP_TRANSFER_EARLY_TRIES; i++) {
+        assert_int_equal(tftp_transfer_expire(&t, t.deadline), SEND);
+        assert_int_equal(t.tries, 0);
+        tftp_transfer_sent(&t, 4, 100 * i);
+    }
+    assert_int_equal(t.deadline, 100 * (TFTP_TRANSFER_EARLY_TRIES - 1) + TFTP_TRANSFER_TIMEOUT_MS);
+    assert_int_equal(tftp_transfer_expire(&t, t.deadline), SEND);
+    assert_int_equal(t.tries, 1);
 }
 
 static void test_back_off_and_give_up(void **state)
@@ -314,7 +391,9 @@ static unsigned transfer_over_bad_network(uint32_t window, unsigned seed)
             bool next = number == received + 1;
             received += next;
             in_window += next;
-            if (next ? in_window == window || received == BLOCKS : number > received + 1) {
+            /* What repeats the block of the last ACK asks for that ACK (RFC 1123, 4.2.3.1). */
+            bool again = number == received && in_window == 0;
+            if (next ? in_window == window || received == BLOCKS : number > received + 1 || again) {
                 carry(&up, received, now);
                 in_window = 0;
             }
@@ -364,6 +443,9 @@ int main(void)
         cmocka_unit_test(test_sorcerers_apprentice),
         cmocka_unit_test(test_a_repeated_ack_hastens_a_window_once),
         cmocka_unit_test(test_progress_calls_the_haste_off),
+        cmocka_unit_test(test_a_loss_shows_after_some_round_trips),
+        cmocka_unit_test(test_early_repetitions_have_bounds),
+        cmocka_unit_test(test_haste_and_early_repetitions_end),
         cmocka_unit_test(test_back_off_and_give_up),
         cmocka_unit_test(test_nobody_ever_answers),
         cmocka_unit_test(test_progress_ends_the_back_off),
