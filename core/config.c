@@ -220,21 +220,35 @@ static void read_interfaces(struct reading *r, const struct key *key, yaml_node_
     }
 }
 
-static void read_listen(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+static void read_addresses(struct reading *r, const struct key *key, yaml_node_t *node,
+                           struct sockaddr_in **addresses, size_t *n)
 {
-    struct config *config = place;
     for (size_t i = 0; item(r, node, i); i++) {
-        struct sockaddr_in *list = realloc(config->http.listen, (i + 1) * sizeof *list);
+        struct sockaddr_in *list = realloc(*addresses, (i + 1) * sizeof *list);
         if (!list) {
             complain(r, node, "no memory for `%s`", key->name);
             return;
         }
-        config->http.listen = list;
-        config->http.n_listen = i + 1;
+        *addresses = list;
+        *n = i + 1;
         const char *text = scalar(item(r, node, i));
         if (!text || !addr_listen_parse(text, &list[i]))
             expected(r, key, item(r, node, i), "ADDRESS:PORT, such as \"0.0.0.0:8080\"");
     }
+}
+
+static void read_listen(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    struct config *config = place;
+    config->http.n_listen = 0; /* no default */
+    read_addresses(r, key, node, &config->http.listen, &config->http.n_listen);
+}
+
+static void read_tls_listen(struct reading *r, const struct key *key, yaml_node_t *node,
+                            void *place)
+{
+    struct config *config = place;
+    read_addresses(r, key, node, &config->http.tls.listen, &config->http.tls.n_listen);
 }
 
 /* --- the shape of the file ----------------------------------------------------------- */
@@ -257,9 +271,17 @@ static const struct key tftp_keys[] = {
     {"transfers_per_client", read_number, AT(tftp.transfers_per_client), 1, 1000, NULL},
     {0},
 };
+static const struct key tls_keys[] = {
+    {"listen", read_tls_listen, 0, 0, 0, NULL},
+    {"cert", read_string, AT(http.tls.cert), 0, 0, NULL},
+    {"key", read_string, AT(http.tls.key), 0, 0, NULL},
+    {"client_ca", read_string, AT(http.tls.client_ca), 0, 0, NULL},
+    {0},
+};
 static const struct key http_keys[] = {
     {"listen", read_listen, 0, 0, 0, NULL},
     {"assets", read_string, AT(http.assets), 0, 0, NULL},
+    {"tls", read_mapping, 0, 0, 0, tls_keys},
     {0},
 };
 static const struct key signing_keys[] = {
@@ -385,6 +407,22 @@ static bool set_defaults(struct config *config, const char *path)
     return addr_listen_parse("0.0.0.0:8080", config->http.listen);
 }
 
+/* One list of all addresses, those that speak TLS last. */
+static bool join_listen(struct config *config)
+{
+    size_t n = config->http.n_listen, n_tls = config->http.tls.n_listen;
+    config->http.n_plain = n;
+    if (!config->http.tls.listen)
+        return true;
+    struct sockaddr_in *list = realloc(config->http.listen, (n + n_tls) * sizeof *list);
+    if (!list)
+        return false;
+    memcpy(list + n, config->http.tls.listen, n_tls * sizeof *list);
+    config->http.listen = list;
+    config->http.n_listen = n + n_tls;
+    return true;
+}
+
 static void read_site(struct reading *r, struct config *config)
 {
     static const struct key site = {"site.yaml", read_mapping, 0, 0, 0, site_keys};
@@ -399,6 +437,11 @@ static void read_site(struct reading *r, struct config *config)
         return;
     if (!config->policy)
         complain(r, root, "`policy` is missing: the policy file to serve by");
+    bool tls = config->http.tls.listen || config->http.tls.cert || config->http.tls.key;
+    if (tls && !(config->http.tls.listen && config->http.tls.cert && config->http.tls.key))
+        complain(r, root, "`tls` wants `listen`, `cert` and `key`");
+    else if (!join_listen(config))
+        complain(r, root, "no memory for `listen`");
     if (config->http.n_listen == 0)
         complain(r, root, "`listen` is an empty list, expected at least one ADDRESS:PORT");
     if (r->hpa && config->tftp.backend == CONFIG_TFTP_HPA)
@@ -464,6 +507,10 @@ void config_free(struct config *config)
     free(config->tftp.root);
     free(config->http.listen);
     free(config->http.assets);
+    free(config->http.tls.listen);
+    free(config->http.tls.cert);
+    free(config->http.tls.key);
+    free(config->http.tls.client_ca);
     free(config->signing.key);
     free(config->tokens.key);
     free(config->state.path);

@@ -34,6 +34,12 @@ struct config {
     struct {
         struct sockaddr_in *listen;
         size_t n_listen;
+        size_t n_plain; /* the first of them; those that follow are tls.listen's */
+        struct {
+            struct sockaddr_in *listen; /* also in the list above */
+            size_t n_listen;
+            char *cert, *key, *client_ca; /* NULL: none */
+        } tls;
         char *assets; /* NULL: none */
     } http;
     struct {

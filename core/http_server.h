@@ -21,10 +21,13 @@
 #include "signer.h"
 
 struct http_server;
+struct tls;
 
 struct http_server_options {
     const int *fds; /* from http_server_bind */
     size_t n_fds;
+    size_t n_tls;    /* the last of them: these speak TLS */
+    struct tls *tls; /* for these */
     unsigned max_connections;
     size_t max_request;        /* bytes of a request's head, and of its body */
     unsigned header_seconds;   /* for a request's head and body to arrive: 10 */

@@ -58,6 +58,15 @@ void http_service_note(const struct http_service *service, const struct http_hea
               status, (unsigned long long)response->length);
 }
 
+void http_service_refused(const struct http_service *service, struct in_addr client,
+                          const char *why)
+{
+    char address[INET_ADDRSTRLEN];
+    metrics_inc(service->options.metrics, METRICS_TLS_FAILED);
+    inet_ntop(AF_INET, &client, address, sizeof address);
+    log_debug("http: %s: no TLS: %s", address, why);
+}
+
 void http_service_complain(struct http_service *service, const char *what, int error)
 {
     time_t now = time(NULL);

@@ -38,6 +38,10 @@ const char *http_service_date(struct http_service *service);
 void http_service_note(const struct http_service *service, const struct http_head *head,
                        struct in_addr client, const struct http_response *response);
 
+/* Notes that a TLS handshake came to nothing. */
+void http_service_refused(const struct http_service *service, struct in_addr client,
+                          const char *why);
+
 /* Logs a lack of resources, at most once in ten seconds: it comes in swarms. */
 void http_service_complain(struct http_service *service, const char *what, int error);
 

@@ -76,6 +76,9 @@ static struct policy *load(const struct generation *g)
         .file = g->policy_file,
         .display = g->policy_path,
         .http_port = ntohs(g->config->http.listen[0].sin_port),
+        .https_port =
+            g->trust.tls ? ntohs(g->config->http.listen[g->config->http.n_plain].sin_port) : 0,
+        .only_tls = g->config->http.n_plain == 0,
         .decision_ms = g->config->limits.decision_ms,
         .wait_ms = g->config->limits.wait_ms,
         .memory_mb = g->config->limits.memory_mb,

@@ -32,7 +32,8 @@ struct policy {
     struct vm *vm;
     struct course_owner courses; /* its metrics are the policy's */
     char *base_url;              /* NULL: from the address that was asked */
-    uint16_t http_port;
+    uint16_t http_port, https_port;
+    bool only_tls;
     unsigned wait_ms;
     int decide; /* registry references: waits.decider's function, and the loaded policy */
     int loaded;
@@ -190,6 +191,8 @@ struct policy *policy_load(const struct policy_options *options, struct problems
     policy->http_port = options->http_port;
     policy->log =
         (struct decision_log){.fd = -1, .generation = options->generation, .policy = policy->hash};
+    policy->https_port = options->https_port;
+    policy->only_tls = options->only_tls;
     if (options->base_url && !(policy->base_url = strdup(options->base_url)))
         goto out_of_memory;
     lua_State *L = vm_state(policy->vm);
@@ -292,18 +295,35 @@ struct decision {
     char error[ERROR_MAX];
 };
 
+/* A Host field that may stand in URLs. */
+static bool is_host(const char *host)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+    size_t len = host ? strlen(host) : 0;
+    return len > 0 && len < URL_MAX - sizeof "https://" && strspn(host, allowed) == len;
+}
+
+/* Certificates are of names: over TLS the client goes on with the one that it came by. */
 static void base_url(const struct decision *d, char out[URL_MAX])
 {
+    const struct request *request = d->request;
+    bool told = request->protocol == REQUEST_HTTP && request->http.tls;
+    bool secure = told || d->policy->only_tls;
+    uint16_t port = secure ? d->policy->https_port : d->policy->http_port;
+    const char *scheme = secure ? "https" : "http";
     char server[INET_ADDRSTRLEN];
     if (d->policy->base_url) {
         snprintf(out, URL_MAX, "%s", d->policy->base_url);
         return;
     }
-    inet_ntop(AF_INET, &d->request->server, server, sizeof server);
-    if (d->policy->http_port == 80)
-        snprintf(out, URL_MAX, "http://%s", server);
+    inet_ntop(AF_INET, &request->server, server, sizeof server);
+    if (told && is_host(request->http.host))
+        snprintf(out, URL_MAX, "https://%s", request->http.host);
+    else if (port == (secure ? 443 : 80))
+        snprintf(out, URL_MAX, "%s://%s", scheme, server);
     else
-        snprintf(out, URL_MAX, "http://%s:%u", server, d->policy->http_port);
+        snprintf(out, URL_MAX, "%s://%s:%u", scheme, server, port);
 }
 
 static void info_field(lua_State *L, int info, const char *key, char *out, size_t size)

@@ -138,6 +138,8 @@ static bool open_http(struct worker *w)
     const struct http_server_options options = {
         .fds = &sockets->http[w->slot * sockets->n_listen],
         .n_fds = sockets->n_listen,
+        .n_tls = config->http.tls.n_listen,
+        .tls = w->generation->trust.tls,
         .max_connections =
             (config->limits.connections + sockets->n_workers - 1) / sockets->n_workers,
         .max_request = (size_t)config->limits.request_kb * 1024,
