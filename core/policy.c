@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "api.h"
+#include "base_url.h"
 #include "bridge.h"
 #include "course.h"
 #include "decision_log.h"
@@ -21,7 +22,6 @@
 #include "task.h"
 #include "vm.h"
 
-#define URL_MAX   256
 #define ERROR_MAX 1024
 #define WORD_MAX  256
 #define MEGABYTE  ((size_t)1 << 20)
@@ -31,9 +31,8 @@ LIST_HEAD(decision_list, decision);
 struct policy {
     struct vm *vm;
     struct course_owner courses; /* its metrics are the policy's */
-    char *base_url;              /* NULL: from the address that was asked */
-    uint16_t http_port, https_port;
-    bool only_tls;
+    char *fixed_url;             /* NULL: base_url says */
+    struct base_url base_url;
     unsigned wait_ms;
     int decide; /* registry references: waits.decider's function, and the loaded policy */
     int loaded;
@@ -188,13 +187,14 @@ struct policy *policy_load(const struct policy_options *options, struct problems
         goto out_of_memory;
     policy->decide = LUA_NOREF;
     policy->wait_ms = options->wait_ms;
-    policy->http_port = options->http_port;
     policy->log =
         (struct decision_log){.fd = -1, .generation = options->generation, .policy = policy->hash};
-    policy->https_port = options->https_port;
-    policy->only_tls = options->only_tls;
-    if (options->base_url && !(policy->base_url = strdup(options->base_url)))
+    if (options->base_url && !(policy->fixed_url = strdup(options->base_url)))
         goto out_of_memory;
+    policy->base_url = (struct base_url){.fixed = policy->fixed_url,
+                                         .http_port = options->http_port,
+                                         .https_port = options->https_port,
+                                         .only_tls = options->only_tls};
     lua_State *L = vm_state(policy->vm);
     policy->courses = (struct course_owner){.L = L, .metrics = options->metrics};
     struct loading loading = {policy, options, problems};
@@ -226,7 +226,7 @@ void policy_free(struct policy *policy)
     wait_dns_close(policy->courses.waits.dns);
     vm_free(policy->vm);
     mask_clear(&policy->mask);
-    free(policy->base_url);
+    free(policy->fixed_url);
     free(policy);
 }
 
@@ -295,37 +295,6 @@ struct decision {
     char error[ERROR_MAX];
 };
 
-/* A Host field that may stand in URLs. */
-static bool is_host(const char *host)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
-    size_t len = host ? strlen(host) : 0;
-    return len > 0 && len < URL_MAX - sizeof "https://" && strspn(host, allowed) == len;
-}
-
-/* Certificates are of names: over TLS the client goes on with the one that it came by. */
-static void base_url(const struct decision *d, char out[URL_MAX])
-{
-    const struct request *request = d->request;
-    bool told = request->protocol == REQUEST_HTTP && request->http.tls;
-    bool secure = told || d->policy->only_tls;
-    uint16_t port = secure ? d->policy->https_port : d->policy->http_port;
-    const char *scheme = secure ? "https" : "http";
-    char server[INET_ADDRSTRLEN];
-    if (d->policy->base_url) {
-        snprintf(out, URL_MAX, "%s", d->policy->base_url);
-        return;
-    }
-    inet_ntop(AF_INET, &request->server, server, sizeof server);
-    if (told && is_host(request->http.host))
-        snprintf(out, URL_MAX, "https://%s", request->http.host);
-    else if (port == (secure ? 443 : 80))
-        snprintf(out, URL_MAX, "%s://%s", scheme, server);
-    else
-        snprintf(out, URL_MAX, "%s://%s:%u", scheme, server, port);
-}
-
 static void info_field(lua_State *L, int info, const char *key, char *out, size_t size)
 {
     lua_getfield(L, info, key);
@@ -375,8 +344,8 @@ static void name_body(struct reply *reply, const char *machine)
 static int take(lua_State *L)
 {
     struct decision *d = lua_touserdata(L, 1);
-    char base[URL_MAX];
-    base_url(d, base);
+    char base[BASE_URL_MAX];
+    base_url(&d->policy->base_url, d->request, base);
     bridge_push_request(L, d->request, base);
     return 1;
 }
