@@ -11,6 +11,7 @@
 #include <yaml.h>
 
 #include "addr.h"
+#include "config_http.h"
 #include "tftp_hpa.h"
 
 #define WORKERS_MAX 64
@@ -244,11 +245,11 @@ static void read_listen(struct reading *r, const struct key *key, yaml_node_t *n
     read_addresses(r, key, node, &config->http.listen, &config->http.n_listen);
 }
 
-static void read_tls_listen(struct reading *r, const struct key *key, yaml_node_t *node,
-                            void *place)
+/* Of a part that has a list of its own. */
+static void read_more(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
 {
-    struct config *config = place;
-    read_addresses(r, key, node, &config->http.tls.listen, &config->http.tls.n_listen);
+    struct config_listen *listen = place;
+    read_addresses(r, key, node, &listen->addresses, &listen->n);
 }
 
 /* --- the shape of the file ----------------------------------------------------------- */
@@ -272,16 +273,23 @@ static const struct key tftp_keys[] = {
     {0},
 };
 static const struct key tls_keys[] = {
-    {"listen", read_tls_listen, 0, 0, 0, NULL},
+    {"listen", read_more, AT(http.tls.listen), 0, 0, NULL},
     {"cert", read_string, AT(http.tls.cert), 0, 0, NULL},
     {"key", read_string, AT(http.tls.key), 0, 0, NULL},
     {"client_ca", read_string, AT(http.tls.client_ca), 0, 0, NULL},
+    {0},
+};
+static const struct key admin_keys[] = {
+    {"listen", read_more, AT(http.admin.listen), 0, 0, NULL},
+    {"client_cert", read_bool, AT(http.admin.client_cert), 0, 0, NULL},
+    {"token", read_string, AT(http.admin.token), 0, 0, NULL},
     {0},
 };
 static const struct key http_keys[] = {
     {"listen", read_listen, 0, 0, 0, NULL},
     {"assets", read_string, AT(http.assets), 0, 0, NULL},
     {"tls", read_mapping, 0, 0, 0, tls_keys},
+    {"admin", read_mapping, 0, 0, 0, admin_keys},
     {0},
 };
 static const struct key signing_keys[] = {
@@ -407,22 +415,6 @@ static bool set_defaults(struct config *config, const char *path)
     return addr_listen_parse("0.0.0.0:8080", config->http.listen);
 }
 
-/* One list of all addresses, those that speak TLS last. */
-static bool join_listen(struct config *config)
-{
-    size_t n = config->http.n_listen, n_tls = config->http.tls.n_listen;
-    config->http.n_plain = n;
-    if (!config->http.tls.listen)
-        return true;
-    struct sockaddr_in *list = realloc(config->http.listen, (n + n_tls) * sizeof *list);
-    if (!list)
-        return false;
-    memcpy(list + n, config->http.tls.listen, n_tls * sizeof *list);
-    config->http.listen = list;
-    config->http.n_listen = n + n_tls;
-    return true;
-}
-
 static void read_site(struct reading *r, struct config *config)
 {
     static const struct key site = {"site.yaml", read_mapping, 0, 0, 0, site_keys};
@@ -437,15 +429,11 @@ static void read_site(struct reading *r, struct config *config)
         return;
     if (!config->policy)
         complain(r, root, "`policy` is missing: the policy file to serve by");
-    bool tls = config->http.tls.listen || config->http.tls.cert || config->http.tls.key;
-    if (tls && !(config->http.tls.listen && config->http.tls.cert && config->http.tls.key))
-        complain(r, root, "`tls` wants `listen`, `cert` and `key`");
-    else if (!join_listen(config))
-        complain(r, root, "no memory for `listen`");
-    if (config->http.n_listen == 0)
-        complain(r, root, "`listen` is an empty list, expected at least one ADDRESS:PORT");
     if (r->hpa && config->tftp.backend == CONFIG_TFTP_HPA)
         check_hpa(r, config);
+    const char *problem = config_http_finish(config);
+    if (problem)
+        complain(r, root, "%s", problem);
 }
 
 static bool parse(FILE *file, struct reading *r)
@@ -505,12 +493,7 @@ void config_free(struct config *config)
     free(config->path);
     free(config->policy);
     free(config->tftp.root);
-    free(config->http.listen);
-    free(config->http.assets);
-    free(config->http.tls.listen);
-    free(config->http.tls.cert);
-    free(config->http.tls.key);
-    free(config->http.tls.client_ca);
+    config_http_free(config);
     free(config->signing.key);
     free(config->tokens.key);
     free(config->state.path);

@@ -42,6 +42,7 @@ struct http_connection {
     bool advancing;   /* inside advance(), which goes on by itself */
     bool eof;         /* the client sends no more */
     bool served;      /* it has had an answer */
+    bool admin;       /* it came by an address of `http.admin` */
     bool rude;        /* it may send what we will not read: linger */
     struct in_addr client;
     struct in_addr server;
@@ -248,8 +249,9 @@ static void decide(struct http_connection *c)
 {
     struct http_response r;
     size_t len = (size_t)c->head.content_length;
+    struct http_visitor visitor = {c->admin, c->peer && *c->peer->fingerprint};
     c->clock = CLOCK_NONE;
-    if (http_route_own(c->service, &c->head, &r) ||
+    if (http_route_own(c->service, &visitor, &c->head, &r) ||
         http_sign_recall(c->service, &c->head, c->client, &r)) {
         evbuffer_drain(input_of(c), len);
         respond(c, &r, c->head.keep_alive);
@@ -428,21 +430,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         time_out(c);
 }
 
-/* What carries the bytes. */
-static struct bufferevent *make_transport(const struct http_service *service, int fd, bool secure)
-{
-    if (secure)
-        return tls_accept(service->options.tls, service->base, fd);
-    return bufferevent_socket_new(service->base, fd, BEV_OPT_CLOSE_ON_FREE);
-}
-
 bool http_connection_open(struct http_service *service, int fd, const struct sockaddr_in *peer,
-                          bool secure)
+                          enum http_service_door door)
 {
+    bool secure = door == HTTP_SERVICE_TLS;
     struct sockaddr_in own = {0};
     socklen_t own_len = sizeof own;
     struct http_connection *c = calloc(1, sizeof *c);
-    struct bufferevent *bev = make_transport(service, fd, secure);
+    struct bufferevent *bev = http_service_transport(service, fd, door);
     struct event *timer = c ? evtimer_new(service->base, on_timer, c) : NULL;
     if (!c || !bev || !timer || (secure && !(c->peer = calloc(1, sizeof *c->peer))))
         goto fail;
@@ -451,6 +446,7 @@ bool http_connection_open(struct http_service *service, int fd, const struct soc
     c->timer = timer;
     c->client = peer->sin_addr;
     c->transfer.fd = -1;
+    c->admin = door == HTTP_SERVICE_ADMIN;
     if (getsockname(fd, (struct sockaddr *)&own, &own_len) == 0)
         c->server = own.sin_addr;
     bufferevent_setcb(bev, on_input, on_output, on_event, c);

@@ -121,20 +121,24 @@ static void shed(struct http_server *server, int listener, int error)
         pause_listening(server);
 }
 
-static bool speaks_tls(const struct http_server_options *options, int listener)
+static enum http_service_door door_of(const struct http_server_options *options, int listener)
 {
-    for (size_t i = options->n_fds - options->n_tls; i < options->n_fds; i++) {
-        if (options->fds[i] == listener)
-            return true;
+    for (size_t i = 0; i < options->n_fds; i++) {
+        if (options->fds[i] != listener)
+            continue;
+        if (i >= options->n_fds - options->n_tls)
+            return HTTP_SERVICE_TLS;
+        if (i >= options->n_fds - options->n_tls - options->admin.n_fds)
+            return HTTP_SERVICE_ADMIN;
     }
-    return false;
+    return HTTP_SERVICE_PLAIN;
 }
 
 static void on_accept(evutil_socket_t listener, short what, void *arg)
 {
     struct http_server *server = arg;
     struct http_service *service = &server->service;
-    bool secure = speaks_tls(&service->options, listener);
+    enum http_service_door door = door_of(&service->options, listener);
     (void)what;
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         struct sockaddr_in peer = {0};
@@ -143,10 +147,10 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
             accept4(listener, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0 && service->n_connections >= service->options.max_connections) {
             http_service_complain(service, "connections at their limit", EUSERS);
-            turn_away(server, fd, secure);
+            turn_away(server, fd, door == HTTP_SERVICE_TLS);
         } else if (fd >= 0) {
             metrics_inc(service->options.metrics, METRICS_HTTP_CONNECTIONS);
-            if (!http_connection_open(service, fd, &peer, secure))
+            if (!http_connection_open(service, fd, &peer, door))
                 http_service_complain(service, "cannot serve", ENOMEM);
         } else if (errno == EAGAIN) {
             return;

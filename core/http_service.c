@@ -1,9 +1,11 @@
 #include "http_service.h"
 
 #include <arpa/inet.h>
+#include <event2/bufferevent.h>
 #include <string.h>
 
 #include "log.h"
+#include "tls.h"
 
 #define LINGER_SECONDS     2
 #define COMPLAINT_INTERVAL 10
@@ -26,6 +28,14 @@ void http_service_init(struct http_service *service, struct event_base *base,
     service->idle = make_queue(service, &service->times[1], options->idle_seconds);
     service->stall = make_queue(service, &service->times[2], options->stall_seconds);
     service->linger = make_queue(service, &service->times[3], LINGER_SECONDS);
+}
+
+struct bufferevent *http_service_transport(const struct http_service *service, int fd,
+                                           enum http_service_door door)
+{
+    if (door == HTTP_SERVICE_TLS)
+        return tls_accept(service->options.tls, service->base, fd);
+    return bufferevent_socket_new(service->base, fd, BEV_OPT_CLOSE_ON_FREE);
 }
 
 const char *http_service_date(struct http_service *service)

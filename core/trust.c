@@ -89,7 +89,7 @@ void trust_open(struct trust *trust, const struct config *config, const struct t
         config->tokens.key ? read_token_keys(config, problems) : own_token_keys(previous);
     if (!trust->tokens.keys && trust->own_tokens)
         problems_add(problems, "%s: no memory for a key", config->path);
-    if (config->http.tls.n_listen)
+    if (config->http.tls.listen.n)
         trust->tls = read_tls(config, problems);
     trust->board = previous ? previous->board : NULL;
     if (config->signing.key) {

@@ -137,6 +137,13 @@ doc=$(https "$ask" --cert node.pem --key node.key | grep -o 'doc=[^ ]*' | sed "s
 check "a document by its certificate" prints "secret of node1" https "$doc" --cert node.pem --key node.key
 check "the same URL without it" prints "secret of nobody" https "$doc"
 
+metrics_at() { # metrics_at WANTED URL [CURL…]: the status of /metrics
+    local wanted=$1 url=$2
+    shift 2
+    [ "$(curl -s --max-time 20 --cacert ca.pem -o /dev/null -w '%{http_code}' "$@" "$url/metrics")" = "$wanted" ]
+}
+check "/metrics is for everybody where nothing else is said" metrics_at 200 "$base"
+
 wait_for "who says nothing is sent away" 20 sh -c "! timeout 0.01 cat <&8; curl -s $base/metrics | grep -qE '^moonboot_http_timeouts_total [1-9]'"
 check "after 10 s" [ $((SECONDS - silent)) -le 30 ]
 exec 8>&-
@@ -157,6 +164,46 @@ reload refused
 check "a key that everyone can read is refused" grep -q "server.key: everyone on this host can read" "$log"
 check "what serves goes on" https /healthz
 chmod 600 server.key
+
+# --- who may see /metrics ------------------------------------------------------------------------
+
+hash=$("$BUILD/moonboot" keygen --bearer admin)
+token=$(cat admin.token)
+check "keygen --bearer: an argon2id hash" grep -qE '^\$argon2id\$v=19\$m=8192,t=2,p=1\$' <<<"$hash"
+check "keygen --bearer: the token is its owner's" [ "$(stat -c %a admin.token)" = 600 ]
+sed -i "s|^  tls: |  admin: { listen: [\"127.0.0.1:18090\"], client_cert: true, token: '$hash' }\n&|" site.yaml
+reload ready
+admin=http://127.0.0.1:18090
+check "admin: /metrics on its own address" metrics_at 200 "$admin"
+check "admin: nothing else there" [ "$(curl -s -o /dev/null -w '%{http_code}' "$admin$ask")" = 404 ]
+check "admin: health is" curl -sf "$admin/healthz"
+check "admin: with a client certificate" metrics_at 200 "$secure" --cert node.pem --key node.key
+check "admin: without one" metrics_at 401 "$secure"
+check "admin: in the clear" metrics_at 401 "$base"
+check "admin: and is asked for a token" prints "WWW-Authenticate: Bearer" curl -si "$base/metrics"
+check "admin: machines are served as before" fetch "$ask"
+check "admin: health is for everybody" fetch /readyz
+knows() { # until each worker knows the token: a wrong one makes it wait a second
+    metrics_at 200 "$base" -H "Authorization: Bearer $token"
+}
+wait_for "admin: the token" 5 knows
+sleep 1.1
+check "admin: a wrong token" metrics_at 401 "$base" -H "Authorization: Bearer ${token}x"
+sleep 1.1
+check "admin: no token" metrics_at 401 "$base" -H "Authorization: Bearer "
+check "admin: another scheme" metrics_at 401 "$base" -H "Authorization: Basic $token"
+for _ in 1 2 3 4 5 6 7 8; do metrics_at 429 "$base" -H "Authorization: Bearer guess$RANDOM" && guessed=1; done
+check "admin: guesses are slowed down" [ "${guessed:-0}" = 1 ]
+wait_for "admin: and keep nobody out" 5 knows
+check "admin: the token is in no log" sh -c "! grep -qF '$token' '$log'"
+sed -i "s|token: '[^']*'|token: '\$argon2id\$v=19\$m=1048576,t=4,p=1\$AAAA\$AAAA'|" site.yaml
+reload refused
+check "admin: a hash that would hold machines up is refused" grep -q 'is a hash that takes too long' "$log"
+sed -i "s|token: '[^']*'|token: secret|" site.yaml
+reload refused
+check "admin: a token in the clear is refused" grep -q 'is no argon2id hash' "$log"
+sed -i "/^  admin: /d" site.yaml
+
 sed -i "s/^  listen: .*/  listen: []/" site.yaml
 reload ready
 check "HTTPS alone" prints "$secure/assets/vmlinuz" https "$ask"
