@@ -75,11 +75,15 @@ LUA
 for size in 0 1 131072 131073 1048577; do head -c "$size" /dev/urandom >"assets/$size.bin"; done
 head -c 60M /dev/urandom >assets/60M.bin
 "$BUILD/moonboot" keygen -W sign >/dev/null
+openssl rand -hex 32 >tokens.key
+chmod 600 tokens.key
 cat >>site.yaml <<YAML
   tls: { listen: ["127.0.0.1:$tls_port"], cert: server.pem, key: server.key, client_ca: clients.pem }
 signing: { key: sign.key }
+tokens: { key: tokens.key }
 log: { level: debug }
 YAML
+ulimit -c unlimited 2>/dev/null # not to be taken for what the service does
 start_service
 exec 8<>"/dev/tcp/127.0.0.1/$tls_port" # says nothing
 silent=$SECONDS
@@ -143,6 +147,15 @@ metrics_at() { # metrics_at WANTED URL [CURL…]: the status of /metrics
     [ "$(curl -s --max-time 20 --cacert ca.pem -o /dev/null -w '%{http_code}' "$@" "$url/metrics")" = "$wanted" ]
 }
 check "/metrics is for everybody where nothing else is said" metrics_at 200 "$base"
+
+processes() { pgrep -P "$service"; echo "$service"; }
+if [ "$(id -u)" = 0 ]; then
+    # shellcheck disable=SC2046 # a list
+    check "our keys are in no memory that dumps have" python3 "$here/secrets_in_memory.py" "$site" $(processes)
+else
+    skip "our keys in memory" "not root"
+fi
+check "and no process leaves a dump" [ "$(for p in $(processes); do sed -n 's/^Max core file size *\([0-9]*\) .*/\1/p' "/proc/$p/limits"; done | sort -u)" = 0 ]
 
 wait_for "who says nothing is sent away" 20 sh -c "! timeout 0.01 cat <&8; curl -s $base/metrics | grep -qE '^moonboot_http_timeouts_total [1-9]'"
 check "after 10 s" [ $((SECONDS - silent)) -le 30 ]
