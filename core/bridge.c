@@ -94,6 +94,14 @@ static void push_dhcp(lua_State *L, const struct request_dhcp *dhcp)
     set_wants(L, dhcp);
 }
 
+static void push_tls(lua_State *L, const struct request_tls *tls)
+{
+    set_string(L, "tls", tls->version);
+    set_string(L, "tls_subject", *tls->subject ? tls->subject : NULL);
+    set_string(L, "tls_name", *tls->name ? tls->name : NULL);
+    set_string(L, "tls_fingerprint", *tls->fingerprint ? tls->fingerprint : NULL);
+}
+
 void bridge_push_request(lua_State *L, const struct request *request, const char *base_url)
 {
     static const char *const protocols[] = {"dhcp", "tftp", "http", "control"};
@@ -117,6 +125,8 @@ void bridge_push_request(lua_State *L, const struct request *request, const char
         set_string(L, "host", request->http.host);
         set_string(L, "user_agent", request->http.user_agent);
         set_bytes(L, "body", request->http.body);
+        if (request->http.tls)
+            push_tls(L, request->http.tls);
         break;
     case REQUEST_CONTROL:
         set_string(L, "command", request->control.command);

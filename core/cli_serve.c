@@ -4,7 +4,9 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "log.h"
@@ -39,6 +41,15 @@ static void raise_file_limit(void)
         log_warn("cannot raise the limit of open files: %s", strerror(errno));
 }
 
+/* Its processes hold keys, and machines' secrets: none of them leaves its memory in a file. Where
+ * it does not run as root, the limit must do: who may look into it is the same user anyway. */
+static void leave_no_dumps(void)
+{
+    struct rlimit none = {0};
+    if (setrlimit(RLIMIT_CORE, &none) < 0 || (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0) < 0))
+        log_warn("cannot forbid core dumps: %s", strerror(errno));
+}
+
 int cli_serve(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -69,5 +80,6 @@ int cli_serve(int argc, char **argv)
         return 2;
     }
     raise_file_limit();
+    leave_no_dumps();
     return supervisor_run(site);
 }

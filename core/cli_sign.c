@@ -20,6 +20,8 @@
 #define KEY_FILE_MAX  4096
 #define PIECE         ((size_t)1 << 20)
 #define QUIET_SECONDS 2
+#define BEARER_ROUNDS 2
+#define BEARER_MEMORY ((size_t)8 << 20)
 
 static const char keygen_help[] =
     "Usage: moonboot keygen [OPTION…] NAME\n"
@@ -28,6 +30,8 @@ static const char keygen_help[] =
     "input when that is no terminal.\n"
     "\n"
     "  -W, --no-passphrase  leave the secret key in the clear, as `moonboot serve` wants it\n"
+    "      --bearer         make NAME.token instead, a token for `http.admin` of site.yaml, and\n"
+    "                       print its argon2id hash, which belongs there\n"
     "  -f, --force          replace files of these names\n"
     "  -h, --help           print this\n"
     "\n"
@@ -61,7 +65,7 @@ static const char verify_help[] =
 struct options {
     const char *command, *help;
     const char *key, *key_text, *comment, *signature;
-    bool no_passphrase, force, raw, quiet;
+    bool no_passphrase, force, raw, quiet, bearer;
     char **files;
     int n_files;
 };
@@ -82,6 +86,7 @@ __attribute__((format(printf, 2, 3))) static bool complain(const struct options 
 static int parse(struct options *o, const char *known, int argc, char **argv)
 {
     static const struct option options[] = {{"no-passphrase", no_argument, NULL, 'W'},
+                                            {"bearer", no_argument, NULL, 'b'},
                                             {"force", no_argument, NULL, 'f'},
                                             {"secret-key", required_argument, NULL, 's'},
                                             {"public-key", required_argument, NULL, 'p'},
@@ -105,6 +110,7 @@ static int parse(struct options *o, const char *known, int argc, char **argv)
             return 2;
         }
         o->no_passphrase |= option == 'W';
+        o->bearer |= option == 'b';
         o->force |= option == 'f';
         o->raw |= option == 'r';
         o->quiet |= option == 'q';
@@ -254,14 +260,39 @@ static bool save_keys(const struct options *o, const struct minisign_key *key,
     return good;
 }
 
+/* A token that nobody could guess, and a hash that is quick to check (config_http.c). */
+static bool save_bearer(const struct options *o)
+{
+    unsigned char bytes[24];
+    char token[sodium_base64_ENCODED_LEN(sizeof bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
+    char hash[crypto_pwhash_STRBYTES];
+    char *path = sodium_init() < 0 ? NULL : beside(o->files[0], ".token");
+    if (!path)
+        return complain(o, "there is not enough memory");
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2base64(token, sizeof token, bytes, sizeof bytes,
+                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    bool good = crypto_pwhash_str(hash, token, strlen(token), BEARER_ROUNDS, BEARER_MEMORY) == 0;
+    good = good ? write_file(o, path, token, strlen(token), 0600, o->force)
+                : complain(o, "there is not enough memory");
+    if (good)
+        printf("%s\n", hash);
+    sodium_memzero(token, sizeof token);
+    sodium_memzero(bytes, sizeof bytes);
+    free(path);
+    return good;
+}
+
 int cli_keygen(int argc, char **argv)
 {
     struct options o = {.command = "keygen", .help = keygen_help};
-    int code = parse(&o, "Wf", argc, argv);
+    int code = parse(&o, "Wfb", argc, argv);
     if (code >= 0)
         return code;
     if (o.n_files != 1)
         return usage(&o, "one name is wanted");
+    if (o.bearer)
+        return save_bearer(&o) ? 0 : 1;
     struct minisign_key *key = minisign_key_alloc();
     struct passphrase passphrase = {0};
     const char *problem = key ? NULL : "there is not enough memory";

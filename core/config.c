@@ -11,6 +11,7 @@
 #include <yaml.h>
 
 #include "addr.h"
+#include "config_http.h"
 #include "tftp_hpa.h"
 
 #define WORKERS_MAX 64
@@ -220,21 +221,35 @@ static void read_interfaces(struct reading *r, const struct key *key, yaml_node_
     }
 }
 
-static void read_listen(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+static void read_addresses(struct reading *r, const struct key *key, yaml_node_t *node,
+                           struct sockaddr_in **addresses, size_t *n)
 {
-    struct config *config = place;
     for (size_t i = 0; item(r, node, i); i++) {
-        struct sockaddr_in *list = realloc(config->http.listen, (i + 1) * sizeof *list);
+        struct sockaddr_in *list = realloc(*addresses, (i + 1) * sizeof *list);
         if (!list) {
             complain(r, node, "no memory for `%s`", key->name);
             return;
         }
-        config->http.listen = list;
-        config->http.n_listen = i + 1;
+        *addresses = list;
+        *n = i + 1;
         const char *text = scalar(item(r, node, i));
         if (!text || !addr_listen_parse(text, &list[i]))
             expected(r, key, item(r, node, i), "ADDRESS:PORT, such as \"0.0.0.0:8080\"");
     }
+}
+
+static void read_listen(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    struct config *config = place;
+    config->http.n_listen = 0; /* no default */
+    read_addresses(r, key, node, &config->http.listen, &config->http.n_listen);
+}
+
+/* Of a part that has a list of its own. */
+static void read_more(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    struct config_listen *listen = place;
+    read_addresses(r, key, node, &listen->addresses, &listen->n);
 }
 
 /* --- the shape of the file ----------------------------------------------------------- */
@@ -257,9 +272,24 @@ static const struct key tftp_keys[] = {
     {"transfers_per_client", read_number, AT(tftp.transfers_per_client), 1, 1000, NULL},
     {0},
 };
+static const struct key tls_keys[] = {
+    {"listen", read_more, AT(http.tls.listen), 0, 0, NULL},
+    {"cert", read_string, AT(http.tls.cert), 0, 0, NULL},
+    {"key", read_string, AT(http.tls.key), 0, 0, NULL},
+    {"client_ca", read_string, AT(http.tls.client_ca), 0, 0, NULL},
+    {0},
+};
+static const struct key admin_keys[] = {
+    {"listen", read_more, AT(http.admin.listen), 0, 0, NULL},
+    {"client_cert", read_bool, AT(http.admin.client_cert), 0, 0, NULL},
+    {"token", read_string, AT(http.admin.token), 0, 0, NULL},
+    {0},
+};
 static const struct key http_keys[] = {
     {"listen", read_listen, 0, 0, 0, NULL},
     {"assets", read_string, AT(http.assets), 0, 0, NULL},
+    {"tls", read_mapping, 0, 0, 0, tls_keys},
+    {"admin", read_mapping, 0, 0, 0, admin_keys},
     {0},
 };
 static const struct key signing_keys[] = {
@@ -404,10 +434,11 @@ static void read_site(struct reading *r, struct config *config)
         return;
     if (!config->policy)
         complain(r, root, "`policy` is missing: the policy file to serve by");
-    if (config->http.n_listen == 0)
-        complain(r, root, "`listen` is an empty list, expected at least one ADDRESS:PORT");
     if (r->hpa && config->tftp.backend == CONFIG_TFTP_HPA)
         check_hpa(r, config);
+    const char *problem = config_http_finish(config);
+    if (problem)
+        complain(r, root, "%s", problem);
 }
 
 static bool parse(FILE *file, struct reading *r)
@@ -467,8 +498,7 @@ void config_free(struct config *config)
     free(config->path);
     free(config->policy);
     free(config->tftp.root);
-    free(config->http.listen);
-    free(config->http.assets);
+    config_http_free(config);
     free(config->signing.key);
     free(config->tokens.key);
     free(config->state.path);

@@ -13,6 +13,11 @@
 
 enum config_tftp_backend { CONFIG_TFTP_BUILTIN, CONFIG_TFTP_HPA, CONFIG_TFTP_OFF };
 
+struct config_listen {
+    struct sockaddr_in *addresses;
+    size_t n;
+};
+
 struct config {
     char *path;   /* of site.yaml itself */
     char *policy; /* as the file says; relative names start at site.yaml's directory */
@@ -34,6 +39,17 @@ struct config {
     struct {
         struct sockaddr_in *listen;
         size_t n_listen;
+        size_t n_plain; /* the first of them; those of admin and of tls follow */
+        struct {
+            struct config_listen listen;
+            char *cert, *key, *client_ca; /* NULL: none */
+        } tls;
+        struct {
+            bool restricted; /* any of these is set */
+            struct config_listen listen;
+            bool client_cert;
+            char *token; /* its argon2id hash */
+        } admin;
         char *assets; /* NULL: none */
     } http;
     struct {

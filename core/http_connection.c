@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "http.h"
 #include "http_route.h"
 #include "http_sign.h"
+#include "http_transfer.h"
 #include "log.h"
+#include "tls.h"
 
 #define MAX_QUEUED       65536  /* bytes of answers, before the next request is looked at */
 #define MAX_SINGLE_WRITE 262144 /* libevent's default is 16 KiB */
@@ -41,6 +42,7 @@ struct http_connection {
     bool advancing;   /* inside advance(), which goes on by itself */
     bool eof;         /* the client sends no more */
     bool served;      /* it has had an answer */
+    bool admin;       /* it came by an address of `http.admin` */
     bool rude;        /* it may send what we will not read: linger */
     struct in_addr client;
     struct in_addr server;
@@ -49,8 +51,8 @@ struct http_connection {
     char *head_data; /* what `head` points into */
     size_t head_capacity;
     uint64_t body_queued; /* bytes of bodies in the output, as metrics count them */
-    int file;             /* being sent, owned by the output; -1: none */
-    off_t file_end;
+    struct http_transfer transfer;
+    struct tls_peer *peer; /* NULL: this is no TLS */
 };
 
 static void advance(struct http_connection *c);
@@ -62,7 +64,7 @@ static struct evbuffer *input_of(const struct http_connection *c)
 
 static size_t unsent(const struct http_connection *c)
 {
-    return evbuffer_get_length(bufferevent_get_output(c->bev));
+    return evbuffer_get_length(bufferevent_get_output(c->bev)) + http_transfer_left(&c->transfer);
 }
 
 static void set_clock(struct http_connection *c, enum clock clock)
@@ -86,6 +88,7 @@ static void finish(struct http_connection *c)
 static void free_memory(struct http_connection *c)
 {
     free(c->head_data);
+    free(c->peer);
     free(c);
 }
 
@@ -103,6 +106,9 @@ void http_connection_close(struct http_connection *c)
 {
     struct http_service *service = c->service;
     count_sent(c);
+    if (c->peer && unsent(c) == 0)
+        tls_goodbye(c->bev);
+    http_transfer_end(&c->transfer);
     LIST_REMOVE(c, link);
     service->n_connections--;
     event_free(c->timer);
@@ -121,30 +127,13 @@ static void time_out(struct http_connection *c)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-/* The file goes out by sendfile, in one segment whatever its size: nothing of it is
- * mapped or read. */
-static bool queue_file(struct http_connection *c, struct http_response *r)
-{
-    struct evbuffer *output = bufferevent_get_output(c->bev);
-    struct evbuffer_file_segment *segment = evbuffer_file_segment_new(
-        r->fd, r->offset, (ev_off_t)r->length, EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_LOCKING);
-    if (!segment)
-        return false;
-    int fd = r->fd;
-    r->fd = -1;
-    bool added = evbuffer_add_file_segment(output, segment, 0, (ev_off_t)r->length) == 0;
-    evbuffer_file_segment_free(segment); /* the output holds on to it */
-    if (added) {
-        c->file = fd;
-        c->file_end = r->offset + (off_t)r->length;
-    }
-    return added;
-}
-
 static bool queue_body(struct http_connection *c, struct http_response *r)
 {
-    if (r->fd >= 0)
-        return queue_file(c, r);
+    int fd = r->fd;
+    r->fd = -1;
+    if (fd >= 0)
+        return http_transfer_begin(&c->transfer, c->bev, fd, r->offset, (size_t)r->length,
+                                   c->peer != NULL);
     return evbuffer_add(bufferevent_get_output(c->bev), r->data, r->length) == 0;
 }
 
@@ -168,7 +157,7 @@ static void respond(struct http_connection *c, struct http_response *r, bool kee
         c->phase = FINISHING;
     else if (has_body)
         c->body_queued += r->length;
-    if (c->phase == HEAD && (c->file >= 0 || evbuffer_get_length(output) >= MAX_QUEUED))
+    if (c->phase == HEAD && (c->transfer.fd >= 0 || evbuffer_get_length(output) >= MAX_QUEUED))
         c->phase = SENDING;
     c->scan = (struct http_scan){0};
     http_response_clear(r);
@@ -260,8 +249,9 @@ static void decide(struct http_connection *c)
 {
     struct http_response r;
     size_t len = (size_t)c->head.content_length;
+    struct http_visitor visitor = {c->admin, c->peer && *c->peer->fingerprint};
     c->clock = CLOCK_NONE;
-    if (http_route_own(c->service, &c->head, &r) ||
+    if (http_route_own(c->service, &visitor, &c->head, &r) ||
         http_sign_recall(c->service, &c->head, c->client, &r)) {
         evbuffer_drain(input_of(c), len);
         respond(c, &r, c->head.keep_alive);
@@ -278,6 +268,7 @@ static void decide(struct http_connection *c)
     /* A signature is of what would be answered without its suffix. */
     const char *suffix = http_sign_asked(c->service, &c->head);
     char *stem = suffix ? strndup(c->head.path, strlen(c->head.path) - strlen(suffix)) : NULL;
+    struct request_tls tls;
     struct request request = {
         .protocol = REQUEST_HTTP,
         .client = c->client,
@@ -289,6 +280,11 @@ static void decide(struct http_connection *c)
                  .user_agent = c->head.user_agent,
                  .body = {.len = len}},
     };
+    if (c->peer) {
+        tls = (struct request_tls){c->peer->version, c->peer->subject, c->peer->name,
+                                   c->peer->fingerprint};
+        request.http.tls = &tls;
+    }
     if (len)
         request.http.body.data = evbuffer_pullup(input_of(c), (ev_ssize_t)len);
     if ((len && !request.http.body.data) || (suffix && !stem)) {
@@ -325,6 +321,8 @@ static bool linger(struct http_connection *c)
 {
     if (c->eof || !(c->rude || evbuffer_get_length(input_of(c)) > 0))
         return false;
+    if (c->peer)
+        tls_goodbye(c->bev);
     shutdown(bufferevent_getfd(c->bev), SHUT_WR);
     evbuffer_drain(input_of(c), evbuffer_get_length(input_of(c)));
     c->phase = LINGERING;
@@ -378,37 +376,53 @@ static void on_input(struct bufferevent *bev, void *arg)
     advance(arg);
 }
 
+static void fail_short(struct http_connection *c)
+{
+    log_warn("http: %s became shorter while it was sent", c->head.path);
+    http_connection_close(c);
+}
+
 /* All that was queued has gone out. */
 static void on_output(struct bufferevent *bev, void *arg)
 {
     struct http_connection *c = arg;
-    (void)bev;
     count_sent(c);
-    c->file = -1;
-    advance(c);
+    switch (http_transfer_go_on(&c->transfer, bev)) {
+    case HTTP_TRANSFER_QUEUED:
+        advance(c);
+        break;
+    case HTTP_TRANSFER_MORE:
+        break;
+    case HTTP_TRANSFER_SHORT:
+        fail_short(c);
+        break;
+    }
 }
 
 /* libevent reports EOF when sendfile moved nothing: the file has become shorter, and the
  * promised length cannot be kept; or the kernel had no memory for it just now. */
-static bool file_is_short(const struct http_connection *c)
-{
-    struct stat st;
-    return c->file < 0 || fstat(c->file, &st) < 0 || st.st_size < c->file_end;
-}
-
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct http_connection *c = arg;
-    if (what & BEV_EVENT_TIMEOUT) {
+    if (what & BEV_EVENT_CONNECTED) {
+        tls_peer_read(bev, c->peer);
+    } else if (c->peer && (what & BEV_EVENT_ERROR) && !*c->peer->version) {
+        const char *why = tls_error(bev);
+        http_service_refused(c->service, c->client, why ? why : "the client went away");
+        http_connection_close(c);
+    } else if (c->peer && (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))) {
+        http_connection_close(c); /* TLS has no end of one direction */
+    } else if (what & BEV_EVENT_TIMEOUT) {
         time_out(c); /* the only time-out a bufferevent has here is that of writing */
     } else if ((what & BEV_EVENT_READING) && (what & BEV_EVENT_EOF)) {
         c->eof = true;
         advance(c); /* it may still want its answer: only a reset says that it does not */
-    } else if ((what & BEV_EVENT_WRITING) && (what & BEV_EVENT_EOF) && !file_is_short(c)) {
+    } else if ((what & BEV_EVENT_WRITING) && (what & BEV_EVENT_EOF) &&
+               !http_transfer_is_short(&c->transfer)) {
         bufferevent_enable(bev, EV_WRITE);
+    } else if (c->transfer.fd >= 0 && (what & BEV_EVENT_WRITING) && (what & BEV_EVENT_EOF)) {
+        fail_short(c);
     } else {
-        if (c->file >= 0 && (what & BEV_EVENT_WRITING) && (what & BEV_EVENT_EOF))
-            log_warn("http: %s became shorter while it was sent", c->head.path);
         http_connection_close(c);
     }
 }
@@ -424,26 +438,23 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         time_out(c);
 }
 
-/* What carries the bytes: here, and only here, would TLS come in. */
-static struct bufferevent *make_transport(const struct http_service *service, int fd)
+bool http_connection_open(struct http_service *service, int fd, const struct sockaddr_in *peer,
+                          enum http_service_door door)
 {
-    return bufferevent_socket_new(service->base, fd, BEV_OPT_CLOSE_ON_FREE);
-}
-
-bool http_connection_open(struct http_service *service, int fd, const struct sockaddr_in *peer)
-{
+    bool secure = door == HTTP_SERVICE_TLS;
     struct sockaddr_in own = {0};
     socklen_t own_len = sizeof own;
     struct http_connection *c = calloc(1, sizeof *c);
-    struct bufferevent *bev = make_transport(service, fd);
+    struct bufferevent *bev = http_service_transport(service, fd, door);
     struct event *timer = c ? evtimer_new(service->base, on_timer, c) : NULL;
-    if (!c || !bev || !timer)
+    if (!c || !bev || !timer || (secure && !(c->peer = calloc(1, sizeof *c->peer))))
         goto fail;
     c->service = service;
     c->bev = bev;
     c->timer = timer;
     c->client = peer->sin_addr;
-    c->file = -1;
+    c->transfer.fd = -1;
+    c->admin = door == HTTP_SERVICE_ADMIN;
     if (getsockname(fd, (struct sockaddr *)&own, &own_len) == 0)
         c->server = own.sin_addr;
     bufferevent_setcb(bev, on_input, on_output, on_event, c);
@@ -464,7 +475,8 @@ fail:
         bufferevent_free(bev);
     else
         close(fd);
-    free(c);
+    if (c)
+        free_memory(c);
     return false;
 }
 

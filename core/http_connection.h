@@ -14,7 +14,8 @@
 
 /* Serves an accepted, non-blocking socket, which it owns. False, and the socket closed,
  * when memory is out. */
-bool http_connection_open(struct http_service *service, int fd, const struct sockaddr_in *peer);
+bool http_connection_open(struct http_service *service, int fd, const struct sockaddr_in *peer,
+                          enum http_service_door door);
 
 /* Ends it now. When the policy is still deciding for it, the answer is dropped. */
 void http_connection_close(struct http_connection *connection);

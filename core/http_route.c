@@ -52,15 +52,20 @@ static void answer_metrics(const struct http_service *service, struct http_respo
     response->type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
-bool http_route_own(const struct http_service *service, const struct http_head *head,
-                    struct http_response *response)
+bool http_route_own(struct http_service *service, const struct http_visitor *visitor,
+                    const struct http_head *head, struct http_response *response)
 {
     bool health = !strcmp(head->path, "/healthz");
     bool ready = !strcmp(head->path, "/readyz");
-    if (!health && !ready && strcmp(head->path, "/metrics") != 0)
+    bool metrics = !strcmp(head->path, "/metrics");
+    if (!health && !ready && !metrics && !visitor->admin)
         return false;
+    if (metrics && !http_admin_may(service, visitor, head, response))
+        return true;
     *response = http_response_none();
-    if (head->method == HTTP_POST)
+    if (!health && !ready && !metrics)
+        *response = http_response_error(head, 404, NULL);
+    else if (head->method == HTTP_POST)
         *response = not_allowed(head);
     else if (health)
         say(response, 200, "ok\n");

@@ -5,12 +5,14 @@
 
 #include <stdbool.h>
 
+#include "http_admin.h"
 #include "http_response.h"
 #include "http_service.h"
 
-/* Answers /healthz, /readyz and /metrics; false: not one of them. */
-bool http_route_own(const struct http_service *service, const struct http_head *head,
-                    struct http_response *response);
+/* Answers /healthz, /readyz and /metrics, and on an address of `http.admin` whatever is asked;
+ * false: it is for the policy to answer. */
+bool http_route_own(struct http_service *service, const struct http_visitor *visitor,
+                    const struct http_head *head, struct http_response *response);
 
 /* Views into the reply, which must outlive the response. */
 struct http_response http_route_reply(struct http_service *service, const struct http_head *head,

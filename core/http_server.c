@@ -81,7 +81,7 @@ static int open_spare(void)
 
 /* At the limit. The answer fits into an empty socket's buffer; and a request that has
  * come already is read, or else closing would send a reset instead. */
-static void turn_away(struct http_server *server, int fd)
+static void turn_away(struct http_server *server, int fd, bool secure)
 {
     char answer[HTTP_RESPONSE_HEAD + 64];
     char unread[4096];
@@ -94,7 +94,8 @@ static void turn_away(struct http_server *server, int fd)
     size_t len = http_response_head(&response, date, HTTP_CLOSE, answer);
     memcpy(answer + len, text, sizeof text - 1);
     metrics_inc(server->service.options.metrics, METRICS_HTTP_REFUSED);
-    if (send(fd, answer, len + sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+    /* A handshake is more than a client is worth for whom there is no room. */
+    if (!secure && send(fd, answer, len + sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
         shutdown(fd, SHUT_WR);
         for (int i = 0; i < 16; i++) {
             if (recv(fd, unread, sizeof unread, MSG_DONTWAIT) <= 0)
@@ -120,10 +121,24 @@ static void shed(struct http_server *server, int listener, int error)
         pause_listening(server);
 }
 
+static enum http_service_door door_of(const struct http_server_options *options, int listener)
+{
+    for (size_t i = 0; i < options->n_fds; i++) {
+        if (options->fds[i] != listener)
+            continue;
+        if (i >= options->n_fds - options->n_tls)
+            return HTTP_SERVICE_TLS;
+        if (i >= options->n_fds - options->n_tls - options->admin.n_fds)
+            return HTTP_SERVICE_ADMIN;
+    }
+    return HTTP_SERVICE_PLAIN;
+}
+
 static void on_accept(evutil_socket_t listener, short what, void *arg)
 {
     struct http_server *server = arg;
     struct http_service *service = &server->service;
+    enum http_service_door door = door_of(&service->options, listener);
     (void)what;
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         struct sockaddr_in peer = {0};
@@ -132,10 +147,10 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
             accept4(listener, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0 && service->n_connections >= service->options.max_connections) {
             http_service_complain(service, "connections at their limit", EUSERS);
-            turn_away(server, fd);
+            turn_away(server, fd, door == HTTP_SERVICE_TLS);
         } else if (fd >= 0) {
             metrics_inc(service->options.metrics, METRICS_HTTP_CONNECTIONS);
-            if (!http_connection_open(service, fd, &peer))
+            if (!http_connection_open(service, fd, &peer, door))
                 http_service_complain(service, "cannot serve", ENOMEM);
         } else if (errno == EAGAIN) {
             return;

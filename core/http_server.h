@@ -22,10 +22,22 @@
 #include "signer.h"
 
 struct http_server;
+struct tls;
+
+/* Who may see what the service says of itself. */
+struct http_server_admin {
+    bool restricted; /* else everybody */
+    size_t n_fds;    /* listening sockets that are for this alone */
+    bool client_cert;
+    const char *token; /* an argon2id hash; NULL: none */
+};
 
 struct http_server_options {
     const int *fds; /* from http_server_bind */
     size_t n_fds;
+    size_t n_tls;    /* the last of them: these speak TLS; those of `admin` are before them */
+    struct tls *tls; /* for these */
+    struct http_server_admin admin;
     unsigned max_connections;
     size_t max_request;        /* bytes of a request's head, and of its body */
     unsigned header_seconds;   /* for a request's head and body to arrive: 10 */

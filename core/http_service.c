@@ -1,9 +1,11 @@
 #include "http_service.h"
 
 #include <arpa/inet.h>
+#include <event2/bufferevent.h>
 #include <string.h>
 
 #include "log.h"
+#include "tls.h"
 
 #define LINGER_SECONDS     2
 #define COMPLAINT_INTERVAL 10
@@ -35,6 +37,14 @@ uint64_t http_service_clock(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+struct bufferevent *http_service_transport(const struct http_service *service, int fd,
+                                           enum http_service_door door)
+{
+    if (door == HTTP_SERVICE_TLS)
+        return tls_accept(service->options.tls, service->base, fd);
+    return bufferevent_socket_new(service->base, fd, BEV_OPT_CLOSE_ON_FREE);
+}
+
 const char *http_service_date(struct http_service *service)
 {
     time_t now = time(NULL);
@@ -63,6 +73,15 @@ void http_service_note(const struct http_service *service, const struct http_hea
     log_debug("http: %s %s %.*s%s%s %d %llu", address, head->method_name ? head->method_name : "-",
               (int)shown, path, token ? "~token=•••" : "", token ? token + strcspn(token, "/") : "",
               status, (unsigned long long)response->length);
+}
+
+void http_service_refused(const struct http_service *service, struct in_addr client,
+                          const char *why)
+{
+    char address[INET_ADDRSTRLEN];
+    metrics_inc(service->options.metrics, METRICS_TLS_FAILED);
+    inet_ntop(AF_INET, &client, address, sizeof address);
+    log_debug("http: %s: no TLS: %s", address, why);
 }
 
 void http_service_complain(struct http_service *service, const char *what, int error)

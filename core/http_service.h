@@ -14,6 +14,13 @@
 struct http_connection;
 LIST_HEAD(http_connection_list, http_connection);
 
+/* What is known of tokens (http_admin.h). */
+struct http_admin_state {
+    bool has_known;
+    uint8_t known[32];
+    time_t tried;
+};
+
 struct http_service {
     struct http_server_options options;
     struct event_base *base;
@@ -24,9 +31,17 @@ struct http_service {
     unsigned n_connections;
     void (*closed)(struct http_service *service); /* called after each that has ended */
     time_t complained;                            /* when a lack was last logged */
+    struct http_admin_state admin;
     time_t date_of;
     char date[HTTP_DATE_TEXT];
 };
+
+/* How connections come. */
+enum http_service_door { HTTP_SERVICE_PLAIN, HTTP_SERVICE_ADMIN, HTTP_SERVICE_TLS };
+
+/* What carries a connection's bytes; NULL when memory is out. */
+struct bufferevent *http_service_transport(const struct http_service *service, int fd,
+                                           enum http_service_door door);
 
 void http_service_init(struct http_service *service, struct event_base *base,
                        const struct http_server_options *options);
@@ -40,6 +55,10 @@ const char *http_service_date(struct http_service *service);
 /* Counts an answer, and logs it for who looks closely; `head` may be empty. */
 void http_service_note(const struct http_service *service, const struct http_head *head,
                        struct in_addr client, const struct http_response *response);
+
+/* Notes that a TLS handshake came to nothing. */
+void http_service_refused(const struct http_service *service, struct in_addr client,
+                          const char *why);
 
 /* Logs a lack of resources, at most once in ten seconds: it comes in swarms. */
 void http_service_complain(struct http_service *service, const char *what, int error);

@@ -35,6 +35,7 @@
     X(HTTP_CONNECTIONS, "moonboot_http_connections_total", "HTTP connections accepted.")           \
     X(HTTP_REFUSED, "moonboot_http_connections_refused_total",                                     \
       "HTTP connections closed at once: too many, or no descriptor.")                              \
+    X(TLS_FAILED, "moonboot_tls_failures_total", "TLS handshakes that came to nothing.")           \
     X(HTTP_2XX, "moonboot_http_responses_total{code=\"2xx\"}", "HTTP responses by status class.")  \
     X(HTTP_3XX, "moonboot_http_responses_total{code=\"3xx\"}", NULL)                               \
     X(HTTP_4XX, "moonboot_http_responses_total{code=\"4xx\"}", NULL)                               \

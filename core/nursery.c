@@ -80,6 +80,12 @@ static bool try_store(const struct generation *g)
     return error == 0 || refuse_store(g, store_problem(error));
 }
 
+static uint16_t https_port(const struct config *config)
+{
+    const struct config_listen *listen = &config->http.tls.listen;
+    return listen->n ? ntohs(listen->addresses[0].sin_port) : 0;
+}
+
 static struct policy *load(const struct generation *g)
 {
     struct problems problems = {0};
@@ -88,6 +94,8 @@ static struct policy *load(const struct generation *g)
         .file = g->policy_file,
         .display = g->policy_path,
         .http_port = ntohs(g->config->http.listen[0].sin_port),
+        .https_port = https_port(g->config),
+        .only_tls = g->config->http.n_plain == 0,
         .decision_ms = g->config->limits.decision_ms,
         .wait_ms = g->config->limits.wait_ms,
         .memory_mb = g->config->limits.memory_mb,

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "api.h"
+#include "base_url.h"
 #include "bridge.h"
 #include "course.h"
 #include "decision_log.h"
@@ -21,7 +22,6 @@
 #include "task.h"
 #include "vm.h"
 
-#define URL_MAX   256
 #define ERROR_MAX 1024
 #define WORD_MAX  256
 #define MEGABYTE  ((size_t)1 << 20)
@@ -31,8 +31,8 @@ LIST_HEAD(decision_list, decision);
 struct policy {
     struct vm *vm;
     struct course_owner courses; /* its metrics are the policy's */
-    char *base_url;              /* NULL: from the address that was asked */
-    uint16_t http_port;
+    char *fixed_url;             /* NULL: base_url says */
+    struct base_url base_url;
     unsigned wait_ms;
     int decide; /* registry references: waits.decider's function, and the loaded policy */
     int loaded;
@@ -190,11 +190,14 @@ struct policy *policy_load(const struct policy_options *options, struct problems
         goto out_of_memory;
     policy->decide = LUA_NOREF;
     policy->wait_ms = options->wait_ms;
-    policy->http_port = options->http_port;
     policy->log =
         (struct decision_log){.fd = -1, .generation = options->generation, .policy = policy->hash};
-    if (options->base_url && !(policy->base_url = strdup(options->base_url)))
+    if (options->base_url && !(policy->fixed_url = strdup(options->base_url)))
         goto out_of_memory;
+    policy->base_url = (struct base_url){.fixed = policy->fixed_url,
+                                         .http_port = options->http_port,
+                                         .https_port = options->https_port,
+                                         .only_tls = options->only_tls};
     lua_State *L = vm_state(policy->vm);
     policy->courses = (struct course_owner){.L = L, .metrics = options->metrics};
     struct loading loading = {policy, options, problems};
@@ -226,7 +229,7 @@ void policy_free(struct policy *policy)
     wait_dns_close(policy->courses.waits.dns);
     vm_free(policy->vm);
     mask_clear(&policy->mask);
-    free(policy->base_url);
+    free(policy->fixed_url);
     problems_clear(&policy->files);
     free(policy);
 }
@@ -351,20 +354,6 @@ struct decision {
     char error[ERROR_MAX];
 };
 
-static void base_url(const struct decision *d, char out[URL_MAX])
-{
-    char server[INET_ADDRSTRLEN];
-    if (d->policy->base_url) {
-        snprintf(out, URL_MAX, "%s", d->policy->base_url);
-        return;
-    }
-    inet_ntop(AF_INET, &d->request->server, server, sizeof server);
-    if (d->policy->http_port == 80)
-        snprintf(out, URL_MAX, "http://%s", server);
-    else
-        snprintf(out, URL_MAX, "http://%s:%u", server, d->policy->http_port);
-}
-
 static void info_field(lua_State *L, int info, const char *key, char *out, size_t size)
 {
     lua_getfield(L, info, key);
@@ -414,8 +403,8 @@ static void name_body(struct reply *reply, const char *machine)
 static int take(lua_State *L)
 {
     struct decision *d = lua_touserdata(L, 1);
-    char base[URL_MAX];
-    base_url(d, base);
+    char base[BASE_URL_MAX];
+    base_url(&d->policy->base_url, d->request, base);
     bridge_push_request(L, d->request, base);
     return 1;
 }

@@ -22,6 +22,8 @@ struct policy_options {
     const char *display;  /* what messages call the file */
     const char *base_url; /* NULL: "http://<the address asked>:<http_port>" */
     uint16_t http_port;
+    uint16_t https_port;  /* of URLs that are told over TLS to who names no host */
+    bool only_tls;        /* of all URLs */
     unsigned decision_ms; /* of CPU time */
     unsigned wait_ms;     /* that a decision may be suspended; DHCP's has POLICY_DHCP_WAIT_MS */
     unsigned memory_mb;

@@ -49,6 +49,14 @@ struct request_tftp {
     const char *file; /* as the client wrote it */
 };
 
+/* What a client told by its handshake; "" where it did not. */
+struct request_tls {
+    const char *version; /* "TLSv1.3" */
+    const char *subject; /* of its certificate, which was verified: "CN=node1,O=lab" */
+    const char *name;    /* the common name of that */
+    const char *fingerprint;
+};
+
 struct request_http {
     const char *method;     /* "GET", "HEAD", "POST" */
     const char *path;       /* percent-decoded, "/" first, NUL-free */
@@ -56,6 +64,7 @@ struct request_http {
     const char *host;       /* the Host field; NULL: none (HTTP/1.0) */
     const char *user_agent; /* NULL: none */
     struct bytes body;
+    const struct request_tls *tls; /* NULL: in the clear */
 };
 
 /* A command on the control socket: who may open that may ask. */

@@ -60,6 +60,24 @@ static struct signer *read_signer(const struct config *config, struct signer_boa
     return signer;
 }
 
+static struct tls *read_tls(const struct config *config, struct problems *problems)
+{
+    char problem[512] = "no memory";
+    char *cert = config_path(config, config->http.tls.cert);
+    char *key = config_path(config, config->http.tls.key);
+    char *clients =
+        config->http.tls.client_ca ? config_path(config, config->http.tls.client_ca) : NULL;
+    struct tls *tls = NULL;
+    if (cert && key && (clients || !config->http.tls.client_ca))
+        tls = tls_open(&(struct tls_files){cert, key, clients}, problem, sizeof problem);
+    if (!tls)
+        problems_add(problems, "%s: `tls`: %s", config->path, problem);
+    free(cert);
+    free(key);
+    free(clients);
+    return tls;
+}
+
 void trust_open(struct trust *trust, const struct config *config, const struct trust *previous,
                 struct problems *problems)
 {
@@ -71,6 +89,8 @@ void trust_open(struct trust *trust, const struct config *config, const struct t
         config->tokens.key ? read_token_keys(config, problems) : own_token_keys(previous);
     if (!trust->tokens.keys && trust->own_tokens)
         problems_add(problems, "%s: no memory for a key", config->path);
+    if (config->http.tls.listen.n)
+        trust->tls = read_tls(config, problems);
     trust->board = previous ? previous->board : NULL;
     if (config->signing.key) {
         trust->board = trust->board ? trust->board : signer_board_alloc();
@@ -82,6 +102,8 @@ void trust_close(struct trust *trust)
 {
     token_keys_free(trust->tokens.keys);
     trust->tokens.keys = NULL;
+    tls_close(trust->tls);
+    trust->tls = NULL;
     signer_close(trust->signer);
     trust->signer = NULL;
 }

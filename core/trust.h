@@ -7,10 +7,12 @@
 #include "config.h"
 #include "problems.h"
 #include "signer.h"
+#include "tls.h"
 #include "token.h"
 
 struct trust {
     struct token_rules tokens;
+    struct tls *tls;            /* NULL: HTTPS is not served */
     struct signer *signer;      /* NULL: nothing is signed */
     struct signer_board *board; /* the signer's, and its successors' */
     bool own_tokens;            /* their key is in no file: the next generation goes on with it */

@@ -163,6 +163,12 @@ static bool open_http(struct worker *w)
     const struct http_server_options options = {
         .fds = &sockets->http[w->slot * sockets->n_listen],
         .n_fds = sockets->n_listen,
+        .n_tls = config->http.tls.listen.n,
+        .tls = w->generation->trust.tls,
+        .admin = {.restricted = config->http.admin.restricted,
+                  .n_fds = config->http.admin.listen.n,
+                  .client_cert = config->http.admin.client_cert,
+                  .token = config->http.admin.token},
         .max_connections =
             (config->limits.connections + sockets->n_workers - 1) / sockets->n_workers,
         .max_request = (size_t)config->limits.request_kb * 1024,

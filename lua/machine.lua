@@ -40,6 +40,10 @@ machine.fields = {
     { name = "firmware", type = "lower", early = "dhcp", doc = "who asks: pxe, http, ipxe, grub, uboot, …" },
     { name = "features", type = "set", early = "dhcp", doc = "what iPXE can do: http, bzimage, …" },
     { name = "stage", type = "stage", early = "dhcp tftp", doc = "how it asks: dhcp, tftp, ipxe, grub, …" },
+    { name = "tls", type = "text", doc = "over HTTPS: the version of TLS" },
+    { name = "tls_name", type = "text", doc = "the common name of its client certificate (http.tls.client_ca)" },
+    { name = "tls_subject", type = "text", doc = "the subject of that: CN=node1,O=lab" },
+    { name = "tls_fingerprint", type = "text", doc = "the SHA-256 of that, in hexadecimal" },
     { name = "label", type = "labels", doc = "label.NAME: any other query parameter" },
 }
 

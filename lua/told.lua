@@ -13,6 +13,9 @@ told.names = {
     ip = true, gateway = true, vlan = true,
 }
 
+-- What its connection says of it, and no query can.
+told.proved = { "tls", "tls_name", "tls_subject", "tls_fingerprint" }
+
 local PROCESSORS = {
     i386 = "ia32", x86_64 = "x64", arm = "arm32", arm32 = "arm32", arm64 = "arm64",
     riscv32 = "riscv32", riscv64 = "riscv64",
@@ -36,6 +39,9 @@ end
 -- the query says.
 function told.fields(text, request)
     local fields = { ip = request.client, interface = request.interface, label = {} }
+    for _, name in ipairs(told.proved) do
+        fields[name] = request[name]
+    end
     local all = query.parse(text)
     for name, value in pairs(all) do
         if told.names[name] then

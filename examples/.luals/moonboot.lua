@@ -166,6 +166,10 @@
 ---@field firmware? string who asks: pxe, http, ipxe, grub, uboot, …
 ---@field features? table<string, boolean> what iPXE can do: http, bzimage, …
 ---@field stage? string how it asks: dhcp, tftp, ipxe, grub, …
+---@field tls? string over HTTPS: the version of TLS
+---@field tls_name? string the common name of its client certificate (http.tls.client_ca)
+---@field tls_subject? string the subject of that: CN=node1,O=lab
+---@field tls_fingerprint? string the SHA-256 of that, in hexadecimal
 ---@field label? table<string, string> label.NAME: any other query parameter
 
 ---Which machines a rule means.
@@ -194,6 +198,10 @@
 ---@field firmware? moonboot.Matches who asks: pxe, http, ipxe, grub, uboot, …
 ---@field features? moonboot.Matches what iPXE can do: http, bzimage, …
 ---@field stage? moonboot.Matches how it asks: dhcp, tftp, ipxe, grub, …
+---@field tls? moonboot.Matches over HTTPS: the version of TLS
+---@field tls_name? moonboot.Matches the common name of its client certificate (http.tls.client_ca)
+---@field tls_subject? moonboot.Matches the subject of that: CN=node1,O=lab
+---@field tls_fingerprint? moonboot.Matches the SHA-256 of that, in hexadecimal
 ---@field label? table<string, moonboot.Matches> label.NAME: any other query parameter
 
 ---A verdict, such as `disk` or `deny "why"`

@@ -64,7 +64,10 @@ static void test_everything(void **state)
                                  "advertise: 10.0.0.2\n"
                                  "dhcp:   { enabled: false, port: 1067, boot_port: 5011 }\n"
                                  "tftp:   { backend: off, port: 1069, root: /srv/tftp }\n"
-                                 "http:   { listen: [\"10.0.0.2:80\", \"*:8080\"], assets: a }\n"
+                                 "http:   { listen: [\"10.0.0.2:80\", \"*:8080\"], assets: a,\n"
+                                 "          tls: { listen: \"*:443\", cert: c, key: k } }\n"
+                                 "tokens: { required: false, pin: true, lifetime_s: 60, key: t }\n"
+                                 "signing: { key: s }\n"
                                  "workers: 3\n"
                                  "user: nobody\n"
                                  "control: c.sock\n"
@@ -88,7 +91,16 @@ static void test_everything(void **state)
     assert_false(config->dhcp.enabled);
     assert_int_equal(config->dhcp.boot_port, 5011);
     assert_int_equal(config->tftp.backend, CONFIG_TFTP_OFF);
-    assert_int_equal(config->http.n_listen, 2);
+    assert_int_equal(config->http.n_listen, 3);
+    assert_int_equal(config->http.n_plain, 2);
+    assert_int_equal(ntohs(config->http.listen[2].sin_port), 443);
+    assert_string_equal(config->http.tls.key, "k");
+    assert_null(config->http.tls.client_ca);
+    assert_false(config->tokens.required);
+    assert_true(config->tokens.pin);
+    assert_int_equal(config->tokens.lifetime_s, 60);
+    assert_string_equal(config->tokens.key, "t");
+    assert_string_equal(config->signing.key, "s");
     assert_int_equal(ntohs(config->http.listen[0].sin_port), 80);
     assert_int_equal(config->workers, 3);
     assert_int_equal(config->log.format, LOG_FORMAT_JSON);
@@ -200,6 +212,15 @@ static void test_not_yaml(void **state)
         {"policy: [", ":2:1: did not find expected node content"},
         {"just text\n", ":1:1: `site.yaml` is just text, expected a mapping of keys to values"},
         {"policy: \"a\\0b\"\n", ":1:9: `policy` is a string with a NUL byte, expected a string"},
+        {"policy: p\nhttp: { tls: { cert: c } }\n", ":1:1: `tls` wants `listen`, `cert` and `key`"},
+        {"policy: p\nhttp: { admin: { client_cert: true } }\n",
+         ":1:1: `admin` wants a `client_cert`, but `tls` has no `client_ca`"},
+        {"policy: p\nhttp: { admin: { token: x } }\n",
+         ":1:1: `token` is no argon2id hash: moonboot keygen --bearer NAME makes one"},
+        {"policy: p\nhttp: { listen: [], admin: { listen: \"*:81\" } }\n",
+         ":1:1: `listen` is an empty list, expected at least one ADDRESS:PORT"},
+        {"policy: p\nhttp: { listen: [] }\n",
+         ":1:1: `listen` is an empty list, expected at least one ADDRESS:PORT"},
         {"policy:\n", ":1:8: `policy` is nothing, expected a string"},
     };
     (void)state;
