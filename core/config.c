@@ -471,7 +471,6 @@ void config_free(struct config *config)
     free(config->log.decisions);
     free(config->control);
     free(config->control_group);
-    free(config->log.decisions);
     free(config);
 }
 

@@ -52,12 +52,18 @@ static void answer_metrics(const struct http_service *service, struct http_respo
     response->type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
+bool http_route_is_own(const struct http_head *head)
+{
+    return !strcmp(head->path, "/healthz") || !strcmp(head->path, "/readyz") ||
+           !strcmp(head->path, "/metrics");
+}
+
 bool http_route_own(const struct http_service *service, const struct http_head *head,
                     struct http_response *response)
 {
     bool health = !strcmp(head->path, "/healthz");
     bool ready = !strcmp(head->path, "/readyz");
-    if (!health && !ready && strcmp(head->path, "/metrics") != 0)
+    if (!http_route_is_own(head))
         return false;
     *response = http_response_none();
     if (head->method == HTTP_POST)

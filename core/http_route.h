@@ -8,6 +8,9 @@
 #include "http_response.h"
 #include "http_service.h"
 
+/* Whether the core answers it. */
+bool http_route_is_own(const struct http_head *head);
+
 /* Answers /healthz, /readyz and /metrics; false: not one of them. */
 bool http_route_own(const struct http_service *service, const struct http_head *head,
                     struct http_response *response);

@@ -78,6 +78,9 @@ for script in language testing service http tftp state asking decision_log contr
 done
 suite e2e/trust with build-sanitize tests/e2e/trust.sh
 suite e2e/sign with build tests/e2e/sign.sh
+suite e2e/replay with build-sanitize tests/e2e/replay.sh
+suite e2e/diff with build-sanitize tests/e2e/diff.sh
+suite e2e/ci_example with build-sanitize tests/e2e/ci_example.sh
 suite e2e/documents with build tests/e2e/documents.sh
 suite e2e/load with build tests/e2e/load.sh
 suite e2e/load-sanitize with build-sanitize tests/e2e/load.sh
