@@ -88,9 +88,6 @@ static void set_hpa(lua_State *L, const struct config *config)
     close(root);
 }
 
-/* host.cli.site(path) -> { policy =, assets =, tftp_root = } (names of files; the roots are nil
- * when there are none), beside tftp-hpa static_tftp = true and tftp_missing = the boot programs
- * that it does not find (nil: none) | nil, list of problems */
 static void set_number(lua_State *L, const char *key, int value)
 {
     lua_pushinteger(L, value);
@@ -115,9 +112,10 @@ static void set_network(lua_State *L, const struct config *config)
     lua_setfield(L, -2, "http_ports");
 }
 
-/* host.cli.site(path) -> { policy =, assets =, tftp_root = (names of files; the roots are nil
- * when there are none), advertise = (nil: none), dhcp_port =, boot_port =, tftp_port =, http_ports
- * = (a list) } | nil, list of problems */
+/* host.cli.site(path) -> { policy =, assets =, tftp_root =, state = (names of files; all but the
+ * first are nil when there are none), state_max_mb =, advertise = (nil: none), dhcp_port =,
+ * boot_port =, tftp_port =, http_ports = (a list) }, beside tftp-hpa static_tftp = true and
+ * tftp_missing = the boot programs that it does not find (nil: none) | nil, list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);

@@ -139,11 +139,16 @@ static void spawn(const struct generation *g, struct policy *policy, unsigned sl
 }
 
 /* Until the supervisor closes the channel: this generation is over. */
-static void obey(const struct generation *g, struct policy *policy, int commands)
+static void obey(struct generation *g, struct policy *policy, int commands)
 {
     struct channel_message message;
     int descriptor, result;
     while ((result = channel_receive(commands, &message, &descriptor)) != 0) {
+        if (result == 1 && message.kind == CHANNEL_LOG && descriptor >= 0) {
+            close(policy_log_to(policy, descriptor));
+            g->decisions = descriptor; /* for workers to keep */
+            continue;
+        }
         if (result == 1 && message.kind == CHANNEL_SPAWN)
             spawn(g, policy, message.slot, descriptor);
         else if (result < 0 && result != -EINTR && result != -EBADMSG)
@@ -153,7 +158,7 @@ static void obey(const struct generation *g, struct policy *policy, int commands
     }
 }
 
-_Noreturn void nursery_run(const struct generation *g, int commands)
+_Noreturn void nursery_run(struct generation *g, int commands)
 {
     sigset_t none;
     sigemptyset(&none);

@@ -5,6 +5,7 @@ local fleet = require "cli.fleet"
 local json = require "json"
 local options = require "cli.options"
 local policies = require "cli.policies"
+local utf8 = require "testing.utf8"
 
 local HELP = [[
 Usage: moonboot diff [OPTION]… OLD NEW --log FILE | --machines FILE | --pcap FILE
@@ -144,6 +145,9 @@ local function write_group(group, all)
             lines[#lines + 1] = "        " .. text
         end
     end
+    for i, line in ipairs(lines) do -- what machines told is in them
+        lines[i] = utf8.clean(line):gsub("[^%C\n]", "?"):gsub("\127", "?")
+    end
     host.cli.write(table.concat(lines, "\n") .. "\n")
 end
 
@@ -170,10 +174,10 @@ local function write_json(found, all, names)
             examples = machines,
         }
     end
-    host.cli.write(json.encode {
+    host.cli.write(utf8.clean(json.encode {
         old = names[1], new = names[2], machines = found.machines, decisions = found.decisions,
         differ = found.differ, skipped = found.skipped, groups = groups,
-    } .. "\n")
+    }) .. "\n")
 end
 
 return function(args)

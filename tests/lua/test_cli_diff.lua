@@ -188,6 +188,15 @@ function tests.some_machines_are_shown_or_all()
     has(out, "m9\n")
 end
 
+function tests.what_machines_told_cannot_harm_a_terminal()
+    local log = line("m", '"mac":"52:54:00:01:00:01","serial":"a\\u001b[31m\\u007f\255","stage":"ipxe"')
+    local new = changed('"host=', '"name=')
+    local _, out = run({ "--log", "log" }, new, { log = log })
+    has(out, "- host=a?[31m?\239\191\189\n")
+    _, out = run({ "--log", "log", "--json" }, new, { log = log })
+    has(out, "host=a\\u001b[31m\\u007f\239\191\189")
+end
+
 function tests.usage()
     for _, args in ipairs { {}, { "--log", "a", "--machines", "b" }, { "--log", "a", "--jobs", "0" }, { "--nonsense" } } do
         local code, _, err = run(args, OLD, { a = "" })
