@@ -20,7 +20,7 @@ ALL_CFLAGS  = -std=c11 $(WARNINGS) $(CFLAGS) -fstack-protector-strong -fPIE \
               $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now -rdynamic
 # lua-cjson's own .pc file asks for PUC Lua; its library is happy with LuaJIT.
-LDLIBS      = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -llua5.1-cjson -lm -pthread
+LDLIBS      = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -llua5.1-cjson -lpcap -lm -pthread
 
 ifdef SANITIZE
 ALL_CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -67,7 +67,7 @@ $(PROGRAM): $(BUILD)/core/main.o $(LIB)
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka -lpcap
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS) -lcmocka
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/core/*.d $(BUILD)/unit/*.d $(BUILD)/bench/*.d)
 

@@ -304,11 +304,14 @@ void api_cli_open(lua_State *L)
     luaL_register(L, NULL, functions);
     api_cover_open(L);
     api_jobs_open(L);
+    api_process_open(L);
     api_watch_open(L);
     lua_pushcfunction(L, api_scratch);
     lua_setfield(L, -2, "scratch");
     lua_pushboolean(L, isatty(STDOUT_FILENO));
     lua_setfield(L, -2, "tty");
+    lua_pushboolean(L, isatty(STDERR_FILENO));
+    lua_setfield(L, -2, "tty_err");
     api_prompt_open(L);
     api_wait_open(L);
     lua_setfield(L, -2, "cli");

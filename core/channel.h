@@ -8,8 +8,9 @@
 #define CHANNEL_TEXT 4096
 
 enum channel_kind {
-    CHANNEL_SPAWN,  /* to a nursery: fork the worker of `slot`; its own channel comes along */
-    CHANNEL_CONTROL /* to a worker: a connection of the control socket, which has asked `text` */
+    CHANNEL_SPAWN,   /* to a nursery: fork the worker of `slot`; its own channel comes along */
+    CHANNEL_CONTROL, /* to a worker: a connection of the control socket, which has asked `text` */
+    CHANNEL_LOG      /* to either: the decision log, opened anew */
 };
 
 struct channel_message {

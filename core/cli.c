@@ -1,11 +1,13 @@
 #include "cli.h"
 
+#include <arpa/inet.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "api.h"
+#include "cli_capture.h"
 #include "config.h"
 #include "control_path.h"
 #include "files.h"
@@ -86,9 +88,34 @@ static void set_hpa(lua_State *L, const struct config *config)
     close(root);
 }
 
-/* host.cli.site(path) -> { policy =, assets =, tftp_root = } (names of files; the roots are nil
- * when there are none), beside tftp-hpa static_tftp = true and tftp_missing = the boot programs
- * that it does not find (nil: none) | nil, list of problems */
+static void set_number(lua_State *L, const char *key, int value)
+{
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void set_network(lua_State *L, const struct config *config)
+{
+    char address[INET_ADDRSTRLEN];
+    if (config->advertise.s_addr != INADDR_ANY) {
+        lua_pushstring(L, inet_ntop(AF_INET, &config->advertise, address, sizeof address));
+        lua_setfield(L, -2, "advertise");
+    }
+    set_number(L, "dhcp_port", config->dhcp.port);
+    set_number(L, "boot_port", config->dhcp.boot_port);
+    set_number(L, "tftp_port", config->tftp.port);
+    lua_createtable(L, (int)config->http.n_listen, 0);
+    for (size_t i = 0; i < config->http.n_listen; i++) {
+        lua_pushinteger(L, ntohs(config->http.listen[i].sin_port));
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_setfield(L, -2, "http_ports");
+}
+
+/* host.cli.site(path) -> { policy =, assets =, tftp_root =, state = (names of files; all but the
+ * first are nil when there are none), state_max_mb =, advertise = (nil: none), dhcp_port =,
+ * boot_port =, tftp_port =, http_ports = (a list) }, beside tftp-hpa static_tftp = true and
+ * tftp_missing = the boot programs that it does not find (nil: none) | nil, list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -117,6 +144,7 @@ static int read_site(lua_State *L)
     lua_setfield(L, -2, "state_max_mb");
     if (site->config->tftp.backend == CONFIG_TFTP_HPA)
         set_hpa(L, site->config);
+    set_network(L, site->config);
     return 1;
 }
 
@@ -132,6 +160,7 @@ static int run(lua_State *L)
     lua_setfield(L, -2, "site");
     lua_pushcfunction(L, control_path_of_site);
     lua_setfield(L, -2, "control_path");
+    cli_capture_open(L);
     lua_pop(L, 2);
     vm_require(L, lua_pushfstring(L, "cli.%s", command->name));
     lua_newtable(L);

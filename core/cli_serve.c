@@ -15,8 +15,9 @@
 static const char help[] =
     "Usage: moonboot serve [-c SITE.YAML]\n"
     "Serves proxyDHCP, TFTP and HTTP by a site's policy, in the foreground; logs to standard\n"
-    "error. SIGHUP reloads the configuration and the policy, SIGTERM ends the service when\n"
-    "transfers in flight have ended (30 s at most; at once when it comes a second time).\n"
+    "error. SIGHUP reloads the configuration and the policy, SIGUSR1 opens the decision log\n"
+    "anew, SIGTERM ends the service when transfers in flight have ended (30 s at most; at\n"
+    "once when it comes a second time).\n"
     "\n"
     "  -c, --config FILE  the site's configuration (site.yaml here, else\n"
     "                     /etc/moonboot/site.yaml)\n"

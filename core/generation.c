@@ -197,6 +197,29 @@ void generation_watch_tftp(const struct generation *g, struct tftp_hpa *hpa)
         sockets_bind_tftp(g->sockets, g->config);
 }
 
+bool generation_reopen_log(struct generation *g)
+{
+    if (g->decisions < 0)
+        return false;
+    struct problems problems = {0};
+    struct channel_message message = {.kind = CHANNEL_LOG};
+    int fd = open_decisions(g->config, &problems);
+    for (size_t i = 0; i < problems.n; i++)
+        log_error("%s: the decision log goes on in the old file", problems.lines[i]);
+    problems_clear(&problems);
+    if (fd < 0)
+        return false;
+    close(g->decisions);
+    g->decisions = fd;
+    if (g->nursery && channel_send(g->commands, &message, fd) < 0)
+        log_warn("decision log: later workers write to the old file");
+    for (unsigned slot = 0; slot < METRICS_MAX_WORKERS; slot++) {
+        if (g->channels[slot] >= 0)
+            (void)channel_send(g->channels[slot], &message, fd);
+    }
+    return true;
+}
+
 static void close_fd(int fd)
 {
     if (fd >= 0)

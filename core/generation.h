@@ -3,6 +3,7 @@
 #ifndef MOONBOOT_GENERATION_H
 #define MOONBOOT_GENERATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -59,6 +60,11 @@ void generation_serve_tftp(const struct generation *generation, struct tftp_hpa 
 /* To be called a few times a second with the generation that serves (NULL: none): tftp-hpa runs
  * again when it has ended, and the workers get the port when it has left. */
 void generation_watch_tftp(const struct generation *generation, struct tftp_hpa *hpa);
+
+/* Opens the decision log anew, if there is one, and hands it to the nursery and to workers that
+ * have not said that they exist; the caller hands it to the others. False: it goes on in the
+ * old file, and the log says why. */
+bool generation_reopen_log(struct generation *generation);
 
 /* Ends the nursery (not the workers) and closes everything. */
 void generation_close(struct generation *generation);

@@ -52,13 +52,19 @@ static void answer_metrics(const struct http_service *service, struct http_respo
     response->type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
+bool http_route_is_own(const struct http_head *head)
+{
+    return !strcmp(head->path, "/healthz") || !strcmp(head->path, "/readyz") ||
+           !strcmp(head->path, "/metrics");
+}
+
 bool http_route_own(struct http_service *service, const struct http_visitor *visitor,
                     const struct http_head *head, struct http_response *response)
 {
     bool health = !strcmp(head->path, "/healthz");
     bool ready = !strcmp(head->path, "/readyz");
     bool metrics = !strcmp(head->path, "/metrics");
-    if (!health && !ready && !metrics && !visitor->admin)
+    if (!http_route_is_own(head) && !visitor->admin)
         return false;
     if (metrics && !http_admin_may(service, visitor, head, response))
         return true;

@@ -9,6 +9,9 @@
 #include "http_response.h"
 #include "http_service.h"
 
+/* Whether the core answers it. */
+bool http_route_is_own(const struct http_head *head);
+
 /* Answers /healthz, /readyz and /metrics, and on an address of `http.admin` whatever is asked;
  * false: it is for the policy to answer. */
 bool http_route_own(struct http_service *service, const struct http_visitor *visitor,

@@ -19,6 +19,8 @@ static const struct command commands[] = {
     {"check", NULL, "report everything that is wrong with a site's configuration and policy"},
     {"eval", NULL, "decide for one machine, and show what it would get"},
     {"explain", NULL, "say why, rule by rule"},
+    {"replay", NULL, "put the packets of a capture to a policy"},
+    {"diff", NULL, "which machines another policy would boot otherwise"},
     {"repl", NULL, "a prompt: type a machine, see what is decided"},
     {"test", NULL, "run a policy's tests"},
     {"init", NULL, "write a site to begin with"},

@@ -201,11 +201,16 @@ static void spawn(const struct generation *g, struct policy *policy, unsigned sl
 
 /* Does one thing that it was told; false when there is no more to come: this generation is
  * over. */
-static bool obey(const struct generation *g, struct policy *policy, int commands)
+static bool obey(struct generation *g, struct policy *policy, int commands)
 {
     struct channel_message message;
     int descriptor;
     int result = channel_receive(commands, &message, &descriptor);
+    if (result == 1 && message.kind == CHANNEL_LOG && descriptor >= 0) {
+        close(policy_log_to(policy, descriptor));
+        g->decisions = descriptor; /* for workers to keep */
+        return true;
+    }
     if (result == 1 && message.kind == CHANNEL_SPAWN)
         spawn(g, policy, message.slot, descriptor);
     if (descriptor >= 0)
@@ -215,7 +220,7 @@ static bool obey(const struct generation *g, struct policy *policy, int commands
 
 /* Obeys and watches. A change is told when no other has come for a moment: editors and tools
  * write more than once, and more than one file. */
-static void serve(const struct generation *g, struct policy *policy, int commands,
+static void serve(struct generation *g, struct policy *policy, int commands,
                   struct watch *watch, const char *changed)
 {
     for (;;) {
@@ -237,7 +242,7 @@ static void serve(const struct generation *g, struct policy *policy, int command
     }
 }
 
-_Noreturn void nursery_run(const struct generation *g, int commands)
+_Noreturn void nursery_run(struct generation *g, int commands)
 {
     sigset_t none;
     sigemptyset(&none);

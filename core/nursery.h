@@ -7,6 +7,6 @@
 #include "generation.h"
 
 /* Never returns: exits with 0 when `commands` (a channel) is closed, 1 when the policy is bad. */
-_Noreturn void nursery_run(const struct generation *generation, int commands);
+_Noreturn void nursery_run(struct generation *generation, int commands);
 
 #endif

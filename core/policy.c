@@ -239,9 +239,12 @@ const char *policy_hash(const struct policy *policy)
     return policy->hash;
 }
 
-void policy_log_to(struct policy *policy, int fd)
+int policy_log_to(struct policy *policy, int fd)
 {
+    int before = policy->log.fd;
     policy->log.fd = fd;
+    policy->log.torn = false;
+    return before;
 }
 
 const char *const *policy_files(const struct policy *policy, size_t *n)

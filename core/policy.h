@@ -55,8 +55,8 @@ void policy_try(struct policy *policy, void (*report)(const char *warning, void 
 #define POLICY_DHCP_WAIT_MS 400
 
 /* From here on decisions are logged to what decision_log_open opened; it stays the caller's.
- * -1, as at first: nowhere. */
-void policy_log_to(struct policy *policy, int fd);
+ * -1, as at first: nowhere. Returns where they were logged before. */
+int policy_log_to(struct policy *policy, int fd);
 
 /* Makes this process one that decides: starts the clock that ends runaway decisions
  * (timers do not survive fork), and counts into `metrics` from here on. What a decision waits

@@ -261,6 +261,20 @@ static struct origin signalled(const struct signalfd_siginfo *info)
         .kind = ORIGIN_SIGNAL, .pid = (pid_t)info->ssi_pid, .uid = info->ssi_uid};
 }
 
+/* For whoever has moved the old file away. */
+static void reopen_log(struct supervisor *s, struct generation *g)
+{
+    struct channel_message message = {.kind = CHANNEL_LOG};
+    if (!g || !generation_reopen_log(g))
+        return;
+    CREW_EACH(&s->crew, w) {
+        if (w->generation == g->number && w->channel >= 0 &&
+            channel_send(w->channel, &message, g->decisions) < 0)
+            log_warn("decision log: worker %u writes to the old file", w->slot);
+    }
+    log_info("the decision log of generation %llu is opened anew", (unsigned long long)g->number);
+}
+
 static void read_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
@@ -279,7 +293,11 @@ static void read_signals(struct supervisor *s)
         case SIGCHLD:
             reap(s);
             break;
-        default: /* SIGUSR1: the log is standard error, there is no file to reopen */
+        case SIGUSR1: /* the other log is standard error: there is no file to open */
+            reopen_log(s, s->candidate);
+            reopen_log(s, s->current);
+            break;
+        default:
             break;
         }
     }

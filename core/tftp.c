@@ -168,6 +168,30 @@ void tftp_put_data(uint8_t out[TFTP_HEADER], uint64_t block)
     bytes_put_u16(&w, (uint16_t)block);
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t tftp_options_grant(const struct tftp_options *asked, enum tftp_mode mode, uint64_t size,
+                          int mtu, uint32_t window_bytes, uint32_t window_max,
+                          struct tftp_options *granted)
+{
+    *granted = (struct tftp_options){.timeout = asked->timeout};
+    /* curl takes a tsize of 0 for a broken answer: for nothing, none is better. */
+    granted->has_tsize = asked->has_tsize && mode == TFTP_OCTET && size > 0;
+    granted->tsize = size;
+    uint32_t block = TFTP_BLKSIZE_DEFAULT;
+    if (asked->blksize) {
+        int room = mtu - TFTP_DATAGRAM_HEADERS;
+        uint32_t most = room > TFTP_BLKSIZE_MIN ? (uint32_t)room : TFTP_BLKSIZE_MIN;
+        block = granted->blksize = smaller(asked->blksize, most);
+    }
+    if (asked->windowsize)
+        granted->windowsize = smaller(asked->windowsize, smaller(window_bytes / block, window_max));
+    return block;
+}
+
 bool tftp_options_empty(const struct tftp_options *options)
 {
     return !options->blksize && !options->windowsize && !options->timeout && !options->has_tsize;

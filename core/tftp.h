@@ -89,6 +89,13 @@ size_t tftp_put_oack(uint8_t out[TFTP_REPLY_MAX], const struct tftp_options *gra
 /* The header of a DATA packet. Block numbers wrap from 65535 to 0. */
 void tftp_put_data(uint8_t out[TFTP_HEADER], uint64_t block);
 
+/* What is granted of the options that were asked for, to a file of `size` bytes over a path of
+ * `mtu` bytes, with windows of at most `window_bytes` and `window_max` blocks. Returns the block
+ * size. */
+size_t tftp_options_grant(const struct tftp_options *asked, enum tftp_mode mode, uint64_t size,
+                          int mtu, uint32_t window_bytes, uint32_t window_max,
+                          struct tftp_options *granted);
+
 bool tftp_options_empty(const struct tftp_options *options);
 
 /* Text with Unix line ends as netascii: LF as CR LF, CR as CR NUL (RFC 764). `out` has

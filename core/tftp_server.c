@@ -11,6 +11,7 @@
 #include "tftp.h"
 #include "tftp_session.h"
 #include "tftp_socket.h"
+#include "tftp_source.h"
 
 #define BUCKETS          1024 /* a power of two */
 #define REQUESTS_AT_ONCE 32   /* that are read before sessions get their turn */
@@ -189,41 +190,21 @@ static void send_file(struct client *client, struct reply *reply)
         answer(client, otherwise);
         return;
     }
-    switch (error) {
-    case 0:
-        send_to(client, &file, NULL);
-        break;
-    case -ENOENT:
-    case -ENAMETOOLONG:
+    if (error) {
+        enum tftp_error code;
+        const char *why = tftp_source_refusal(error, &code);
         /* Firmware asks for many names that need not be there. */
-        report(client, LOG_LEVEL_DEBUG, "tftp: no such file", wanted->path);
-        refuse_client(client, TFTP_NOT_FOUND, "file not found");
-        break;
-    case -EXDEV:
-    case -EACCES:
-    case -EPERM:
-        report(client, LOG_LEVEL_WARN, "tftp: access refused", strerror(-error));
-        refuse_client(client, TFTP_ACCESS, "access violation");
-        break;
-    default:
-        report(client, LOG_LEVEL_ERROR, "tftp: cannot open the file", strerror(-error));
-        refuse_client(client, TFTP_UNDEFINED, "the file cannot be opened");
-        break;
+        if (code == TFTP_NOT_FOUND)
+            report(client, LOG_LEVEL_DEBUG, "tftp: no such file", wanted->path);
+        else if (code == TFTP_ACCESS)
+            report(client, LOG_LEVEL_WARN, "tftp: access refused", strerror(-error));
+        else
+            report(client, LOG_LEVEL_ERROR, "tftp: cannot open the file", strerror(-error));
+        refuse_client(client, code, why);
+    } else {
+        send_to(client, &file, NULL);
     }
     reply_free(reply);
-}
-
-static enum tftp_error error_code(enum reply_reason reason)
-{
-    switch (reason) {
-    case REPLY_NOT_FOUND:
-        return TFTP_NOT_FOUND;
-    case REPLY_DENIED:
-        return TFTP_ACCESS;
-    case REPLY_FAILED:
-        break;
-    }
-    return TFTP_UNDEFINED;
 }
 
 /* Takes `reply` over. */
@@ -237,7 +218,7 @@ static void answer(struct client *client, struct reply *reply)
         send_to(client, NULL, reply);
         return;
     case REPLY_ERROR:
-        refuse_client(client, error_code(reply->error.reason), reply->error.message);
+        refuse_client(client, tftp_source_code(reply->error.reason), reply->error.message);
         break;
     case REPLY_SILENCE:
         client_free(client);

@@ -238,41 +238,16 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         set_alarm(s, milliseconds());
 }
 
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Decides which of the options that were asked for are granted, and how much of them. */
-static void negotiate(struct tftp_session *s, off_t size)
-{
-    const struct tftp_options *asked = &s->options.options;
-    struct tftp_options *granted = &s->granted;
-    granted->timeout = asked->timeout;
-    /* curl takes a tsize of 0 for a broken answer: for nothing, none is better. */
-    granted->has_tsize = asked->has_tsize && s->options.mode == TFTP_OCTET && size > 0;
-    granted->tsize = (uint64_t)size;
-    s->block_size = TFTP_BLKSIZE_DEFAULT;
-    if (asked->blksize) {
-        int room = tftp_socket_mtu(s->fd) - TFTP_DATAGRAM_HEADERS;
-        uint32_t most = room > TFTP_BLKSIZE_MIN ? (uint32_t)room : TFTP_BLKSIZE_MIN;
-        granted->blksize = smaller(asked->blksize, most);
-        s->block_size = granted->blksize;
-    }
-    if (asked->windowsize) {
-        uint32_t most = TFTP_SESSION_WINDOW_BYTES_MAX / (uint32_t)s->block_size;
-        most = smaller(most, TFTP_SESSION_WINDOW_MAX);
-        granted->windowsize = smaller(asked->windowsize, most);
-    }
-}
-
 static int start(struct tftp_session *s, struct event_base *base, const struct file *file,
                  struct reply *reply)
 {
     s->fd = tftp_socket_connect(s->options.server, &s->options.client);
     if (s->fd < 0)
         return s->fd;
-    negotiate(s, file ? file->size : (off_t)reply->body.len);
+    s->block_size =
+        tftp_options_grant(&s->options.options, s->options.mode,
+                           file ? (uint64_t)file->size : reply->body.len, tftp_socket_mtu(s->fd),
+                           TFTP_SESSION_WINDOW_BYTES_MAX, TFTP_SESSION_WINDOW_MAX, &s->granted);
     uint32_t window = s->granted.windowsize ? s->granted.windowsize : 1;
     int error = tftp_source_open(&s->source, file, reply, s->options.mode == TFTP_NETASCII,
                                  window * s->block_size);

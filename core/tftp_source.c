@@ -8,6 +8,37 @@
 
 #include "tftp.h"
 
+const char *tftp_source_refusal(int error, enum tftp_error *code)
+{
+    switch (error) {
+    case -ENOENT:
+    case -ENAMETOOLONG:
+        *code = TFTP_NOT_FOUND;
+        return "file not found";
+    case -EXDEV:
+    case -EACCES:
+    case -EPERM:
+        *code = TFTP_ACCESS;
+        return "access violation";
+    default:
+        *code = TFTP_UNDEFINED;
+        return "the file cannot be opened";
+    }
+}
+
+enum tftp_error tftp_source_code(enum reply_reason reason)
+{
+    switch (reason) {
+    case REPLY_NOT_FOUND:
+        return TFTP_NOT_FOUND;
+    case REPLY_DENIED:
+        return TFTP_ACCESS;
+    case REPLY_FAILED:
+        break;
+    }
+    return TFTP_UNDEFINED;
+}
+
 int tftp_source_open(struct tftp_source *source, const struct file *file, struct reply *reply,
                      bool netascii, size_t window)
 {

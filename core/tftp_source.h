@@ -11,6 +11,7 @@
 
 #include "files.h"
 #include "reply.h"
+#include "tftp.h"
 
 /* Bytes of the file that one pread brings in, at most: enough that reading costs
  * little beside sending, little enough that a thousand transfers fit in memory. */
@@ -29,6 +30,12 @@ struct tftp_source {
     size_t start;
     size_t end;
 };
+
+/* What a client is told when files_open failed: an errno, negative. */
+const char *tftp_source_refusal(int error, enum tftp_error *code);
+
+/* The error that a policy's refusal is. */
+enum tftp_error tftp_source_code(enum reply_reason reason);
 
 /* A source for `file`, whose descriptor it then owns, or for `reply` (a REPLY_BODY),
  * which it then owns; the other is NULL. `window` is how many bytes of the stream must

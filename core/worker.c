@@ -201,6 +201,12 @@ static bool open_control(struct worker *w)
     return w->control != NULL;
 }
 
+/* The decision log, opened anew. */
+static void log_to(struct worker *w, int descriptor)
+{
+    close(policy_log_to(w->policy, descriptor));
+}
+
 /* Does one thing that the supervisor has told it, if there is one. */
 static bool obey(struct worker *w)
 {
@@ -213,6 +219,8 @@ static bool obey(struct worker *w)
         return false;
     if (message.kind == CHANNEL_CONTROL && descriptor >= 0 && w->control)
         control_server_take(w->control, descriptor, message.text);
+    else if (message.kind == CHANNEL_LOG && descriptor >= 0)
+        log_to(w, descriptor);
     else if (descriptor >= 0)
         close(descriptor);
     return true;

@@ -245,6 +245,18 @@ function machine.plain(view)
     return fields
 end
 
+-- The fields that are known, and its stage, as machine.new takes them.
+function machine.facts(m)
+    local fields = { stage = m.stage }
+    for name in pairs(by_name) do
+        if m[name] ~= nil and name ~= "label" then
+            fields[name] = m[name]
+        end
+    end
+    fields.label = next(m.label) and m.label or nil
+    return fields
+end
+
 -- What to call it, in a log.
 function machine.name(m)
     return m.mac or m.uuid or m.serial or m.ip or "a machine"

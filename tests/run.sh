@@ -80,6 +80,9 @@ suite e2e/control-confined with build tests/e2e/control.sh
 suite e2e/trust with build-sanitize tests/e2e/trust.sh
 suite e2e/sign with build tests/e2e/sign.sh
 suite e2e/https with build-sanitize tests/e2e/https.sh
+suite e2e/replay with build-sanitize tests/e2e/replay.sh
+suite e2e/diff with build-sanitize tests/e2e/diff.sh
+suite e2e/ci_example with build-sanitize tests/e2e/ci_example.sh
 suite e2e/documents with build tests/e2e/documents.sh
 suite e2e/load with build tests/e2e/load.sh
 suite e2e/load-sanitize with build-sanitize tests/e2e/load.sh

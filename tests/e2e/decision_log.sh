@@ -83,7 +83,37 @@ wait $pids
 check "two workers, four clients: each line whole" valid "$lines"
 check "and none missing" [ "$(count "$lines")" = $((before + 200)) ]
 
+mv "$lines" "$lines.0"
+kill -USR1 "$service"
+wait_for "SIGUSR1: it is opened anew" 10 grep -q 'decision log of generation 1 is opened anew' "$log"
+before=$(count "$lines.0")
+for _ in $(seq 20); do echo "url=$base/ipxe?mac=$mac"; done | curl -s -K - >/dev/null
+wait_for "SIGUSR1: all workers write to it" 5 sh -c "[ \$(wc -l <'$lines') = 20 ]"
+check "SIGUSR1: and none to the old file" [ "$(count "$lines.0")" = "$before" ]
+old=$before
+workers() { # the pids of workers: children with an event loop
+    local pid fd
+    for pid in $(pgrep -P "$service"); do
+        for fd in "/proc/$pid/fd"/*; do
+            [[ $(readlink "$fd" 2>/dev/null) == *eventpoll* ]] && echo "$pid"
+        done
+    done | sort -u
+}
+for pid in $(workers); do kill -9 "$pid"; done
+wait_for "all workers are replaced" 10 sh -c "curl -sf $base/metrics | grep -q '^moonboot_workers_restarted_total 2'"
+before=$(count "$lines")
+fetch "/ipxe?mac=$mac" >/dev/null
+fetch "/ipxe?mac=$mac" >/dev/null
+wait_for "and write there too" 5 sh -c "[ \$(wc -l <'$lines') = $((before + 2)) ]"
+check "not to the old file" [ "$(count "$lines.0")" = "$old" ]
 mv "$lines" "$lines.1"
+mkdir "$lines"
+kill -USR1 "$service"
+wait_for "SIGUSR1: what cannot be opened leaves things as they are" 10 grep -q 'decision log goes on in the old file' "$log"
+before=$(count "$lines.1")
+fetch "/ipxe?mac=$mac" >/dev/null
+check "and is written on" [ "$(count "$lines.1")" = $((before + 1)) ]
+rmdir "$lines"
 kill -HUP "$service"
 wait_for "SIGHUP: it is opened anew" 10 test -f "$lines"
 wait_for "by generation 2" 10 sh -c "curl -sf $base/metrics | grep -q '^moonboot_generation 2'"
