@@ -290,6 +290,7 @@ static const struct key limits_keys[] = {
     {"wait_ms", read_number, AT(limits.wait_ms), 10, 60000, NULL},
     {"memory_mb", read_number, AT(limits.memory_mb), 8, 65536, NULL},
     {"request_kb", read_number, AT(limits.request_kb), 4, 65536, NULL},
+    {"requests_per_client", read_number, AT(limits.requests_per_client), 0, 1000000, NULL},
     {"connections", read_number, AT(limits.connections), 1, 1000000, NULL},
     {0},
 };
@@ -306,6 +307,8 @@ static const struct key site_keys[] = {
     {"control_group", read_string, AT(control_group), 0, 0, NULL},
     {"state", read_mapping, 0, 0, 0, state_keys},
     {"workers", read_workers, AT(workers), 0, 0, NULL},
+    {"watch", read_bool, AT(watch), 0, 0, NULL},
+    {"sandbox", read_bool, AT(sandbox), 0, 0, NULL},
     {"user", read_string, AT(user), 0, 0, NULL},
     {"log", read_mapping, 0, 0, 0, log_keys},
     {"limits", read_mapping, 0, 0, 0, limits_keys},
@@ -371,12 +374,14 @@ static bool set_defaults(struct config *config, const char *path)
     config->tokens.required = true;
     config->tokens.lifetime_s = 86400;
     config->workers = cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)cores;
+    config->sandbox = true;
     config->log.level = LOG_LEVEL_INFO;
     config->limits.decision_ms = 250;
     config->limits.wait_ms = 5000;
     config->limits.memory_mb = 256;
     config->limits.request_kb = 64;
     config->limits.connections = 10000;
+    config->limits.requests_per_client = 2000;
     config->path = strdup(path);
     config->http.listen = calloc(1, sizeof *config->http.listen);
     if (!config->path || !config->http.listen)

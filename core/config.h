@@ -52,6 +52,8 @@ struct config {
     char *control;       /* the control socket; NULL: control_path says */
     char *control_group; /* who may use it beside its owner; NULL: nobody */
     unsigned workers;    /* resolved: never 0 */
+    bool watch;          /* reload when a file changes */
+    bool sandbox;        /* workers may make only some system calls */
     char *user;          /* whom workers run as, started as root; NULL: privileges_user says */
     struct {
         enum log_level level;
@@ -64,6 +66,7 @@ struct config {
         unsigned memory_mb;
         unsigned request_kb;
         unsigned connections;
+        unsigned requests_per_client; /* a second, in each worker; 0: as many as it likes */
     } limits;
 };
 

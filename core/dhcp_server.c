@@ -16,7 +16,8 @@
 #include "dhcp_map.h"
 #include "log.h"
 
-#define BATCH         32   /* datagrams read at a wake-up; other events get their turn then */
+#define BATCH         32 /* datagrams read at a wake-up; other events get their turn then */
+#define LATE_MS       1000
 #define MAX_IN_FLIGHT 1024 /* a rack at once, and a policy that waits */
 #define LINKS_SECONDS 1    /* how long what is known of the interfaces is believed */
 #define WARN_SECONDS  60
@@ -37,6 +38,7 @@ struct incoming {
     struct sockaddr_in sender;
     int ifindex;
     struct in_addr target; /* the address it was sent to */
+    struct timespec at;    /* when; tv_sec is 0 when the kernel does not say */
     struct in_addr local;  /* the address of ours that belongs to it */
 };
 
@@ -53,12 +55,22 @@ struct decision {
     uint8_t data[DHCP_MAX_LEN];
 };
 
+/* What the kernel tells of a packet: where and when it came in, how many were lost before it. */
+#define CONTROL                                                                                    \
+    (CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct timespec)) +                 \
+     CMSG_SPACE(sizeof(uint32_t)))
+
 struct batch {
     struct mmsghdr messages[BATCH];
     struct iovec vectors[BATCH];
     struct sockaddr_in senders[BATCH];
     uint8_t data[BATCH][DHCP_MAX_LEN];
-    _Alignas(struct cmsghdr) uint8_t control[BATCH][CMSG_SPACE(sizeof(struct in_pktinfo))];
+    _Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL];
+};
+
+struct lost {
+    bool known;
+    uint32_t n; /* packets, as the kernel counts them */
 };
 
 struct dhcp_server {
@@ -72,7 +84,8 @@ struct dhcp_server {
     time_t warned_at;
     LIST_HEAD(, decision) free, in_flight;
     unsigned n_in_flight;
-    bool closed; /* freed when the last decision in flight has been made */
+    struct lost lost[2]; /* of port 67, and of 4011 */
+    bool closed;         /* freed when the last decision in flight has been made */
     struct batch batch;
 };
 
@@ -82,6 +95,8 @@ int dhcp_server_adopt(int fd)
     int discover = IP_PMTUDISC_DONT;
     if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) < 0 ||
         setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on) < 0 ||
         setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover) < 0)
         return -errno;
     return 0;
@@ -364,17 +379,43 @@ static void handle(struct dhcp_server *server, int fd, bool boot_port, const str
     decision_free(d);
 }
 
-static void read_pktinfo(struct msghdr *message, struct incoming *in)
+/* What the kernel has lost of a socket's packets since its last word of it. */
+static void count_lost(struct dhcp_server *server, bool boot_port, uint32_t lost)
+{
+    struct lost *known = &server->lost[boot_port];
+    if (known->known)
+        metrics_add(server->options.metrics, METRICS_DHCP_OVERFLOWN, (uint32_t)(lost - known->n));
+    *known = (struct lost){true, lost};
+}
+
+static void read_control(struct dhcp_server *server, bool boot_port, struct msghdr *message,
+                         struct incoming *in)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
         struct in_pktinfo info;
-        if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
-            continue;
-        memcpy(&info, CMSG_DATA(c), sizeof info);
-        in->ifindex = info.ipi_ifindex;
-        in->target = info.ipi_addr;
-        in->local = info.ipi_spec_dst;
+        uint32_t lost;
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            in->ifindex = info.ipi_ifindex;
+            in->target = info.ipi_addr;
+            in->local = info.ipi_spec_dst;
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
+            memcpy(&in->at, CMSG_DATA(c), sizeof in->at);
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+            memcpy(&lost, CMSG_DATA(c), sizeof lost);
+            count_lost(server, boot_port, lost);
+        }
     }
+}
+
+/* Whether a packet has waited so long that its client no longer does. */
+static bool late(const struct incoming *in)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age =
+        (int64_t)(now.tv_sec - in->at.tv_sec) * 1000 + (now.tv_nsec - in->at.tv_nsec) / 1000000;
+    return in->at.tv_sec != 0 && age > LATE_MS;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -400,8 +441,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
                               .len = batch->messages[i].msg_len,
                               .whole = !(message->msg_flags & MSG_TRUNC),
                               .sender = batch->senders[i]};
-        read_pktinfo(message, &in);
-        handle(server, fd, boot_port, &in);
+        read_control(server, boot_port, message, &in);
+        /* In a storm those who wait longest are helped least; else all are answered. */
+        if (n == BATCH && late(&in))
+            metrics_inc(server->options.metrics, METRICS_DHCP_LATE);
+        else
+            handle(server, fd, boot_port, &in);
     }
 }
 

@@ -267,6 +267,14 @@ static void decide(struct http_connection *c)
         respond(c, &r, c->head.keep_alive);
         return;
     }
+    if (!rate_allow(c->service->options.rate, c->client, http_service_clock())) {
+        metrics_inc(c->service->options.metrics, METRICS_LIMITED_HTTP);
+        evbuffer_drain(input_of(c), len);
+        r = http_response_error(&c->head, 429, NULL);
+        http_response_field(&r, "Retry-After: 1");
+        respond(c, &r, c->head.keep_alive);
+        return;
+    }
     /* A signature is of what would be answered without its suffix. */
     const char *suffix = http_sign_asked(c->service, &c->head);
     char *stem = suffix ? strndup(c->head.path, strlen(c->head.path) - strlen(suffix)) : NULL;

@@ -18,6 +18,7 @@
 #include "files.h"
 #include "metrics.h"
 #include "policy.h"
+#include "rate.h"
 #include "signer.h"
 
 struct http_server;
@@ -33,6 +34,7 @@ struct http_server_options {
     const struct files *files; /* outlives the server */
     struct policy *policy;
     struct signer *signer; /* signs what is rendered; NULL: nothing is signed */
+    struct rate *rate;     /* NULL: clients may ask as often as they like */
     struct metrics *metrics;
     const struct metrics_board *board; /* for /metrics and /readyz */
     void (*idle)(void *arg);           /* after http_server_drain: the last connection has closed */

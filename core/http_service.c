@@ -28,6 +28,13 @@ void http_service_init(struct http_service *service, struct event_base *base,
     service->linger = make_queue(service, &service->times[3], LINGER_SECONDS);
 }
 
+uint64_t http_service_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 const char *http_service_date(struct http_service *service)
 {
     time_t now = time(NULL);

@@ -31,6 +31,9 @@ struct http_service {
 void http_service_init(struct http_service *service, struct event_base *base,
                        const struct http_server_options *options);
 
+/* Milliseconds of a clock that does not go back. */
+uint64_t http_service_clock(void);
+
 /* Now, for a Date field. */
 const char *http_service_date(struct http_service *service);
 

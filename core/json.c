@@ -38,3 +38,14 @@ void json_string(FILE *out, const char *text)
     }
     fputc('"', out);
 }
+
+void json_strings(FILE *out, const char *const *texts, size_t n)
+{
+    fputc('[', out);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            fputc(',', out);
+        json_string(out, texts[i]);
+    }
+    fputc(']', out);
+}

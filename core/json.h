@@ -13,4 +13,7 @@ size_t json_utf8(const unsigned char *s);
  * written as null. */
 void json_string(FILE *out, const char *text);
 
+/* Writes a list of strings. */
+void json_strings(FILE *out, const char *const *texts, size_t n);
+
 #endif

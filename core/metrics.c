@@ -23,6 +23,26 @@ static const struct {
 #undef X
 };
 
+static const struct {
+    const char *name;
+    const char *help;
+} histograms[] = {
+#define X(name, prometheus, help) {prometheus, help},
+    METRICS_HISTOGRAMS(X)
+#undef X
+};
+
+/* The last of each list stands for all others. */
+static const char *const stages[METRICS_STAGES] = {
+    "dhcp", "tftp", "ipxe", "grub", "pxelinux", "pixiecore", "config", "serve", "event", "other"};
+static const char *const verdicts[METRICS_VERDICTS] = {
+    "boot", "disk",         "ignore",  "deny",   "chain", "shell",
+    "menu", "undetermined", "refused", "failed", "event", "other"};
+
+/* Upper bounds of the buckets, in microseconds. */
+static const uint64_t bounds[METRICS_BUCKETS - 1] = {50,   100,   250,   500,    1000,   2500,
+                                                     5000, 10000, 50000, 250000, 1000000};
+
 struct metrics_board *metrics_board_alloc(void)
 {
     struct metrics_board *board =
@@ -85,6 +105,32 @@ uint64_t metrics_sum(const struct metrics_board *board, size_t counter)
     return total;
 }
 
+static size_t word_index(const char *const *words, size_t n, const char *text)
+{
+    size_t len = strcspn(text, " :");
+    size_t i = 0;
+    while (i < n - 1 && (strlen(words[i]) != len || strncmp(words[i], text, len) != 0))
+        i++;
+    return i;
+}
+
+void metrics_decision(struct metrics *m, const char *stage, const char *verdict)
+{
+    size_t i = word_index(stages, METRICS_STAGES, stage);
+    size_t j = word_index(verdicts, METRICS_VERDICTS, verdict);
+    atomic_fetch_add_explicit(&m->decisions[i][j], 1, memory_order_relaxed);
+}
+
+void metrics_observe(struct metrics *m, enum metrics_histogram histogram, uint64_t microseconds)
+{
+    struct metrics_times *times = &m->times[histogram];
+    size_t i = 0;
+    while (i < METRICS_BUCKETS - 1 && microseconds > bounds[i])
+        i++;
+    atomic_fetch_add_explicit(&times->buckets[i], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&times->sum, microseconds, memory_order_relaxed);
+}
+
 static uint64_t gauge_sum(const struct metrics_board *board, size_t gauge)
 {
     uint64_t total = 0;
@@ -106,6 +152,40 @@ static void print_one(FILE *out, const char *name, const char *help, const char 
     fprintf(out, "%s %llu\n", name, (unsigned long long)value);
 }
 
+static void print_decisions(FILE *out, const struct metrics_board *board)
+{
+    static const char name[] = "moonboot_decisions_by_verdict_total";
+    print_family(out, name, "Decisions, by stage and verdict.", "counter");
+    for (size_t i = 0; i < METRICS_STAGES; i++) {
+        for (size_t j = 0; j < METRICS_VERDICTS; j++) {
+            uint64_t total = 0;
+            for (size_t slot = 0; slot < METRICS_MAX_WORKERS; slot++)
+                total += board->slots[slot].decisions[i][j];
+            if (total > 0)
+                fprintf(out, "%s{stage=\"%s\",verdict=\"%s\"} %llu\n", name, stages[i], verdicts[j],
+                        (unsigned long long)total);
+        }
+    }
+}
+
+static void print_histogram(FILE *out, const struct metrics_board *board, size_t histogram)
+{
+    const char *name = histograms[histogram].name;
+    uint64_t total = 0, sum = 0;
+    print_family(out, name, histograms[histogram].help, "histogram");
+    for (size_t i = 0; i < METRICS_BUCKETS; i++) {
+        for (size_t slot = 0; slot < METRICS_MAX_WORKERS; slot++)
+            total += board->slots[slot].times[histogram].buckets[i];
+        if (i < METRICS_BUCKETS - 1)
+            fprintf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)bounds[i] / 1e6,
+                    (unsigned long long)total);
+    }
+    for (size_t slot = 0; slot < METRICS_MAX_WORKERS; slot++)
+        sum += board->slots[slot].times[histogram].sum;
+    fprintf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", name,
+            (unsigned long long)total, name, (double)sum / 1e6, name, (unsigned long long)total);
+}
+
 char *metrics_text(const struct metrics_board *board, size_t *len)
 {
     char *text = NULL;
@@ -117,6 +197,9 @@ char *metrics_text(const struct metrics_board *board, size_t *len)
             print_family(out, counters[i].name, counters[i].help, "counter");
         fprintf(out, "%s %llu\n", counters[i].name, (unsigned long long)metrics_sum(board, i));
     }
+    print_decisions(out, board);
+    for (size_t i = 0; i < METRICS_N_HISTOGRAMS; i++)
+        print_histogram(out, board, i);
     for (size_t i = 0; i < METRICS_N_GAUGES; i++)
         print_one(out, gauges[i].name, gauges[i].help, "gauge", gauge_sum(board, i));
     print_one(out, "moonboot_generation", "The policy generation that serves.", "gauge",

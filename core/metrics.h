@@ -18,6 +18,11 @@
     X(DHCP_IGNORED, "moonboot_dhcp_packets_total{result=\"ignored\"}", NULL)                       \
     X(DHCP_ANSWERED, "moonboot_dhcp_packets_total{result=\"answered\"}", NULL)                     \
     X(DHCP_FAILED, "moonboot_dhcp_packets_total{result=\"send_failed\"}", NULL)                    \
+    X(DHCP_LATE, "moonboot_dhcp_packets_total{result=\"late\"}", NULL)                             \
+    X(DHCP_OVERFLOWN, "moonboot_dhcp_packets_total{result=\"queue_full\"}", NULL)                  \
+    X(LIMITED_HTTP, "moonboot_requests_limited_total{protocol=\"http\"}",                          \
+      "Requests refused as their client had asked too often.")                                     \
+    X(LIMITED_TFTP, "moonboot_requests_limited_total{protocol=\"tftp\"}", NULL)                    \
     X(TFTP_REQUESTS, "moonboot_tftp_requests_total", "TFTP read requests.")                        \
     X(TFTP_COMPLETED, "moonboot_tftp_transfers_total{result=\"completed\"}",                       \
       "TFTP transfers, by how they ended.")                                                        \
@@ -60,9 +65,34 @@ enum metrics_counter {
         METRICS_N_COUNTERS
 };
 
+/* Decisions are counted by words that neither policies nor packets can add to. */
+#define METRICS_STAGES   10
+#define METRICS_VERDICTS 12
+
+/* Times, in microseconds. */
+#define METRICS_HISTOGRAMS(X)                                                                      \
+    X(DECISION_TIME, "moonboot_decision_seconds", "Time that a decision ran, waiting apart.")      \
+    X(REPLY_TIME, "moonboot_reply_seconds", "From a request to its answer, waiting included.")
+
+enum metrics_histogram {
+#define X(name, prometheus, help) METRICS_##name,
+    METRICS_HISTOGRAMS(X)
+#undef X
+        METRICS_N_HISTOGRAMS
+};
+
+#define METRICS_BUCKETS 12
+
+struct metrics_times {
+    _Atomic uint64_t buckets[METRICS_BUCKETS]; /* not cumulative; the last is all above */
+    _Atomic uint64_t sum;
+};
+
 /* One worker's own counters; nobody else writes to them. */
 struct metrics {
     _Atomic uint64_t counters[METRICS_N_COUNTERS];
+    _Atomic uint64_t decisions[METRICS_STAGES][METRICS_VERDICTS];
+    struct metrics_times times[METRICS_N_HISTOGRAMS];
     _Atomic uint64_t heartbeat; /* CLOCK_MONOTONIC, milliseconds: when its event loop last turned */
 };
 
@@ -71,7 +101,10 @@ struct metrics {
 /* What a process has open just now, as the counters above. */
 #define METRICS_GAUGES(X)                                                                          \
     X(HTTP_OPEN, "moonboot_http_connections_open", "HTTP connections that are open.")              \
-    X(TFTP_OPEN, "moonboot_tftp_transfers_open", "TFTP transfers under way.")
+    X(TFTP_OPEN, "moonboot_tftp_transfers_open", "TFTP transfers under way.")                      \
+    X(WAITING, "moonboot_decisions_waiting", "Decisions that wait for something outside.")         \
+    X(POLICY_MEMORY, "moonboot_policy_memory_bytes", "Memory of the policies' Lua.")               \
+    X(QUEUED, "moonboot_socket_queue_bytes", "DHCP and TFTP requests that wait to be read.")
 
 enum metrics_gauge {
 #define X(name, prometheus, help) METRICS_##name,
@@ -119,6 +152,11 @@ static inline void metrics_inc(struct metrics *m, enum metrics_counter counter)
 {
     metrics_add(m, counter, 1);
 }
+
+/* Counts a decision; `verdict` may have more words behind its first. */
+void metrics_decision(struct metrics *m, const char *stage, const char *verdict);
+
+void metrics_observe(struct metrics *m, enum metrics_histogram histogram, uint64_t microseconds);
 
 /* A seat for that process; NULL when all are taken. */
 struct metrics_seat *metrics_sit(struct metrics_board *board, pid_t pid);

@@ -8,13 +8,16 @@
 #include <sys/types.h>
 
 enum notify_kind {
-    NOTIFY_PROBLEM, /* nursery: one thing that is wrong with the policy, as text */
-    NOTIFY_LOADED,  /* nursery: the policy is good; its hash as text */
-    NOTIFY_REFUSED, /* nursery: it is not, and the log says why */
-    NOTIFY_SPAWNED, /* nursery: worker `pid` exists; it runs once this has been sent */
-    NOTIFY_FAILED,  /* nursery: no worker could be forked for `slot` */
-    NOTIFY_READY,   /* worker: everything is open; waits for SIGUSR2 to serve */
-    NOTIFY_STOPPED  /* worker: reads its sockets no more; ends when transfers have */
+    NOTIFY_PROBLEM,   /* nursery: one thing that is wrong with the policy, as text */
+    NOTIFY_WARNING,   /* nursery: something that went wrong in a trial, as text */
+    NOTIFY_CHANGED,   /* nursery: a file that was read has changed; its name as text */
+    NOTIFY_LOADED,    /* nursery: the policy is good; its hash as text */
+    NOTIFY_REFUSED,   /* nursery: it is not, and the log says why */
+    NOTIFY_SPAWNED,   /* nursery: worker `pid` exists; it runs once this has been sent */
+    NOTIFY_FAILED,    /* nursery: no worker could be forked for `slot` */
+    NOTIFY_READY,     /* worker: everything is open; waits for SIGUSR2 to serve */
+    NOTIFY_FORBIDDEN, /* worker: it ends for a system call that it may not make */
+    NOTIFY_STOPPED    /* worker: reads its sockets no more; ends when transfers have */
 };
 
 #define NOTIFY_TEXT 1024
@@ -24,6 +27,7 @@ struct notify {
     pid_t pid; /* the worker that it is about */
     uint64_t generation;
     unsigned slot;
+    int call;               /* NOTIFY_FORBIDDEN: its number */
     char text[NOTIFY_TEXT]; /* ends with NUL; what follows is not sent */
 };
 

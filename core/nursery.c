@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "channel.h"
@@ -18,7 +20,12 @@
 #include "privileges.h"
 #include "store.h"
 #include "task.h"
+#include "trial.h"
+#include "watch.h"
 #include "worker.h"
+
+#define SETTLE_MS   300
+#define WATCHED_MAX 4096
 
 /* What workers will not be able to serve is better said now than found by a machine. */
 static void check_root(int dir, const char *key, const char *user)
@@ -35,13 +42,18 @@ static bool tell(const struct generation *g, enum notify_kind kind, const char *
     return notify_send(g->notify, &message);
 }
 
+static void blame(const struct generation *g, const char *problem)
+{
+    log_error("%s", problem);
+    tell(g, NOTIFY_PROBLEM, problem);
+}
+
 static bool refuse_store(const struct generation *g, const char *why)
 {
     char text[NOTIFY_TEXT];
     snprintf(text, sizeof text, "%s: `path: %s`: no store can be opened there: %s", g->config->path,
              g->config->state.path, why);
-    log_error("%s", text);
-    tell(g, NOTIFY_PROBLEM, text);
+    blame(g, text);
     return false;
 }
 
@@ -89,12 +101,53 @@ static struct policy *load(const struct generation *g)
     struct policy *policy = policy_load(&options, &problems);
     if (policy)
         policy_log_to(policy, g->decisions);
-    for (size_t i = 0; i < problems.n; i++) {
-        log_error("%s", problems.lines[i]);
-        tell(g, NOTIFY_PROBLEM, problems.lines[i]);
-    }
+    for (size_t i = 0; i < problems.n; i++)
+        blame(g, problems.lines[i]);
     problems_clear(&problems);
     return policy;
+}
+
+static void warn(const char *warning, void *arg)
+{
+    log_warn("%s", warning);
+    tell(arg, NOTIFY_WARNING, warning);
+}
+
+/* The policy, unless a trial of it came to a bad end. */
+static struct policy *tried(const struct generation *g, struct policy *policy)
+{
+    if (!policy || trial_run(policy, warn, (void *)g))
+        return policy;
+    blame(g, "the policy is not to be trusted with decisions");
+    policy_free(policy);
+    return NULL;
+}
+
+static void watch_file(const struct generation *g, struct watch *watch, const char *path)
+{
+    if (!watch_add(watch, path) && errno != ENOENT) /* it may have come with the program */
+        log_warn("generation %llu: %s cannot be watched: %s", (unsigned long long)g->number, path,
+                 strerror(errno));
+}
+
+/* What this generation was made of; NULL when it is not to be watched, or cannot be. */
+static struct watch *watch_all(const struct generation *g, const struct policy *policy)
+{
+    if (!policy || !g->config->watch)
+        return NULL;
+    struct watch *watch = watch_open();
+    if (!watch) {
+        log_warn("files cannot be watched: %s", strerror(errno));
+        return NULL;
+    }
+    size_t n;
+    const char *const *names = policy_files(policy, &n);
+    watch_file(g, watch, g->config->path);
+    for (size_t i = 0; i < n && i < WATCHED_MAX; i++)
+        watch_file(g, watch, names[i]);
+    if (n > WATCHED_MAX)
+        log_warn("%zu files are too many to watch: only the first %d are", n, WATCHED_MAX);
+    return watch;
 }
 
 /* A fork whose child is the supervisor's: it is he who must learn of its end, and who
@@ -138,18 +191,41 @@ static void spawn(const struct generation *g, struct policy *policy, unsigned sl
     notify_send(g->notify, &message);
 }
 
-/* Until the supervisor closes the channel: this generation is over. */
-static void obey(const struct generation *g, struct policy *policy, int commands)
+/* Does one thing that it was told; false when there is no more to come: this generation is
+ * over. */
+static bool obey(const struct generation *g, struct policy *policy, int commands)
 {
     struct channel_message message;
-    int descriptor, result;
-    while ((result = channel_receive(commands, &message, &descriptor)) != 0) {
-        if (result == 1 && message.kind == CHANNEL_SPAWN)
-            spawn(g, policy, message.slot, descriptor);
-        else if (result < 0 && result != -EINTR && result != -EBADMSG)
-            break;
-        if (descriptor >= 0)
-            close(descriptor);
+    int descriptor;
+    int result = channel_receive(commands, &message, &descriptor);
+    if (result == 1 && message.kind == CHANNEL_SPAWN)
+        spawn(g, policy, message.slot, descriptor);
+    if (descriptor >= 0)
+        close(descriptor);
+    return result == 1 || result == -EINTR || result == -EBADMSG;
+}
+
+/* Obeys and watches. A change is told when no other has come for a moment: editors and tools
+ * write more than once, and more than one file. */
+static void serve(const struct generation *g, struct policy *policy, int commands,
+                  struct watch *watch, const char *changed)
+{
+    for (;;) {
+        struct pollfd fds[] = {{.fd = commands, .events = POLLIN},
+                               {.fd = watch ? watch_fd(watch) : -1, .events = POLLIN}};
+        int ready = poll(fds, 2, changed ? SETTLE_MS : -1);
+        if (ready < 0 && errno != EINTR)
+            return;
+        if (ready == 0 && changed) {
+            tell(g, NOTIFY_CHANGED, changed);
+            changed = NULL;
+        }
+        if (ready > 0 && fds[1].revents) {
+            const char *path = watch_read(watch);
+            changed = path ? path : changed;
+        }
+        if (ready > 0 && fds[0].revents && !obey(g, policy, commands))
+            return;
     }
 }
 
@@ -174,11 +250,15 @@ _Noreturn void nursery_run(const struct generation *g, int commands)
         tell(g, NOTIFY_REFUSED, "");
         exit(1);
     }
+    struct timespec began;
+    clock_gettime(CLOCK_REALTIME_COARSE, &began);
     struct policy *policy = load(g);
+    struct watch *watch = watch_all(g, policy);
     if (!privileges_finish()) {
         log_error("cannot give up the last capability: %s", strerror(errno));
         exit(1);
     }
+    policy = tried(g, policy);
     check_root(g->files.roots[REPLY_ROOT_TFTP], "root", user);
     check_root(g->files.roots[REPLY_ROOT_ASSETS], "assets", user);
     if (policy && has_state && !try_store(g)) {
@@ -191,7 +271,8 @@ _Noreturn void nursery_run(const struct generation *g, int commands)
     if (!tell(g, policy ? NOTIFY_LOADED : NOTIFY_REFUSED, policy ? policy_hash(policy) : "") ||
         !policy)
         exit(1);
-    obey(g, policy, commands);
+    serve(g, policy, commands, watch, watch ? watch_newer(watch, began) : NULL);
+    watch_close(watch);
     policy_free(policy);
     exit(0);
 }

@@ -38,6 +38,7 @@ struct policy {
     int loaded;
     int field_names; /* of machines, in order */
     char hash[POLICY_HASH_TEXT];
+    struct problems files; /* names, one a line */
     struct decision_list idle;
     struct mask mask;
     struct decision_log log;
@@ -72,12 +73,12 @@ static void add_problems(lua_State *L, int list, struct problems *problems)
 
 /* What was read, as one short name: BLAKE2b over names and texts in the order read. The texts
  * are let go of. */
-static void hash_files(lua_State *L, int policy, char out[POLICY_HASH_TEXT])
+static void hash_files(lua_State *L, int loaded, struct policy *policy)
 {
     crypto_generichash_state state;
     unsigned char hash[POLICY_HASH_BYTES];
     crypto_generichash_init(&state, NULL, 0, sizeof hash);
-    lua_getfield(L, policy, "files");
+    lua_getfield(L, loaded, "files");
     for (size_t i = 1; lua_istable(L, -1) && i <= lua_objlen(L, -1); i++) {
         lua_rawgeti(L, -1, (int)i);
         for (const char *const *key = (const char *const[]){"name", "text", NULL}; *key; key++) {
@@ -89,13 +90,15 @@ static void hash_files(lua_State *L, int policy, char out[POLICY_HASH_TEXT])
             crypto_generichash_update(&state, (const unsigned char *)text, len);
             lua_pop(L, 1);
         }
+        lua_getfield(L, -1, "name");
+        problems_add(&policy->files, "%s", lua_tostring(L, -1));
         lua_pushnil(L);
-        lua_setfield(L, -2, "text");
-        lua_pop(L, 1);
+        lua_setfield(L, -3, "text");
+        lua_pop(L, 2);
     }
     lua_pop(L, 1);
     crypto_generichash_final(&state, hash, sizeof hash);
-    sodium_bin2hex(out, POLICY_HASH_TEXT, hash, sizeof hash);
+    sodium_bin2hex(policy->hash, POLICY_HASH_TEXT, hash, sizeof hash);
 }
 
 static int take(lua_State *L);
@@ -161,7 +164,7 @@ static int load(lua_State *L)
         return 0;
     }
     lua_pop(L, 1);
-    hash_files(L, lua_gettop(L), policy->hash);
+    hash_files(L, lua_gettop(L), policy);
     read_secrets(L, lua_gettop(L), &policy->mask);
     policy->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
     vm_require(L, "waits");
@@ -224,6 +227,7 @@ void policy_free(struct policy *policy)
     vm_free(policy->vm);
     mask_clear(&policy->mask);
     free(policy->base_url);
+    problems_clear(&policy->files);
     free(policy);
 }
 
@@ -235,6 +239,61 @@ const char *policy_hash(const struct policy *policy)
 void policy_log_to(struct policy *policy, int fd)
 {
     policy->log.fd = fd;
+}
+
+const char *const *policy_files(const struct policy *policy, size_t *n)
+{
+    *n = policy->files.n;
+    return (const char *const *)policy->files.lines;
+}
+
+struct trial {
+    const struct policy *policy;
+    void (*report)(const char *warning, void *arg);
+    void *arg;
+};
+
+/* Protected. Argument: struct trial. */
+static int try(lua_State *L)
+{
+    const struct trial *trial = lua_touserdata(L, 1);
+    vm_require(L, "selfcheck");
+    lua_getfield(L, -1, "run");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, trial->policy->loaded);
+    lua_call(L, 1, 1);
+    for (int i = 1; i <= (int)lua_objlen(L, -1); i++) {
+        lua_rawgeti(L, -1, i);
+        trial->report(lua_tostring(L, -1), trial->arg);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+void policy_try(struct policy *policy, void (*report)(const char *warning, void *arg), void *arg)
+{
+    struct trial trial = {policy, report, arg};
+    lua_State *L = vm_state(policy->vm);
+    if (lua_cpcall(L, try, &trial) != 0) {
+        const char *message = lua_tostring(L, -1);
+        report(message ? message : "a trial ended with an error", arg);
+        lua_pop(L, 1);
+    }
+}
+
+size_t policy_memory(const struct policy *policy)
+{
+    return vm_memory(policy->vm);
+}
+
+unsigned policy_waiting(const struct policy *policy)
+{
+    unsigned n = 0;
+    const struct course *course;
+    LIST_FOREACH(course, &policy->courses.suspended, link)
+    {
+        n++;
+    }
+    return n;
 }
 
 /* Protected. Argument: struct policy. */
@@ -500,6 +559,10 @@ static void on_ended(struct course *course, const char *error)
     }
     metrics_inc(metrics, METRICS_DECISIONS);
     metrics_add(metrics, METRICS_DECISION_MICROSECONDS, course->ran);
+    metrics_observe(metrics, METRICS_DECISION_TIME, course->ran);
+    metrics_observe(metrics, METRICS_REPLY_TIME, course->ran + course_suspended(course));
+    if (d->decided)
+        metrics_decision(metrics, d->stage, *d->verdict ? d->verdict : "failed");
     if (*d->error)
         metrics_inc(metrics, METRICS_DECISION_ERRORS);
     if (course->task.timed_out)

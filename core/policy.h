@@ -3,6 +3,7 @@
 #define MOONBOOT_POLICY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "problems.h"
@@ -41,6 +42,13 @@ void policy_free(struct policy *policy);
 #define POLICY_HASH_TEXT  (2 * POLICY_HASH_BYTES + 1)
 const char *policy_hash(const struct policy *policy);
 
+/* The files that were read, as messages call them: n names. */
+const char *const *policy_files(const struct policy *policy, size_t *n);
+
+/* Decides for machines that there are not; `report` is given each thing that goes wrong. The
+ * policy, and this process, may be the worse for it afterwards. */
+void policy_try(struct policy *policy, void (*report)(const char *warning, void *arg), void *arg);
+
 /* Firmware takes the answers of the first second or so. */
 #define POLICY_DHCP_WAIT_MS 400
 
@@ -53,6 +61,10 @@ void policy_log_to(struct policy *policy, int fd);
  * for is served by `base`; NULL: it is refused. `store` (NULL: none) is kept until policy_free. */
 bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base,
                   struct store_writer *store);
+
+/* The bytes that its Lua takes; how many decisions wait. */
+size_t policy_memory(const struct policy *policy);
+unsigned policy_waiting(const struct policy *policy);
 
 /* From here on this process's heartbeat is its successor's to give: it only ends what is
  * in flight. */

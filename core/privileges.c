@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,7 +29,9 @@ static bool set_capabilities(uint32_t low)
 
 bool privileges_drop(const char *user)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    struct rlimit none = {0, 0};
+    /* A core would hold keys and secrets. */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
         return false;
     if (geteuid() != 0)
         return true;
@@ -40,7 +43,8 @@ bool privileges_drop(const char *user)
     return prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setgroups(0, NULL) == 0 &&
            setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) == 0 &&
            setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) == 0 &&
-           prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0 && set_capabilities(1u << CAP_DAC_READ_SEARCH);
+           prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+           set_capabilities(1u << CAP_DAC_READ_SEARCH);
 }
 
 bool privileges_finish(void)

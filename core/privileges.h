@@ -8,7 +8,8 @@
  * "moonboot", else "nobody". NULL: there is no such user. */
 const char *privileges_user(const char *configured);
 
-/* Becomes that user for good. What remains until privileges_finish is to read any file
+/* Becomes that user for good, whose other processes cannot look into this one; no core is
+ * written. What remains until privileges_finish is to read any file
  * (CAP_DAC_READ_SEARCH), so that policies with secrets in them need not be readable by
  * the workers' user; how policies are read keeps to their directory. False with errno. */
 bool privileges_drop(const char *user);

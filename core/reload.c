@@ -26,24 +26,30 @@ static void tell_outcome(struct supervisor *s, bool good)
     FILE *out = open_memstream(&text, &len);
     if (out) {
         const struct load *load = good ? &s->serving : &s->refused;
-        fprintf(out, "{\"result\":\"%s\",\"generation\":%" PRIu64 ",\"errors\":[",
+        fprintf(out, "{\"result\":\"%s\",\"generation\":%" PRIu64 ",\"errors\":",
                 good ? "loaded" : "refused", s->serving.generation);
-        for (size_t i = 0; i < load->problems.n; i++) {
-            fputs(i ? "," : "", out);
-            json_string(out, load->problems.lines[i]);
-        }
-        fputs("]}", out);
+        json_strings(out, (const char *const *)load->problems.lines, load->problems.n);
+        fputs(",\"warnings\":", out);
+        json_strings(out, (const char *const *)load->warnings.lines, load->warnings.n);
+        fputs("}", out);
         fclose(out);
     }
     control_settle(&s->control, s->loads, text);
     free(text);
 }
 
+static void forget(struct load *load)
+{
+    problems_clear(&load->problems);
+    problems_clear(&load->warnings);
+    *load = (struct load){0};
+}
+
 static void refuse(struct supervisor *s)
 {
     s->board->reloads_refused++;
     s->board->last_refused = 1;
-    problems_clear(&s->refused.problems);
+    forget(&s->refused);
     s->refused = s->loading;
     s->refused.at = time(NULL);
     s->loading = (struct load){0};
@@ -62,6 +68,29 @@ void reload_problem(struct supervisor *s, const char *problem)
 {
     if (s->loading.problems.n < PROBLEMS_MAX)
         problems_add(&s->loading.problems, "%s", problem);
+}
+
+void reload_warning(struct supervisor *s, const char *warning)
+{
+    if (s->loading.warnings.n < PROBLEMS_MAX)
+        problems_add(&s->loading.warnings, "%s", warning);
+}
+
+void reload_changed(struct supervisor *s, const char *file)
+{
+    struct origin origin = {.kind = ORIGIN_WATCH};
+    if (s->stopping)
+        return;
+    snprintf(origin.file, sizeof origin.file, "%s", file);
+    log_info("reloading %s: %s has changed", s->site, file);
+    reload_begin(s, &origin);
+}
+
+void reload_forget(struct supervisor *s)
+{
+    forget(&s->loading);
+    forget(&s->serving);
+    forget(&s->refused);
 }
 
 void reload_end_candidate(struct supervisor *s)
@@ -128,8 +157,8 @@ void reload_begin(struct supervisor *s, const struct origin *origin)
     s->loads++;
     if (s->current)
         systemd_reloading();
-    problems_clear(problems);
-    s->loading = (struct load){.origin = *origin};
+    forget(&s->loading);
+    s->loading.origin = *origin;
     struct generation *g = generation_open(s->site, s->current, problems);
     if (g && start(s, g, problems)) {
         s->candidate = g;
@@ -161,7 +190,7 @@ static void finish_swap(struct supervisor *s)
     s->current = s->candidate;
     s->candidate = NULL;
     s->swapping = false;
-    problems_clear(&s->serving.problems);
+    forget(&s->serving);
     s->serving = s->loading;
     s->serving.at = time(NULL);
     s->loading = (struct load){0};

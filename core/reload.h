@@ -10,8 +10,13 @@
  * answers the request is number s->loads + 1, as s->loads was before. */
 void reload_begin(struct supervisor *s, const struct origin *origin);
 
-/* The candidate's nursery has found a problem; has loaded the policy. */
+/* A file that a generation has read has changed. */
+void reload_changed(struct supervisor *s, const char *file);
+
+/* The candidate's nursery has found a problem, or what is no reason to refuse it; has loaded the
+ * policy. */
 void reload_problem(struct supervisor *s, const char *problem);
+void reload_warning(struct supervisor *s, const char *warning);
 void reload_loaded(struct supervisor *s, const char *hash);
 
 /* Gives the candidate up: what it was to replace goes on. */
@@ -19,6 +24,9 @@ void reload_discard(struct supervisor *s);
 
 /* Ends the candidate's processes and lets go of it. */
 void reload_end_candidate(struct supervisor *s);
+
+/* Frees what is known of loads. */
+void reload_forget(struct supervisor *s);
 
 /* Moves a reload on when what it waits for has come. */
 void reload_advance(struct supervisor *s);

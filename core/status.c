@@ -11,6 +11,7 @@
 static const char *const origins[] = {[ORIGIN_START] = "start",
                                       [ORIGIN_SIGNAL] = "signal",
                                       [ORIGIN_CONTROL] = "control",
+                                      [ORIGIN_WATCH] = "watch",
                                       [ORIGIN_NURSERY] = "lost nursery"};
 
 static const char *const states[] = {[CREW_STARTING] = "starting",
@@ -24,6 +25,10 @@ static void put_origin(FILE *out, const struct origin *origin)
     fprintf(out, "{\"kind\":\"%s\"", origins[origin->kind]);
     if (origin->kind == ORIGIN_SIGNAL || origin->kind == ORIGIN_CONTROL)
         fprintf(out, ",\"pid\":%d,\"uid\":%u", (int)origin->pid, (unsigned)origin->uid);
+    if (origin->kind == ORIGIN_WATCH) {
+        fputs(",\"file\":", out);
+        json_string(out, origin->file);
+    }
     fputs("}", out);
 }
 
@@ -35,6 +40,8 @@ static void put_generation(FILE *out, const struct load *load, const char *polic
     json_string(out, policy);
     fputs(",\"by\":", out);
     put_origin(out, &load->origin);
+    fputs(",\"warnings\":", out);
+    json_strings(out, (const char *const *)load->warnings.lines, load->warnings.n);
     fputs("}", out);
 }
 
@@ -42,12 +49,9 @@ static void put_refusal(FILE *out, const struct load *load)
 {
     fprintf(out, "{\"at\":%lld,\"by\":", (long long)load->at);
     put_origin(out, &load->origin);
-    fputs(",\"errors\":[", out);
-    for (size_t i = 0; i < load->problems.n; i++) {
-        fputs(i ? "," : "", out);
-        json_string(out, load->problems.lines[i]);
-    }
-    fputs("]}", out);
+    fputs(",\"errors\":", out);
+    json_strings(out, (const char *const *)load->problems.lines, load->problems.n);
+    fputs("}", out);
 }
 
 /* Resident memory in KB, what is shared with the nursery included. */

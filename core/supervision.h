@@ -15,9 +15,10 @@
 
 /* Who asked for a load. */
 struct origin {
-    enum { ORIGIN_START, ORIGIN_SIGNAL, ORIGIN_CONTROL, ORIGIN_NURSERY } kind;
+    enum { ORIGIN_START, ORIGIN_SIGNAL, ORIGIN_CONTROL, ORIGIN_WATCH, ORIGIN_NURSERY } kind;
     pid_t pid; /* of the one who asked, with ORIGIN_SIGNAL and ORIGIN_CONTROL */
     uid_t uid;
+    char file[256]; /* that has changed, with ORIGIN_WATCH */
 };
 
 /* One load: under way, in force, or refused. */
@@ -27,6 +28,7 @@ struct load {
     time_t at;                /* when it took effect, or was refused; 0: there was none */
     char hash[64];            /* of the policy's files */
     struct problems problems; /* why it was refused */
+    struct problems warnings; /* what went wrong in a trial */
 };
 
 struct supervisor {

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "notify.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "status.h"
 #include "supervision.h"
 #include "systemd.h"
@@ -49,7 +50,8 @@ static bool believed(struct supervisor *s, const struct notify *message, pid_t s
 {
     if (message->slot >= METRICS_MAX_WORKERS)
         return false;
-    if (message->kind == NOTIFY_READY || message->kind == NOTIFY_STOPPED)
+    if (message->kind == NOTIFY_READY || message->kind == NOTIFY_STOPPED ||
+        message->kind == NOTIFY_FORBIDDEN)
         return message->pid == sender;
     struct generation *const generations[] = {s->candidate, s->current};
     for (size_t i = 0; i < 2; i++) {
@@ -66,6 +68,14 @@ static int channel_of(struct supervisor *s, const struct notify *message)
     return generation_take_channel(of_candidate ? s->candidate : s->current, message->slot);
 }
 
+static void tell_forbidden(const struct notify *message)
+{
+    char *name = sandbox_call_name(message->call);
+    log_error("worker %u (pid %d) made a system call that workers may not: %s (%d)", message->slot,
+              (int)message->pid, name ? name : "unknown", message->call);
+    free(name);
+}
+
 static void on_message(struct supervisor *s, const struct notify *message)
 {
     bool of_candidate = s->candidate && message->generation == s->candidate->number;
@@ -74,6 +84,13 @@ static void on_message(struct supervisor *s, const struct notify *message)
     case NOTIFY_PROBLEM:
         if (of_candidate)
             reload_problem(s, message->text);
+        break;
+    case NOTIFY_WARNING:
+        if (of_candidate)
+            reload_warning(s, message->text);
+        break;
+    case NOTIFY_CHANGED:
+        reload_changed(s, message->text);
         break;
     case NOTIFY_LOADED:
         if (of_candidate)
@@ -97,6 +114,9 @@ static void on_message(struct supervisor *s, const struct notify *message)
         w = crew_find(&s->crew, message->pid);
         if (w && w->state == CREW_STARTING)
             on_ready(s, w);
+        break;
+    case NOTIFY_FORBIDDEN:
+        tell_forbidden(message);
         break;
     case NOTIFY_STOPPED:
         w = crew_find(&s->crew, message->pid);
@@ -370,8 +390,7 @@ int supervisor_run(const char *site)
         continue;
     control_close(&s->control);
     tftp_hpa_free(s->hpa);
-    problems_clear(&s->loading.problems);
-    problems_clear(&s->refused.problems);
+    reload_forget(s);
     metrics_board_free(s->board);
     close(s->signals);
     close(s->notify[0]);

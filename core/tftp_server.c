@@ -49,6 +49,13 @@ static time_t seconds(void)
     return now.tv_sec;
 }
 
+static uint64_t milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* FNV-1a. It tells a repetition from another request; nothing hangs on collisions. */
 static uint64_t fingerprint(const uint8_t *data, size_t len)
 {
@@ -291,6 +298,10 @@ static void take_request(struct tftp_server *server, const struct tftp_socket_re
     if (known(server, datagram, &n))
         return;
     metrics_inc(server->options.metrics, METRICS_TFTP_REQUESTS);
+    if (!rate_allow(server->options.rate, datagram->client.sin_addr, milliseconds())) {
+        metrics_inc(server->options.metrics, METRICS_LIMITED_TFTP);
+        return; /* it asks again, later */
+    }
     enum tftp_error code;
     const char *why = tftp_request_refusal(&request, &code);
     if (why) {

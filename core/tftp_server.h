@@ -9,6 +9,7 @@
 #include "files.h"
 #include "metrics.h"
 #include "policy.h"
+#include "rate.h"
 
 struct tftp_server;
 
@@ -18,6 +19,7 @@ struct tftp_server_options {
     unsigned max_per_client;   /* at once, by address */
     const struct files *files; /* outlives the server */
     struct policy *policy;
+    struct rate *rate; /* NULL: clients may ask as often as they like */
     struct metrics *metrics;
     void (*idle)(void *arg); /* after tftp_server_drain: the last transfer has ended */
     void *arg;

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/sock_diag.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include "http_server.h"
 #include "log.h"
 #include "notify.h"
+#include "sandbox.h"
 #include "store_writer.h"
 #include "tftp_server.h"
 
@@ -34,6 +37,7 @@ struct worker {
     struct event_base *base;
     struct event *start_signal, *drain_signal, *heartbeat, *orders;
     struct control_server *control;
+    struct rate *rate; /* NULL: without limit */
     struct dhcp_server *dhcp;
     struct tftp_server *tftp;
     struct http_server *http;
@@ -48,6 +52,23 @@ static void tell(const struct worker *w, enum notify_kind kind)
     notify_send(w->generation->notify, &message);
 }
 
+/* Bytes that the kernel holds of a socket's datagrams. */
+static uint64_t queued_in(int fd)
+{
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof info;
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+        return 0;
+    return info[SK_MEMINFO_RMEM_ALLOC];
+}
+
+static uint64_t queued(const struct worker *w)
+{
+    const struct sockets *sockets = w->generation->sockets;
+    return queued_in(sockets->dhcp) + queued_in(sockets->dhcp_boot) +
+           queued_in(sockets->tftp ? sockets->tftp[w->slot] : -1);
+}
+
 static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -59,6 +80,9 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
         return;
     w->seat->gauges[METRICS_HTTP_OPEN] = w->http ? http_server_connections(w->http) : 0;
     w->seat->gauges[METRICS_TFTP_OPEN] = w->tftp ? tftp_server_transfers(w->tftp) : 0;
+    w->seat->gauges[METRICS_WAITING] = policy_waiting(w->policy);
+    w->seat->gauges[METRICS_POLICY_MEMORY] = policy_memory(w->policy);
+    w->seat->gauges[METRICS_QUEUED] = w->draining ? 0 : queued(w);
 }
 
 static void end_when_idle(struct worker *w)
@@ -124,6 +148,7 @@ static bool open_tftp(struct worker *w)
         .files = &w->generation->files,
         .policy = w->policy,
         .metrics = w->metrics,
+        .rate = w->rate,
         .idle = on_tftp_idle,
         .arg = w,
     };
@@ -149,6 +174,7 @@ static bool open_http(struct worker *w)
         .signer = w->generation->trust.signer,
         .metrics = w->metrics,
         .board = w->generation->board,
+        .rate = w->rate,
         .idle = on_http_idle,
         .arg = w,
     };
@@ -200,6 +226,8 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
     struct worker *w = arg;
     if (w->http || w->draining)
         return;
+    unsigned limit = w->generation->config->limits.requests_per_client;
+    w->rate = limit ? rate_alloc(limit) : NULL;
     if (!open_dhcp(w) || !open_tftp(w) || !open_http(w) || !open_control(w)) {
         log_error("worker %u: no memory to serve", w->slot);
         exit(1);
@@ -267,6 +295,7 @@ static void close_everything(struct worker *w)
     tftp_server_close(w->tftp);
     http_server_close(w->http);
     control_server_close(w->control);
+    rate_free(w->rate);
     event_free(w->start_signal);
     event_free(w->drain_signal);
     event_free(w->heartbeat);
@@ -274,6 +303,33 @@ static void close_everything(struct worker *w)
     policy_free(w->policy);
     store_writer_close(w->store);
     event_base_free(w->base);
+}
+
+static const struct worker *confined; /* for the handler of SIGSYS, which is given no argument */
+
+/* In a signal handler. */
+static void on_forbidden(int call)
+{
+    struct notify message = {.kind = NOTIFY_FORBIDDEN,
+                             .pid = getpid(),
+                             .generation = confined->generation->number,
+                             .slot = confined->slot,
+                             .call = call};
+    notify_send(confined->generation->notify, &message);
+}
+
+/* The last of the preparations. */
+static bool confine(const struct worker *w)
+{
+    if (!w->generation->config->sandbox || !sandbox_available())
+        return true;
+    confined = w;
+    int error = sandbox_enter(on_forbidden);
+    if (error < 0)
+        log_error("worker %u: the system cannot confine it (seccomp): %s; `sandbox: off` in "
+                  "site.yaml does without",
+                  w->slot, strerror(-error));
+    return error == 0;
 }
 
 _Noreturn void worker_run(const struct generation *generation, struct policy *policy, unsigned slot,
@@ -300,6 +356,8 @@ _Noreturn void worker_run(const struct generation *generation, struct policy *po
         exit(1);
     }
     if (getppid() != generation->supervisor)
+        exit(1);
+    if (!confine(&w))
         exit(1);
     metrics_beat(w.metrics);
     tell(&w, NOTIFY_READY);

@@ -7,7 +7,7 @@ set -eu
 packages() { # packages SET: what it needs
     case $1 in
     build) echo gcc make pkg-config libc6-dev libluajit-5.1-dev libevent-dev libssl-dev \
-        libyaml-dev libsodium-dev libedit-dev liblmdb-dev libcurl4-openssl-dev lua-cjson lua-cjson-dev ;;
+        libyaml-dev libsodium-dev libseccomp-dev libedit-dev liblmdb-dev libcurl4-openssl-dev lua-cjson lua-cjson-dev ;;
     test) echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit \
         lua-check shellcheck zsh curl wrk tftp-hpa atftp libwrap0 busybox-static iproute2 procps python3 \
         python3-jsonschema ca-certificates cloud-init ignition minisign systemd ;;

@@ -73,9 +73,10 @@ for fuzzer in tests/fuzz/fuzz_*.c; do
     name=$(basename "$fuzzer" .c)
     suite "fuzz/$name" tests/fuzz/run.sh "$name" 10
 done
-for script in language testing service http tftp state asking decision_log control hostile_policy; do
+for script in language testing service http tftp state asking decision_log control hostile_policy overload; do
     suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
 done
+suite e2e/control-confined with build tests/e2e/control.sh
 suite e2e/trust with build-sanitize tests/e2e/trust.sh
 suite e2e/sign with build tests/e2e/sign.sh
 suite e2e/documents with build tests/e2e/documents.sh

@@ -33,12 +33,13 @@ local ASKERS = {
     start = "at the start",
     ["lost nursery"] = "as its processes were lost",
     signal = "by SIGHUP from process %d (user %d)",
+    watch = "as %s has changed",
     control = "by process %d (user %d) over the control socket",
 }
 
 -- Who asked for a load.
 function figures.asker(by)
-    return (ASKERS[by.kind] or by.kind):format(by.pid, by.uid)
+    return (ASKERS[by.kind] or by.kind):format(by.file or by.pid, by.uid)
 end
 
 -- Counters by the start of their name, summed: what belongs together.

@@ -6,7 +6,7 @@ local HELP = [[
 Usage: moonboot reload [-c SITE.YAML]
 Has the running service load its configuration and policy anew, and waits for what comes of it.
 When something is wrong with them the service goes on with what it has, and the problems are
-printed.
+printed. What goes wrong when the policy decides for trial machines is printed as a warning.
 
 ]] .. control.HELP .. [[
   -h, --help         print this
@@ -26,6 +26,9 @@ return function(args)
         host.cli.warn("moonboot reload: " .. message .. "\n")
         return 1
     elseif answer.result == "loaded" then
+        for _, warning in ipairs(answer.warnings) do
+            host.cli.warn("warning: " .. warning .. "\n")
+        end
         host.cli.write(("generation %d serves\n"):format(answer.generation))
         return 0
     end

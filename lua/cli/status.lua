@@ -29,6 +29,9 @@ local function write_generation(status, generation)
     line("generation", "%d, loaded %s (%s ago) %s", generation.number, host.cli.date(generation.at),
          figures.duration(status.now - generation.at), figures.asker(generation.by))
     line("policy", "%s (%s)", generation.policy, generation.hash)
+    for i, warning in ipairs(generation.warnings) do
+        line(i == 1 and "warnings" or "", "%s", warning)
+    end
 end
 
 local function write_refusal(status, refused)

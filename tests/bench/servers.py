@@ -89,7 +89,7 @@ user: nobody
 http: {{ listen: ["0.0.0.0:8080"], assets: {self.files} }}
 tftp: {{ root: {self.files} }}
 log: {{ level: {log} }}
-limits: {{ memory_mb: 1024 }}
+limits: {{ memory_mb: 1024, requests_per_client: 0 }}
 """)
         if hosts:
             with open(os.path.join(site, "hosts.csv"), "w", encoding="utf-8") as file:

@@ -16,6 +16,13 @@ for key in sys.argv[1:]:
     value = value[int(key) if key.lstrip("-").isdigit() else key]
 print(json.dumps(value) if isinstance(value, (dict, list)) else value)' "$@"
 }
+worker_now() { # the process of a worker of the generation in force
+    timeout 20 "$BUILD/moonboot" status --json -c "$site/site.yaml" | python3 -c '
+import json, sys
+status = json.load(sys.stdin)
+print([w["pid"] for w in status["workers"]
+       if w["state"] == "serving" and w["generation"] == status["generation"]["number"]][-1])'
+}
 ask() { # ask LINE: one command, as any program would send it
     python3 -c '
 import socket, sys
@@ -70,6 +77,34 @@ cp "$site/good.yaml" "$site/site.yaml"
 check "a good one again" moonboot reload
 check "the refusal is still known" [ "$(status refused by kind)" = control ]
 
+cat >"$site/policy.lua" <<'LUA'
+local n = 0
+profile "p" { kernel = "five" }
+rule "first" { match = { arch = "efi-arm64" }, boot = function(m) return m.serial.x.y end }
+rule "second" { boot = function() n = n + 1 return n == 1 and "p" or ignore end }
+LUA
+check "a policy that throws at once is loaded" moonboot reload
+check "and warned of, with file and line" grep -q '^warning: .*policy.lua:3: .*efi-arm64' "$site/err"
+check "and in status" sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q '^warnings .*policy.lua:3: '"
+check "the trial has left no trace in the policy" sh -c "curl -sf '$base/ipxe?mac=52:54:00:00:00:01&platform=pcbios' | grep -q five"
+check "nor is it counted" [ "$(fetch /metrics | sed -n 's/^moonboot_decision_errors_total //p')" = 0 ]
+
+policy six
+echo 'watch: true' >>"$site/site.yaml"
+moonboot reload
+before=$(status generation number)
+policy seven
+wait_for "watch: a changed policy is loaded" 10 sh -c "curl -sf '$base/ipxe?mac=52:54:00:00:00:01&platform=pcbios' | grep -q seven"
+check "watch: by whom" sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q 'as $site/policy.lua has changed'"
+sleep 1
+check "watch: once" [ "$(status generation number)" = $((before + 1)) ]
+echo 'rule "broken" {' >"$site/policy.new" && mv "$site/policy.new" "$site/policy.lua"
+wait_for "watch: a bad one is refused" 10 sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q '^refused .* as .*policy.lua has changed'"
+policy eight
+wait_for "watch: and mended" 10 sh -c "curl -sf '$base/ipxe?mac=52:54:00:00:00:01&platform=pcbios' | grep -q eight"
+cp "$site/good.yaml" "$site/site.yaml"
+wait_for "watch: site.yaml too" 10 sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q 'as $site/site.yaml has changed'"
+
 pids=()
 for _ in 1 2 3 4 5; do
     moonboot reload &
@@ -103,7 +138,7 @@ check "silent peers: machines are served" fetch /readyz
 check "silent peers: who asks is answered in the end" [ "$(status state)" = serving ]
 kill "$silent"
 
-victim=$(status workers 0 pid)
+victim=$(worker_now)
 kill -9 "$victim"
 wait_for "a killed worker is counted" 10 sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' --json | grep -q '\"restarts\":1'"
 
@@ -117,15 +152,32 @@ else
 fi
 
 # What a worker holds: no socket of another, no directory of policies, nothing of the supervisor's.
-worker=$(status workers -1 pid)
+worker=$(worker_now)
 open_files=$(for fd in "/proc/$worker/fd"/*; do readlink "$fd"; done)
 check "workers hold no directory but what they serve" \
     [ "$(grep -c "^$site" <<<"$open_files")" -le 4 ]
 check "workers do not hold the policy's directory" sh -c "! grep -qx '$site' <<'X'
 $open_files
 X"
-# one HTTP and one TFTP socket, the channel, the one to the supervisor
-check "workers hold four sockets" [ "$(grep -c '^socket:' <<<"$open_files")" = 4 ]
+of_the_network=0
+for inode in $(sed -n 's/^socket:\[\(.*\)\]$/\1/p' <<<"$open_files"); do
+    cat "/proc/$worker/net/tcp" "/proc/$worker/net/udp" | awk '{ print $10 }' | grep -qx "$inode" &&
+        of_the_network=$((of_the_network + 1))
+done
+check "workers hold one HTTP and one TFTP socket" [ "$of_the_network" = 2 ]
+
+check "workers leave no core" grep -qE '^Max core file size +0 +0 ' "/proc/$worker/limits"
+if [ "$BUILD" = "${BUILD%-sanitize}" ]; then
+    check "workers are confined" grep -qE '^Seccomp:.2$' "/proc/$worker/status"
+    kill -SYS "$worker"
+    wait_for "a worker that is ended so is replaced" 10 grep -q "pid $worker) was ended by signal 31" "$log"
+else
+    check "with AddressSanitizer: workers are not confined" grep -qE '^Seccomp:.0$' "/proc/$worker/status"
+fi
+echo 'sandbox: off' >>"$site/site.yaml"
+check "sandbox: off" moonboot reload
+check "sandbox: off: they are not confined" grep -qE '^Seccomp:.0$' "/proc/$(worker_now)/status"
+cp "$site/good.yaml" "$site/site.yaml"
 
 kill -9 "$service"
 wait "$service" 2>/dev/null

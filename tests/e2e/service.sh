@@ -145,7 +145,14 @@ for round in 1 2 3 4 5 6 7 8 9 10; do # as fast as they come, good and bad
 done
 policy four
 reload ready
-check "a storm of SIGHUPs: serves" [ "$(args_now)" = marker=four ]
+serves_four() { # a reload that read a half-written file may still be under way
+    [ "$(args_now)" = marker=four ]
+}
+wait_for "a storm of SIGHUPs: serves" 10 serves_four
+settled() {
+    [ "$(workers | wc -l)" = 2 ]
+}
+wait_for "a storm of SIGHUPs: as many workers as before" 10 settled
 
 if [ "$(id -u)" = 0 ]; then
     worker=$(workers | head -n 1)

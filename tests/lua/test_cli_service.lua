@@ -7,7 +7,7 @@ local tests = {}
 
 local function status(over)
     local fields = {
-        generation = [[{"number":2,"at":900,"hash":"cafe","policy":"p.lua","by":{"kind":"signal","pid":7,"uid":5}}]],
+        generation = [[{"number":2,"at":900,"hash":"cafe","warnings":["p.lua:9: hm"],"policy":"p.lua","by":{"kind":"signal","pid":7,"uid":5}}]],
         refused = [[{"at":950,"by":{"kind":"control","pid":8,"uid":6},"errors":["p.lua:1: no","p.lua:2: nor that"]}]],
         decisions = "4", now = "1000",
     }
@@ -59,7 +59,7 @@ function tests.status_shows_everything()
     assert(asked[1] == "/run/a.sock status")
     has(out, "moonboot    1, serving for 16 min 39 s, process 3, s.yaml\n",
         "generation  2, loaded date 900 (1 min 40 s ago) by SIGHUP from process 7 (user 5)\n",
-        "policy      p.lua (cafe)\n",
+        "policy      p.lua (cafe)\n", "warnings    p.lua:9: hm\n",
         "refused     a load, date 950 (50 s ago) by process 8 (user 6) over the control socket:\n",
         "            p.lua:1: no\n            p.lua:2: nor that\n",
         "sockets     tftp 0.0.0.0:69, http 10.0.0.1:80\n",
@@ -97,8 +97,8 @@ function tests.no_service()
 end
 
 function tests.reload_tells_what_came_of_it()
-    local code, out, err, asked = run("reload", {}, { '{"result":"loaded","generation":3,"errors":[]}' })
-    assert(code == 0 and out == "generation 3 serves\n" and err == "" and asked[1] == "/run/default.sock reload")
+    local code, out, err, asked = run("reload", {}, { '{"result":"loaded","generation":3,"errors":[],"warnings":["p:1: x"]}' })
+    assert(code == 0 and out == "generation 3 serves\n" and err == "warning: p:1: x\n" and asked[1] == "/run/default.sock reload")
     code, out, err = run("reload", {}, { '{"result":"refused","generation":3,"errors":["a:1: x","b"]}' })
     assert(code == 1 and out == "" and err == "a:1: x\nb\nrefused: generation 3 goes on serving\n", err)
     code, out, err = run("reload", {}, { '{"error":"the service is stopping"}' })
@@ -137,6 +137,8 @@ function tests.top_fits_its_screen()
 end
 
 function tests.figures()
+    assert(figures.asker { kind = "watch", file = "a.lua" } == "as a.lua has changed")
+    assert(figures.asker { kind = "start" } == "at the start")
     assert(figures.duration(0) == "0 s" and figures.duration(59.9) == "59 s" and figures.duration(60) == "1 min")
     assert(figures.duration(90061) == "1 d 1 h" and figures.duration(-5) == "0 s")
     assert(figures.amount(0, "B") == "0 B" and figures.amount(999) == "999" and figures.amount(1000) == "1.0 k")

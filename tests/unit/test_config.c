@@ -68,6 +68,8 @@ static void test_everything(void **state)
                                  "workers: 3\n"
                                  "user: nobody\n"
                                  "control: c.sock\n"
+                                 "sandbox: off\n"
+                                 "watch: true\n"
                                  "control_group: admins\n"
                                  "log: { level: debug, format: json }\n"
                                  "state: { backend: lmdb, path: st, max_mb: 8 }\n"
@@ -78,6 +80,8 @@ static void test_everything(void **state)
     assert_non_null(config);
     assert_int_equal(config->n_interfaces, 2);
     assert_string_equal(config->control, "c.sock");
+    assert_false(config->sandbox);
+    assert_true(config->watch);
     assert_string_equal(config->control_group, "admins");
     assert_string_equal(config->interfaces[1], "eth1");
     assert_int_equal(config->advertise.s_addr, inet_addr("10.0.0.2"));
@@ -181,7 +185,7 @@ static void test_problems_at_once(void **state)
     assert_problem(&problems, 9,
                    ":10:1: unknown key `frobnicate`, expected one of: policy, interfaces, "
                    "advertise, dhcp, tftp, http, signing, tokens, control, control_group, "
-                   "state, workers, user, log, limits");
+                   "state, workers, watch, sandbox, user, log, limits");
     assert_problem(&problems, 10, ":1:1: `policy` is missing: the policy file to serve by");
     assert_int_equal(problems.n, 11);
     problems_clear(&problems);
