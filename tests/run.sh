@@ -73,7 +73,7 @@ for fuzzer in tests/fuzz/fuzz_*.c; do
     name=$(basename "$fuzzer" .c)
     suite "fuzz/$name" tests/fuzz/run.sh "$name" 10
 done
-for script in language testing service http tftp state asking decision_log control hostile_policy; do
+for script in language testing service http tftp state asking decision_log control hostile_policy overload; do
     suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
 done
 suite e2e/control-confined with build tests/e2e/control.sh
