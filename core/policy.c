@@ -302,61 +302,6 @@ unsigned policy_waiting(const struct policy *policy)
     return n;
 }
 
-const char *const *policy_files(const struct policy *policy, size_t *n)
-{
-    *n = policy->files.n;
-    return (const char *const *)policy->files.lines;
-}
-
-struct trial {
-    const struct policy *policy;
-    void (*report)(const char *warning, void *arg);
-    void *arg;
-};
-
-/* Protected. Argument: struct trial. */
-static int try(lua_State *L)
-{
-    const struct trial *trial = lua_touserdata(L, 1);
-    vm_require(L, "selfcheck");
-    lua_getfield(L, -1, "run");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, trial->policy->loaded);
-    lua_call(L, 1, 1);
-    for (int i = 1; i <= (int)lua_objlen(L, -1); i++) {
-        lua_rawgeti(L, -1, i);
-        trial->report(lua_tostring(L, -1), trial->arg);
-        lua_pop(L, 1);
-    }
-    return 0;
-}
-
-void policy_try(struct policy *policy, void (*report)(const char *warning, void *arg), void *arg)
-{
-    struct trial trial = {policy, report, arg};
-    lua_State *L = vm_state(policy->vm);
-    if (lua_cpcall(L, try, &trial) != 0) {
-        const char *message = lua_tostring(L, -1);
-        report(message ? message : "a trial ended with an error", arg);
-        lua_pop(L, 1);
-    }
-}
-
-size_t policy_memory(const struct policy *policy)
-{
-    return vm_memory(policy->vm);
-}
-
-unsigned policy_waiting(const struct policy *policy)
-{
-    unsigned n = 0;
-    const struct course *course;
-    LIST_FOREACH(course, &policy->courses.suspended, link)
-    {
-        n++;
-    }
-    return n;
-}
-
 /* Protected. Argument: struct policy. */
 static int attach_store(lua_State *L)
 {
