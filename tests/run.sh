@@ -83,6 +83,7 @@ suite e2e/documents with build tests/e2e/documents.sh
 suite e2e/load with build tests/e2e/load.sh
 suite e2e/load-sanitize with build-sanitize tests/e2e/load.sh
 suite e2e/boot with build tests/e2e/boot.sh
+suite e2e/install with build tests/e2e/install.sh
 suite e2e/loaders with build tests/e2e/loaders.sh
 suite e2e/dnsmasq_policy with build tests/e2e/dnsmasq_policy.sh
 suite e2e/pxelinux_policy with build tests/e2e/pxelinux_policy.sh
