@@ -32,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif part == "slow":
             time.sleep(10)
             self.reply(200, host)
-        elif part == "lag":
+        elif part in ("lag", "dhcp"):
             time.sleep(1)
             self.reply(200, host)
         elif part == "garbage":
