@@ -17,6 +17,15 @@ local down = http.client { base = "http://127.0.0.1:1", timeout = 1.5 }
 local kept = http.client { base = "http://127.0.0.1:$port", timeout = 10, cache = { ttl = 2, stale_if_error = 60,
   key = function(url) return (url:gsub("/[^/]*$", "")) end } }
 local long = http.client { base = "http://127.0.0.1:$port", timeout = 10, cache = { ttl = 60 } }
+local tls = { base = "https://127.0.0.1:$((port + 1))", timeout = 1.5 }
+local function secure(more)
+  local options = {}
+  for key, value in pairs(tls) do options[key] = value end
+  for key, value in pairs(more) do options[key] = value end
+  return http.client(options)
+end
+local of_kind = { ["0b"] = secure {}, ["0c"] = secure { ca = read "inventory.crt" }, ["0d"] = secure { verify = false },
+                  ["0e"] = secure { ca = read "other.crt" } }
 profile "compute" { kernel = "el9/vmlinuz" }
 profile "wipe" { kernel = "wipe/vmlinuz" }
 local parts = { ["01"] = "ok", ["02"] = "slow", ["03"] = "garbage", ["04"] = "500", ["05"] = "half", ["06"] = "down",
@@ -26,8 +35,12 @@ rule "inventory" {
   match = { mac = prefix "52:54" },
   boot = function(machine)
     local part = parts[machine.mac:sub(7, 8)]
-    if not part then return disk end
-    local client = part == "down" and down or part == "dhcp" and long or (part == "lag" or part == "sometimes") and kept or inventory
+    if of_kind[machine.mac:sub(7, 8)] then
+      part = "ok"
+    elseif not part then
+      return disk
+    end
+    local client = of_kind[machine.mac:sub(7, 8)] or part == "down" and down or part == "dhcp" and long or (part == "lag" or part == "sometimes") and kept or inventory
     local host, err, status = client:get("/%s/%s", part, machine.mac)
     if status == 404 then return nil end
     if not host then return nil, err end
@@ -38,9 +51,15 @@ rule "inventory" {
 rule "unknown to it" { match = { mac = prefix "52:54:07" }, boot = shell }
 rule "never" { boot = "wipe" }
 LUA
-python3 "$here/inventory.py" $port &
+for name in inventory other; do
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$name" -addext subjectAltName=IP:127.0.0.1 \
+        -keyout "$site/$name.key" -out "$site/$name.crt" 2>/dev/null
+done
+python3 "$here/inventory.py" $port 2>/dev/null &
 inventory=$!
-trap 'kill $inventory 2>/dev/null; clean_up' EXIT
+python3 "$here/inventory.py" $((port + 1)) "$site/inventory.crt" "$site/inventory.key" 2>/dev/null &
+secure=$!
+trap 'kill $inventory $secure 2>/dev/null; clean_up' EXIT
 wait_for "the inventory answers" 10 curl -sf "http://127.0.0.1:$port/ok"
 
 ask() { # ask KIND: what a machine of that kind is sent
@@ -57,6 +76,15 @@ for kind in 02 03 04 05 06 08; do
     ask $kind
     check "kind $kind: on_error, and no other rule" grep -q 'denied: on error\|on error' "$site/out"
 done
+ask 0b
+check "a certificate that nobody knows: on_error" grep -q 'on error' "$site/out"
+check "and the log says so" grep -qi 'certificate' "$log"
+ask 0c
+check "one that the policy names is trusted" grep -q 'hostname=n01' "$site/out"
+ask 0d
+check "with verify = false any is" grep -q 'hostname=n01' "$site/out"
+ask 0e
+check "but not another's" grep -q 'on error' "$site/out"
 ask 07
 check "what it does not know is the next rule's" grep -q '^shell' "$site/out"
 check "the log says what went wrong" grep -q 'policy.lua:[0-9]*: GET http://127.0.0.1:18088/500/52:54:04:00:00:01: status 500\|status 500' "$log"

@@ -1,9 +1,10 @@
-"""An inventory to be asked: python3 inventory.py PORT. What it answers is the first part of the
+"""An inventory to be asked: python3 inventory.py PORT [CERTIFICATE KEY]. What it answers is the first part of the
 path; /count says how many requests of a part there were."""
 
 import collections
 import http.server
 import json
+import ssl
 import sys
 import threading
 import time
@@ -58,4 +59,9 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 1000
 
 
-Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
