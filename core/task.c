@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ static struct {
     volatile int64_t began;       /* the decision; 0: no tick yet */
     volatile int64_t guard_began; /* the outermost guard */
     lua_State *waiter;            /* the guard that may wait and runs; NULL: none */
+    pthread_t thread;             /* whose clock it is: others look up names, write to disk */
     lua_Hook hook;                /* task_set_hook */
     int hook_mask;
 } clock_state;
@@ -75,7 +77,7 @@ static void time_is_up(lua_State *L, lua_Debug *ar)
 static int64_t cpu_ms(void)
 {
     struct timespec used;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used); /* other threads write to disk */
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
     return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
 }
 
@@ -91,7 +93,7 @@ static void tick(int signal_number)
 {
     (void)signal_number;
     lua_State *L = clock_state.running;
-    if (!L)
+    if (!L || !pthread_equal(pthread_self(), clock_state.thread))
         return;
     int64_t now = cpu_ms();
     bool whole = over(&clock_state.began, now, (int64_t)WHOLE_FACTOR * clock_state.limit_ms);
@@ -109,6 +111,7 @@ bool task_clock_start(void)
     struct itimerval every = {.it_interval.tv_usec = TICK_MS * 1000,
                               .it_value.tv_usec = TICK_MS * 1000};
     sigemptyset(&action.sa_mask);
+    clock_state.thread = pthread_self();
     return sigaction(SIGPROF, &action, NULL) == 0 && setitimer(ITIMER_PROF, &every, NULL) == 0;
 }
 
