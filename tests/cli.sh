@@ -153,6 +153,21 @@ assert out['machine']['vlan'] is None, out"
 head -c 300000 /dev/zero | tr '\0' x >"$work/long"
 check "eval: a long line that is no JSON" run 2 "$moonboot" eval examples/quickstart/policy.lua --machine "$work/long"
 
+capture=tests/wire/captures/uefi-pxe.pcap
+check "eval --pcap: the first that is decided" run 0 "$moonboot" explain examples/quickstart/policy.lua --pcap $capture
+check "eval --pcap: is the machine of that packet" says "machine  mac=52:54:00:99:0a:1f  uuid=00112233-4455-6677-8899-aabbccddeeff  arch=efi-x64"
+check "eval --pcap: at its stage" says "stage    dhcp"
+check "eval --pcap: decides as replay does" says '-> examples/quickstart/policy.lua:19, "virtual machines with UEFI": decided'
+check "eval --pcap FILE:N" run 0 "$moonboot" eval examples/quickstart/policy.lua --pcap $capture:17 --arch bios
+check "eval --pcap: fields that are given replace its" says "virtual machines with a BIOS"
+check "eval --pcap: of a frame that decides nothing" run 2 "$moonboot" eval examples/quickstart/policy.lua --pcap $capture:24
+check "eval --pcap: says what it asks" complains "frame 24, GET /boot.ipxe: the policy decides nothing"
+check "eval --pcap: of a frame for somebody else" run 2 "$moonboot" eval examples/quickstart/policy.lua --pcap $capture:5
+check "eval --pcap: says so" complains "frame 5, request: meant for another server"
+check "eval --pcap: of a frame that is an answer" run 2 "$moonboot" eval examples/quickstart/policy.lua --pcap $capture:3
+check "eval --pcap: says so" complains "there is no request in frame 3"
+check "eval --pcap: of no capture" run 2 "$moonboot" eval examples/quickstart/policy.lua --pcap README.md
+check "eval --pcap: and --machine" run 2 "$moonboot" eval examples/quickstart/policy.lua --pcap $capture --machine -
 cat >"$work/waits.lua" <<'LUA'
 rule "patient" { boot = function(machine) sleep(machine.vlan / 1000) return disk end, on_error = shell }
 LUA

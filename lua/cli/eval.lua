@@ -48,10 +48,6 @@ return function(args)
     if not formats then
         return usage(problem)
     end
-    local who, logged = subject.machine(fields, values)
-    if not who then
-        return usage(logged)
-    end
     local policy
     policy, problem = policy_file.load(operands[1])
     if policy == false then
@@ -59,6 +55,10 @@ return function(args)
     elseif not policy then
         host.cli.warn(problem .. "\n")
         return 1
+    end
+    local who, logged = subject.machine(fields, values, policy)
+    if not who then
+        return usage(logged)
     end
     local network = values["--network"]
     local decision = live.run(network, engine.decide, policy, who)

@@ -79,10 +79,6 @@ return function(args)
     if not formats then
         return usage(problem)
     end
-    local who, logged = subject.machine(fields, values)
-    if not who then
-        return usage(logged)
-    end
     local policy
     policy, problem = policy_file.load(operands[1])
     if policy == false then
@@ -90,6 +86,10 @@ return function(args)
     elseif not policy then
         host.cli.warn(problem .. "\n")
         return 1
+    end
+    local who, logged = subject.machine(fields, values, policy)
+    if not who then
+        return usage(logged)
     end
     local network = values["--network"]
     local decision, steps = live.run(network, explain.decide, policy, who, host.cli.clock)

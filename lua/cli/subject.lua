@@ -1,9 +1,11 @@
 -- The machine that `eval`, `explain` and `repl` are asked about: by its fields, or as a file has it,
--- an object of JSON or a line of the decision log (core/decision_log.md).
+-- an object of JSON, a line of the decision log (core/decision_log.md) or a packet.
 
+local live = require "cli.live"
 local machine = require "machine"
 local normalise = require "normalise"
 local problems = require "problems"
+local routes = require "routes"
 
 local subject = {}
 
@@ -13,10 +15,12 @@ subject.help = [[
   --label NAME=VALUE       the machine's label.NAME; may be given more than once
   --machine FILE[:N]       the machine, as an object of JSON ("-": from standard input),
                            or line N of a decision log; fields that are given replace its
+  --pcap FILE[:N]          the machine that sent frame N of a capture (pcap or pcapng), or
+                           the first request in it that the policy decides
   --stage STAGE            what is known when: dhcp, tftp, or ipxe (default)
 ]]
 
-subject.options = { ["--machine"] = "value", ["--stage"] = "value" }
+subject.options = { ["--machine"] = "value", ["--pcap"] = "value", ["--stage"] = "value" }
 
 -- For options.parse: takes --FIELD and --label into `fields`.
 function subject.collect(fields)
@@ -95,13 +99,18 @@ local function logged_of(object)
              policy = object.policy, cut = object.cut }
 end
 
+-- FILE[:N] -> the file's name, N or nil.
+local function split(source)
+    if source == "-" or host.cli.find(source) then
+        return source, nil
+    end
+    local path, number = source:match "^(.+):(%d+)$"
+    return path or source, tonumber(number)
+end
+
 -- Reads FILE[:N] -> fields, what was logged (nil: it is no line of a log) | nil, problem.
 function subject.read(source)
-    local path, number = source, nil
-    if source ~= "-" and not host.cli.find(source) then
-        path, number = source:match "^(.+):(%d+)$"
-        path, number = path or source, tonumber(number)
-    end
+    local path, number = split(source)
     local text, problem, lines = text_of(path, number)
     if not text then
         return nil, problem
@@ -130,6 +139,57 @@ function subject.read(source)
     return fields, logged
 end
 
+-- The usual ports, which moonboot's own captures have.
+local PORTS = { http_ports = { 80, 8080 }, http_port = 8080, dhcp_port = 67, boot_port = 4011, tftp_port = 69 }
+
+-- The fields of the machine that the policy is asked about by a request; nil when it is not.
+local function asked(policy, request, network)
+    local base = policy.base
+    local _, info = live.run(network, routes.handle, policy, request)
+    policy.base = base
+    local who = info and info.who
+    if not who then
+        return nil
+    end
+    local fields = { stage = who.stage, label = {} }
+    for name in pairs(machine.names) do
+        if name ~= "label" and name ~= "stage" then
+            fields[name] = who[name]
+        end
+    end
+    for label, text in pairs(who.label) do
+        fields.label[label] = text
+    end
+    return fields
+end
+
+-- Reads FILE[:N], a capture -> fields | nil, problem.
+function subject.captured(source, policy, network)
+    local path, frame = split(source)
+    local capture, problem = host.cli.capture(path, PORTS)
+    if not capture then
+        return nil, problem
+    end
+    local fields, message
+    repeat
+        message, problem = capture:next()
+        if message and (not frame or message.frame == frame) then
+            fields = message.request and asked(policy, message.request, network)
+            if frame and not fields then
+                problem = ("frame %d, %s: %s"):format(frame, message.asked, message.why or "the policy decides nothing")
+                break
+            end
+        end
+    until fields or not message
+    capture:close()
+    if fields then
+        return fields
+    end
+    problem = problem or frame and ("there is no request in frame %d"):format(frame)
+              or "there is no request that the policy decides"
+    return nil, ("%s: %s"):format(path, problem)
+end
+
 -- A machine of these fields, of which `stage` may be one -> machine | nil, problem.
 function subject.new(fields)
     local stage, expected = "ipxe", nil
@@ -142,14 +202,20 @@ function subject.new(fields)
     return machine.new(fields, stage)
 end
 
--- The machine of a command line -> machine, what was logged | nil, problem.
-function subject.machine(given, values)
+-- The machine of a command line -> machine, what was logged | nil, problem. `policy` is asked which
+-- machine sent a packet.
+function subject.machine(given, values, policy)
     local fields, logged = given, nil
-    if values["--machine"] then
+    if values["--machine"] and values["--pcap"] then
+        return nil, "--machine and --pcap each name the machine"
+    elseif values["--machine"] then
         fields, logged = subject.read(values["--machine"])
-        if not fields then
-            return nil, logged
-        end
+    elseif values["--pcap"] then
+        fields, logged = subject.captured(values["--pcap"], policy, values["--network"])
+    end
+    if not fields then
+        return nil, logged
+    elseif fields ~= given then
         for name, value in pairs(given) do
             if name ~= "label" then
                 fields[name] = value
