@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "dhcp_arrival.h"
 #include "dhcp_map.h"
 #include "log.h"
 
@@ -38,7 +39,6 @@ struct incoming {
     struct sockaddr_in sender;
     int ifindex;
     struct in_addr target; /* the address it was sent to */
-    struct timespec at;    /* when; tv_sec is 0 when the kernel does not say */
     struct in_addr local;  /* the address of ours that belongs to it */
 };
 
@@ -55,17 +55,12 @@ struct decision {
     uint8_t data[DHCP_MAX_LEN];
 };
 
-/* What the kernel tells of a packet: where and when it came in, how many were lost before it. */
-#define CONTROL                                                                                    \
-    (CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct timespec)) +                 \
-     CMSG_SPACE(sizeof(uint32_t)))
-
 struct batch {
     struct mmsghdr messages[BATCH];
     struct iovec vectors[BATCH];
     struct sockaddr_in senders[BATCH];
     uint8_t data[BATCH][DHCP_MAX_LEN];
-    _Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL];
+    _Alignas(struct cmsghdr) uint8_t control[BATCH][DHCP_ARRIVAL_CONTROL];
 };
 
 struct lost {
@@ -94,9 +89,7 @@ int dhcp_server_adopt(int fd)
     int on = 1;
     int discover = IP_PMTUDISC_DONT;
     if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) < 0 ||
-        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on) < 0 ||
+        dhcp_arrival_adopt(fd) < 0 ||
         setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover) < 0)
         return -errno;
     return 0;
@@ -380,42 +373,14 @@ static void handle(struct dhcp_server *server, int fd, bool boot_port, const str
 }
 
 /* What the kernel has lost of a socket's packets since its last word of it. */
-static void count_lost(struct dhcp_server *server, bool boot_port, uint32_t lost)
+static void count_lost(struct dhcp_server *server, bool boot_port,
+                       const struct dhcp_arrival *arrival)
 {
     struct lost *known = &server->lost[boot_port];
     if (known->known)
-        metrics_add(server->options.metrics, METRICS_DHCP_OVERFLOWN, (uint32_t)(lost - known->n));
-    *known = (struct lost){true, lost};
-}
-
-static void read_control(struct dhcp_server *server, bool boot_port, struct msghdr *message,
-                         struct incoming *in)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        struct in_pktinfo info;
-        uint32_t lost;
-        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-            memcpy(&info, CMSG_DATA(c), sizeof info);
-            in->ifindex = info.ipi_ifindex;
-            in->target = info.ipi_addr;
-            in->local = info.ipi_spec_dst;
-        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
-            memcpy(&in->at, CMSG_DATA(c), sizeof in->at);
-        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-            memcpy(&lost, CMSG_DATA(c), sizeof lost);
-            count_lost(server, boot_port, lost);
-        }
-    }
-}
-
-/* Whether a packet has waited so long that its client no longer does. */
-static bool late(const struct incoming *in)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t age =
-        (int64_t)(now.tv_sec - in->at.tv_sec) * 1000 + (now.tv_nsec - in->at.tv_nsec) / 1000000;
-    return in->at.tv_sec != 0 && age > LATE_MS;
+        metrics_add(server->options.metrics, METRICS_DHCP_OVERFLOWN,
+                    (uint32_t)(arrival->lost - known->n));
+    *known = (struct lost){true, arrival->lost};
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -437,13 +402,18 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     int n = recvmmsg(fd, batch->messages, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++) {
         struct msghdr *message = &batch->messages[i].msg_hdr;
+        struct dhcp_arrival arrival = dhcp_arrival_read(message);
         struct incoming in = {.data = batch->data[i],
                               .len = batch->messages[i].msg_len,
                               .whole = !(message->msg_flags & MSG_TRUNC),
-                              .sender = batch->senders[i]};
-        read_control(server, boot_port, message, &in);
+                              .sender = batch->senders[i],
+                              .ifindex = arrival.info.ipi_ifindex,
+                              .target = arrival.info.ipi_addr,
+                              .local = arrival.info.ipi_spec_dst};
+        if (arrival.knows_lost)
+            count_lost(server, boot_port, &arrival);
         /* In a storm those who wait longest are helped least; else all are answered. */
-        if (n == BATCH && late(&in))
+        if (n == BATCH && dhcp_arrival_late(&arrival, LATE_MS))
             metrics_inc(server->options.metrics, METRICS_DHCP_LATE);
         else
             handle(server, fd, boot_port, &in);
