@@ -150,6 +150,11 @@ demo:
 run: all
 	$(PROGRAM) serve -c examples/quickstart/site.yaml
 
+# Mixed load, a reload every second, a worker killed every ten: SECONDS=1200.
+.PHONY: soak
+soak: all
+	tests/e2e/soak.sh $(if $(filter command%,$(origin SECONDS)),$(SECONDS),1200)
+
 .PHONY: lint
 lint:
 	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.[ch])
@@ -192,6 +197,7 @@ help:
 	@echo 'make bench-rules  what a decision costs as rules and hosts grow'
 	@echo 'make bench-log  what the decision log adds to a decision'
 	@echo 'make fuzz       all fuzzers, SECONDS=60 each'
+	@echo 'make soak       20 minutes of load, reloads and killed workers'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall'
 	@echo 'make lint       clang-format, clang-tidy, luacheck, shellcheck'
 	@echo 'make deps       install what build, tests and lab need (Debian, as root)'

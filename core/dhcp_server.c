@@ -452,6 +452,7 @@ struct dhcp_server *dhcp_server_open(struct event_base *base,
         strncpy(server->interfaces[i], options->interfaces[i], IF_NAMESIZE - 1);
     server->event = listen_on(server, base, options->fd);
     server->boot_event = listen_on(server, base, options->boot_fd);
+    read_links(server); /* it takes a descriptor, which later there may be none of */
     if (server->event && server->boot_event)
         return server;
 fail:

@@ -145,19 +145,21 @@ static void put_time(struct line *line)
 static void write_line(const char *text, size_t len)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT)) {
-        logger.lost++;
-        return;
+    unsigned long lost = logger.lost;
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLOUT)) {
+        if (lost) { /* said first; when that cannot be written either, the line is lost too */
+            logger.lost = 0;
+            log_warn("%lu lines of this log were lost: nobody read them, or the disk is full",
+                     lost);
+            if (logger.lost) {
+                logger.lost += lost;
+                return;
+            }
+        }
+        if (write(STDERR_FILENO, text, len) == (ssize_t)len)
+            return;
     }
-    if (logger.lost) {
-        unsigned long lost = logger.lost;
-        logger.lost = 0;
-        log_warn("%lu lines of this log were lost: nobody read them", lost);
-        write_line(text, len);
-        return;
-    }
-    if (write(STDERR_FILENO, text, len) != (ssize_t)len)
-        logger.lost++;
+    logger.lost++;
 }
 
 void log_event(enum log_level level, const struct log_field *fields, size_t n_fields,

@@ -201,6 +201,17 @@ static int was_listening(const struct config *was, const struct sockaddr_in *add
     return -1;
 }
 
+/* Whether the port was ours already, at whatever address: what is bound there is no other
+ * program's. */
+static bool was_ours(const struct config *was, const struct sockaddr_in *address)
+{
+    for (size_t i = 0; was && i < was->http.n_listen; i++) {
+        if (was->http.listen[i].sin_port == address->sin_port)
+            return true;
+    }
+    return false;
+}
+
 static bool open_http(struct sockets *sockets, const struct config *config,
                       const struct sockets *previous, const struct config *was, uint64_t deadline,
                       struct problems *problems)
@@ -215,7 +226,9 @@ static bool open_http(struct sockets *sockets, const struct config *config,
         int old = previous ? was_listening(was, address) : -1;
         size_t worker = i / sockets->n_listen;
         int given = old < 0 ? activation_http(address, (unsigned)worker) : -ENOENT;
-        int taken = old < 0 && given < 0 && worker == 0 ? probe(SOCK_STREAM, address, deadline) : 0;
+        int taken = old < 0 && given < 0 && worker == 0 && !was_ours(was, address)
+                        ? probe(SOCK_STREAM, address, deadline)
+                        : 0;
         if (!opened(taken, "HTTP (TCP)", ntohs(address->sin_port), config, problems))
             return false;
         sockets->http[i] = old >= 0

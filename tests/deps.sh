@@ -28,6 +28,7 @@ unpacked() { # unpacked SET
     test)
         echo "tftpd-hpa usr/sbin/in.tftpd"
         echo "prometheus usr/bin/promtool"
+        echo "libfaketime usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1"
         ;;
     esac
 }
@@ -54,7 +55,7 @@ fi
 tools=$(cd "$(dirname "$0")/.." && pwd)/build/tools
 
 unpack() { # unpack PACKAGE PROGRAM: what is not there yet
-    [ ! -x "$tools/$1/$2" ] || return 0
+    [ ! -e "$tools/$1/$2" ] || return 0
     if [ "$(id -u)" != 0 ]; then
         echo "deps: not unpacked: $1" >&2
         return 0

@@ -52,8 +52,8 @@ unit_suites() { # unit_suites PREFIX BUILD
     done
 }
 
-with() { # with BUILD SCRIPT: an end-to-end script on that build
-    BUILD=$1 "$2"
+with() { # with BUILD SCRIPT…: an end-to-end script on that build
+    BUILD=$1 "${@:2}"
 }
 
 suite build/gcc make -s CC=gcc all unit
@@ -96,6 +96,9 @@ suite bench make -s bench-short
 suite readme tests/readme.sh
 suite e2e/tftp_hpa with build-sanitize tests/e2e/tftp_hpa.sh
 suite e2e/tftp_hpa_boot with build tests/e2e/tftp_hpa_boot.sh
+suite e2e/hostile with build-sanitize tests/e2e/hostile.sh
+suite e2e/faults with build tests/e2e/faults.sh
+suite e2e/soak with build tests/e2e/soak.sh 30
 suite e2e/systemd with build tests/e2e/systemd.sh
 suite e2e/monitoring with build tests/e2e/monitoring.sh
 suite e2e/dhcp_servers with build tests/e2e/dhcp_servers.sh

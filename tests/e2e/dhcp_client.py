@@ -46,4 +46,5 @@ def main():
     return 0 if answered == count else 1
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,6 +51,23 @@ static void test_json(void **state)
                         "\"u\":\"Z\xc3\xbcrich \\u00ed\\u00a0\\u0080\"}\n");
 }
 
+/* On a full disk neither a line nor the line that says so can be written: both are lost. */
+static void test_full(void **state)
+{
+    int full = open("/dev/full", O_WRONLY), saved = dup(STDERR_FILENO);
+    (void)state;
+    assert_true(full >= 0);
+    dup2(full, STDERR_FILENO);
+    for (int i = 0; i < 3; i++)
+        log_error("a line");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(full);
+    const char *text = logged(LOG_FORMAT_TEXT, NULL, 0, "room again");
+    assert_non_null(strstr(text, "lines of this log were lost"));
+    assert_non_null(strstr(text, "room again"));
+}
+
 /* However long the values, the line ends well-formed. */
 static void test_cut(void **state)
 {
@@ -69,6 +87,6 @@ static void test_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_json),
-                                       cmocka_unit_test(test_cut)};
+                                       cmocka_unit_test(test_full), cmocka_unit_test(test_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
