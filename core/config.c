@@ -11,10 +11,9 @@
 #include <yaml.h>
 
 #include "addr.h"
+#include "config_defaults.h"
 #include "config_http.h"
 #include "tftp_hpa.h"
-
-#define WORKERS_MAX 64
 
 struct reading {
     const char *path;
@@ -131,7 +130,7 @@ static void read_workers(struct reading *r, const struct key *key, yaml_node_t *
     const char *text = scalar(node);
     if (text && !strcmp(text, "auto"))
         return; /* the default */
-    if (!number_in(text, 1, WORKERS_MAX, place))
+    if (!number_in(text, 1, CONFIG_DEFAULTS_WORKERS_MAX, place))
         expected(r, key, node, "auto, or a number from 1 to 64");
 }
 
@@ -390,36 +389,6 @@ static void read_mapping(struct reading *r, const struct key *key, yaml_node_t *
 
 /* --- the whole ------------------------------------------------------------------------ */
 
-static bool set_defaults(struct config *config, const char *path)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    config->dhcp.enabled = true;
-    config->dhcp.port = 67;
-    config->dhcp.boot_port = 4011;
-    config->tftp.backend = CONFIG_TFTP_BUILTIN;
-    config->tftp.port = 69;
-    config->tftp.transfers = 2000;
-    config->tftp.transfers_per_client = 32;
-    config->state.max_mb = 256;
-    config->tokens.required = true;
-    config->tokens.lifetime_s = 86400;
-    config->workers = cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)cores;
-    config->sandbox = true;
-    config->log.level = LOG_LEVEL_INFO;
-    config->limits.decision_ms = 250;
-    config->limits.wait_ms = 5000;
-    config->limits.memory_mb = 256;
-    config->limits.request_kb = 64;
-    config->limits.connections = 10000;
-    config->limits.requests_per_client = 2000;
-    config->path = strdup(path);
-    config->http.listen = calloc(1, sizeof *config->http.listen);
-    if (!config->path || !config->http.listen)
-        return false;
-    config->http.n_listen = 1;
-    return addr_listen_parse("0.0.0.0:8080", config->http.listen);
-}
-
 static void read_site(struct reading *r, struct config *config)
 {
     static const struct key site = {"site.yaml", read_mapping, 0, 0, 0, site_keys};
@@ -464,7 +433,7 @@ struct config *config_load(const char *path, struct problems *problems)
     size_t before = problems->n;
     struct config *config = calloc(1, sizeof *config);
     FILE *file = NULL;
-    if (!config || !set_defaults(config, path)) {
+    if (!config || !config_defaults(config, path)) {
         problems_add(problems, "%s: no memory to read it", path);
         goto fail;
     }

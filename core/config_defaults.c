@@ -1,0 +1,39 @@
+#include "config_defaults.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "addr.h"
+
+bool config_defaults(struct config *config, const char *path)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    config->dhcp.enabled = true;
+    config->dhcp.port = 67;
+    config->dhcp.boot_port = 4011;
+    config->tftp.backend = CONFIG_TFTP_BUILTIN;
+    config->tftp.port = 69;
+    config->tftp.transfers = 2000;
+    config->tftp.transfers_per_client = 32;
+    config->state.max_mb = 256;
+    config->tokens.required = true;
+    config->tokens.lifetime_s = 86400;
+    config->workers = cores < 1                             ? 1
+                      : cores > CONFIG_DEFAULTS_WORKERS_MAX ? CONFIG_DEFAULTS_WORKERS_MAX
+                                                            : (unsigned)cores;
+    config->sandbox = true;
+    config->log.level = LOG_LEVEL_INFO;
+    config->limits.decision_ms = 250;
+    config->limits.wait_ms = 5000;
+    config->limits.memory_mb = 256;
+    config->limits.request_kb = 64;
+    config->limits.connections = 10000;
+    config->limits.requests_per_client = 2000;
+    config->path = strdup(path);
+    config->http.listen = calloc(1, sizeof *config->http.listen);
+    if (!config->path || !config->http.listen)
+        return false;
+    config->http.n_listen = 1;
+    return addr_listen_parse("0.0.0.0:8080", config->http.listen);
+}
