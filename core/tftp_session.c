@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/event_struct.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #include "tftp_source.h"
 #include "tftp_transfer.h"
 
-#define PACKETS_AT_ONCE 16 /* that are read before other sessions get their turn */
+#define SEGMENTS_BYTES_MAX 65000 /* of one datagram before it is cut: with headers, 65535 */
+#define PACKETS_AT_ONCE    16    /* that are read before other sessions get their turn */
 
 struct tftp_session {
     struct tftp_session_options options;
@@ -22,6 +24,7 @@ struct tftp_session {
     struct tftp_options granted;
     size_t block_size;
     int fd;
+    bool no_segments; /* a window cannot be sent as one */
     struct event readable;
     struct event writable; /* pending while the socket's buffer is full */
     struct event timer;    /* fires at `alarm`, which may be before the deadline */
@@ -93,12 +96,49 @@ static int send_oack(struct tftp_session *s)
     return error;
 }
 
+/* As one datagram that the kernel, or the network card, cuts into `n` (UDP_SEGMENT): it goes
+ * through the stack once. What is returned is sendmmsg's. */
+static int send_segments(struct tftp_session *s, struct iovec (*iov)[2], uint32_t n)
+{
+    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {0};
+    uint16_t size = (uint16_t)(s->block_size + TFTP_HEADER);
+    struct msghdr message = {.msg_iov = iov[0],
+                             .msg_iovlen = (size_t)2 * n,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof size);
+    memcpy(CMSG_DATA(header), &size, sizeof size);
+    return sendmsg(s->fd, &message, MSG_DONTWAIT) < 0 ? -1 : (int)n;
+}
+
+static int send_datagrams(struct tftp_session *s, struct iovec (*iov)[2], uint32_t n)
+{
+    struct mmsghdr messages[TFTP_SESSION_WINDOW_MAX];
+    for (uint32_t i = 0; i < n; i++)
+        messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = iov[i], .msg_iovlen = 2}};
+    return sendmmsg(s->fd, messages, n, MSG_DONTWAIT);
+}
+
+/* Where it cannot be done (the card, the route, an old kernel) it is not tried again. */
+static int send_window(struct tftp_session *s, struct iovec (*iov)[2], uint32_t n)
+{
+    if (n > 1 && !s->no_segments && n * (s->block_size + TFTP_HEADER) <= SEGMENTS_BYTES_MAX) {
+        int sent = send_segments(s, iov, n);
+        if (sent >= 0 || errno == EAGAIN || errno == ECONNREFUSED)
+            return sent;
+        s->no_segments = true;
+    }
+    return send_datagrams(s, iov, n);
+}
+
 /* Sends `n` blocks, all of them at hand, in one system call. */
 static int send_blocks(struct tftp_session *s, uint32_t n)
 {
     uint8_t headers[TFTP_SESSION_WINDOW_MAX][TFTP_HEADER];
     struct iovec iov[TFTP_SESSION_WINDOW_MAX][2];
-    struct mmsghdr messages[TFTP_SESSION_WINDOW_MAX];
     const struct tftp_transfer *t = &s->transfer;
     size_t at = (size_t)(t->sent - t->acked) * s->block_size;
     uint8_t *data = (uint8_t *)tftp_source_data(&s->source) + at;
@@ -108,11 +148,10 @@ static int send_blocks(struct tftp_session *s, uint32_t n)
         tftp_put_data(headers[i], t->sent + 1 + i);
         iov[i][0] = (struct iovec){.iov_base = headers[i], .iov_len = TFTP_HEADER};
         iov[i][1] = (struct iovec){.iov_base = data, .iov_len = len};
-        messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = iov[i], .msg_iovlen = 2}};
         data += len;
         left -= len;
     }
-    int sent = sendmmsg(s->fd, messages, n, MSG_DONTWAIT);
+    int sent = send_window(s, iov, n);
     int error = send_result(sent);
     if (error)
         return error;
