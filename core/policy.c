@@ -2,221 +2,22 @@
 
 #include <arpa/inet.h>
 #include <lauxlib.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "api.h"
-#include "base_url.h"
 #include "bridge.h"
-#include "course.h"
-#include "decision_log.h"
 #include "facts.h"
 #include "http_cache.h"
 #include "log.h"
-#include "mask.h"
 #include "metrics.h"
+#include "policy_state.h"
 #include "store_writer.h"
 #include "task.h"
-#include "vm.h"
 
 #define ERROR_MAX 1024
 #define WORD_MAX  256
-#define MEGABYTE  ((size_t)1 << 20)
-
-LIST_HEAD(decision_list, decision);
-
-struct policy {
-    struct vm *vm;
-    struct course_owner courses; /* its metrics are the policy's */
-    char *fixed_url;             /* NULL: base_url says */
-    struct base_url base_url;
-    unsigned wait_ms;
-    int decide; /* registry references: waits.decider's function, and the loaded policy */
-    int loaded;
-    int field_names; /* of machines, in order */
-    char hash[POLICY_HASH_TEXT];
-    struct problems files; /* names, one a line */
-    struct decision_list idle;
-    struct mask mask;
-    struct decision_log log;
-};
-
-/* --- loading ------------------------------------------------------------------------ */
-
-struct loading {
-    struct policy *policy;
-    const struct policy_options *options;
-    struct problems *problems;
-};
-
-static void set_field(lua_State *L, const char *key, const char *value)
-{
-    lua_pushstring(L, value);
-    lua_setfield(L, -2, key);
-}
-
-static void add_problems(lua_State *L, int list, struct problems *problems)
-{
-    size_t n = lua_istable(L, list) ? lua_objlen(L, list) : 0;
-    for (size_t i = 1; i <= n; i++) {
-        lua_rawgeti(L, list, (int)i);
-        const char *line = lua_tostring(L, -1);
-        problems_add(problems, "%s", line ? line : "?");
-        lua_pop(L, 1);
-    }
-    if (n == 0)
-        problems_add(problems, "the policy did not load, and nothing says why");
-}
-
-/* What was read, as one short name: BLAKE2b over names and texts in the order read. The texts
- * are let go of. */
-static void hash_files(lua_State *L, int loaded, struct policy *policy)
-{
-    crypto_generichash_state state;
-    unsigned char hash[POLICY_HASH_BYTES];
-    crypto_generichash_init(&state, NULL, 0, sizeof hash);
-    lua_getfield(L, loaded, "files");
-    for (size_t i = 1; lua_istable(L, -1) && i <= lua_objlen(L, -1); i++) {
-        lua_rawgeti(L, -1, (int)i);
-        for (const char *const *key = (const char *const[]){"name", "text", NULL}; *key; key++) {
-            size_t len = 0;
-            lua_getfield(L, -1, *key);
-            const char *text = lua_tolstring(L, -1, &len);
-            uint64_t framed = len;
-            crypto_generichash_update(&state, (unsigned char *)&framed, sizeof framed);
-            crypto_generichash_update(&state, (const unsigned char *)text, len);
-            lua_pop(L, 1);
-        }
-        lua_getfield(L, -1, "name");
-        problems_add(&policy->files, "%s", lua_tostring(L, -1));
-        lua_pushnil(L);
-        lua_setfield(L, -3, "text");
-        lua_pop(L, 2);
-    }
-    lua_pop(L, 1);
-    crypto_generichash_final(&state, hash, sizeof hash);
-    sodium_bin2hex(policy->hash, POLICY_HASH_TEXT, hash, sizeof hash);
-}
-
-static int take(lua_State *L);
-static int give(lua_State *L);
-
-/* The names of a machine's fields: a reference. */
-static int read_field_names(lua_State *L)
-{
-    vm_require(L, "machine");
-    lua_getfield(L, -1, "fields");
-    int n = (int)lua_objlen(L, -1);
-    lua_createtable(L, n, 0);
-    for (int i = 1; i <= n; i++) {
-        lua_rawgeti(L, -2, i);
-        lua_getfield(L, -1, "name");
-        lua_rawseti(L, -3, i);
-        lua_pop(L, 1);
-    }
-    return luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-/* What the policy keeps sealed, for the logs to leave out. */
-static void read_secrets(lua_State *L, int policy, struct mask *mask)
-{
-    lua_getfield(L, policy, "secrets");
-    for (size_t i = 1; lua_istable(L, -1) && i <= lua_objlen(L, -1); i++) {
-        size_t len;
-        lua_rawgeti(L, -1, (int)i);
-        const char *text = lua_tolstring(L, -1, &len);
-        if (text && !mask_add(mask, text, len))
-            luaL_error(L, "no memory for secrets");
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-}
-
-/* Protected. Argument: struct loading. */
-static int load(lua_State *L)
-{
-    struct loading *loading = lua_touserdata(L, 1);
-    struct policy *policy = loading->policy;
-    vm_require(L, "engine");
-    int engine = lua_gettop(L);
-    lua_getfield(L, engine, "load");
-    lua_newtable(L);
-    lua_pushinteger(L, loading->options->dir);
-    lua_setfield(L, -2, "dir");
-    set_field(L, "file", loading->options->file);
-    set_field(L, "display", loading->options->display);
-    lua_pushboolean(L, loading->options->static_tftp);
-    lua_setfield(L, -2, "static_tftp");
-    lua_call(L, 1, 2);
-    if (!lua_istable(L, -2)) {
-        add_problems(L, lua_gettop(L), loading->problems);
-        return 0;
-    }
-    lua_pop(L, 1);
-    lua_getfield(L, -1, "stateful");
-    if (lua_toboolean(L, -1) && !loading->options->state) {
-        problems_add(loading->problems,
-                     "%s:1: it uses once or state: write `state: { path: … }` into site.yaml",
-                     loading->options->display);
-        return 0;
-    }
-    lua_pop(L, 1);
-    hash_files(L, lua_gettop(L), policy);
-    read_secrets(L, lua_gettop(L), &policy->mask);
-    policy->loaded = luaL_ref(L, LUA_REGISTRYINDEX);
-    vm_require(L, "waits");
-    lua_getfield(L, -1, "decider");
-    vm_require(L, "routes");
-    lua_getfield(L, -1, "handle");
-    lua_remove(L, -2);
-    lua_pushcfunction(L, take);
-    lua_pushcfunction(L, give);
-    lua_call(L, 3, 1);
-    policy->decide = luaL_ref(L, LUA_REGISTRYINDEX);
-    policy->field_names = read_field_names(L);
-    return 0;
-}
-
-struct policy *policy_load(const struct policy_options *options, struct problems *problems)
-{
-    struct policy *policy = calloc(1, sizeof *policy);
-    struct vm_options vm = {.memory = options->memory_mb * MEGABYTE,
-                            .decision_ms = options->decision_ms,
-                            .tokens = options->tokens};
-    if (!policy || sodium_init() < 0 || !(policy->vm = vm_alloc(&vm)))
-        goto out_of_memory;
-    policy->decide = LUA_NOREF;
-    policy->wait_ms = options->wait_ms;
-    policy->log =
-        (struct decision_log){.fd = -1, .generation = options->generation, .policy = policy->hash};
-    if (options->base_url && !(policy->fixed_url = strdup(options->base_url)))
-        goto out_of_memory;
-    policy->base_url = (struct base_url){.fixed = policy->fixed_url,
-                                         .http_port = options->http_port,
-                                         .https_port = options->https_port,
-                                         .only_tls = options->only_tls};
-    lua_State *L = vm_state(policy->vm);
-    policy->courses = (struct course_owner){.L = L, .metrics = options->metrics};
-    struct loading loading = {policy, options, problems};
-    lua_pushcfunction(L, load);
-    lua_pushlightuserdata(L, &loading);
-    if (!task_load(L, 1, 0)) {
-        problems_add(problems, "%s: %s", options->display, lua_tostring(L, -1));
-        goto fail;
-    }
-    if (policy->decide == LUA_NOREF)
-        goto fail;
-    vm_settle(policy->vm);
-    return policy;
-out_of_memory:
-    problems_add(problems, "%s: no memory to load it", options->display);
-fail:
-    policy_free(policy);
-    return NULL;
-}
 
 static void decisions_free(struct policy *policy);
 
@@ -251,39 +52,6 @@ const char *const *policy_files(const struct policy *policy, size_t *n)
 {
     *n = policy->files.n;
     return (const char *const *)policy->files.lines;
-}
-
-struct trial {
-    const struct policy *policy;
-    void (*report)(const char *warning, void *arg);
-    void *arg;
-};
-
-/* Protected. Argument: struct trial. */
-static int try(lua_State *L)
-{
-    const struct trial *trial = lua_touserdata(L, 1);
-    vm_require(L, "selfcheck");
-    lua_getfield(L, -1, "run");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, trial->policy->loaded);
-    lua_call(L, 1, 1);
-    for (int i = 1; i <= (int)lua_objlen(L, -1); i++) {
-        lua_rawgeti(L, -1, i);
-        trial->report(lua_tostring(L, -1), trial->arg);
-        lua_pop(L, 1);
-    }
-    return 0;
-}
-
-void policy_try(struct policy *policy, void (*report)(const char *warning, void *arg), void *arg)
-{
-    struct trial trial = {policy, report, arg};
-    lua_State *L = vm_state(policy->vm);
-    if (lua_cpcall(L, try, &trial) != 0) {
-        const char *message = lua_tostring(L, -1);
-        report(message ? message : "a trial ended with an error", arg);
-        lua_pop(L, 1);
-    }
 }
 
 size_t policy_memory(const struct policy *policy)
@@ -403,7 +171,7 @@ static void name_body(struct reply *reply, const char *machine)
 }
 
 /* Lua: take(decision) -> the request */
-static int take(lua_State *L)
+int policy_take(lua_State *L)
 {
     struct decision *d = lua_touserdata(L, 1);
     char base[BASE_URL_MAX];
@@ -413,7 +181,7 @@ static int take(lua_State *L)
 }
 
 /* Lua: give(decision, reply, info) */
-static int give(lua_State *L)
+int policy_give(lua_State *L)
 {
     lua_settop(L, 3);
     struct decision *d = lua_touserdata(L, 1);
