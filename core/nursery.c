@@ -220,8 +220,8 @@ static bool obey(struct generation *g, struct policy *policy, int commands)
 
 /* Obeys and watches. A change is told when no other has come for a moment: editors and tools
  * write more than once, and more than one file. */
-static void serve(struct generation *g, struct policy *policy, int commands,
-                  struct watch *watch, const char *changed)
+static void serve(struct generation *g, struct policy *policy, int commands, struct watch *watch,
+                  const char *changed)
 {
     for (;;) {
         struct pollfd fds[] = {{.fd = commands, .events = POLLIN},

@@ -69,10 +69,7 @@ suite mutants tests/mutants.py
 suite cli with build-sanitize tests/cli.sh
 suite completion with build tests/completion.sh
 suite prompt with build-sanitize tests/prompt.py
-for fuzzer in tests/fuzz/fuzz_*.c; do
-    name=$(basename "$fuzzer" .c)
-    suite "fuzz/$name" tests/fuzz/run.sh "$name" 10
-done
+suite fuzz tests/fuzz/all.sh 40
 for script in language testing service http tftp state asking decision_log control hostile_policy overload; do
     suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
 done

@@ -10,7 +10,8 @@ _moonboot_options() { # _moonboot_options PROGRAM COMMAND
 }
 
 _moonboot_fields="mac uuid serial asset manufacturer product hostname domain arch arch-id platform buildarch
-    ip gateway interface vlan relay circuit-id remote-id user-class vendor-class firmware features"
+    ip gateway interface vlan relay circuit-id remote-id user-class vendor-class firmware features
+    tls tls-name tls-subject tls-fingerprint"
 
 # What an option's value can be; nothing: a file.
 _moonboot_values() { # _moonboot_values COMMAND OPTION

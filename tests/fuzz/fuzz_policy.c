@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         require(*problems.lines[i] != '\0');
     if (policy) {
         answers = 0;
-        require(policy_start(policy, &metrics, NULL));
+        require(policy_start(policy, &metrics, NULL, NULL));
         decide(policy);
         require(answers == 1);
     }

@@ -69,7 +69,7 @@ static struct policy *load(void)
         fprintf(stderr, "%s\n", problems.lines[i]);
     unlink(path);
     rmdir(directory);
-    require(policy && policy_start(policy, &metrics, NULL));
+    require(policy && policy_start(policy, &metrics, NULL, NULL));
     return policy;
 }
 
