@@ -34,7 +34,8 @@ static int api_time(lua_State *L)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    lua_pushnumber(L, (double)now.tv_sec + (double)(now.tv_nsec / 1000000) / 1e3);
+    long milliseconds = now.tv_nsec / 1000000;
+    lua_pushnumber(L, (double)now.tv_sec + (double)milliseconds / 1e3);
     return 1;
 }
 
