@@ -35,12 +35,15 @@ local function decoded(facts)
     end
 end
 
--- What a line of the log tells -> facts as text, name, fields() | nil | nil, true: of a page, which
--- no rule decides. As moonboot writes lines, the facts come last; others' are read as a whole.
+-- Stages at which no rule decides.
+local UNRULED = { serve = true, event = true, control = true }
+
+-- What a line of the log tells -> facts as text, name, fields() | nil | nil, true: of a page, or an
+-- event. As moonboot writes lines, the facts come last; others' are read as a whole.
 local function read_line(line)
     local at = line:find(',"facts":{', 1, true)
     local name = line:match '"machine":"([^"\\]*)"'
-    if line:find('"stage":"serve"', 1, true) then
+    if UNRULED[line:match '"stage":"(%l+)"'] then
         return nil, true
     end
     if at and name and line:sub(-2) == "}}" then

@@ -119,6 +119,14 @@ function tests.lines_that_tell_nothing_are_counted()
     has(err, "4 lines of the log cannot be decided again")
 end
 
+function tests.pages_and_events_are_passed_over()
+    local code, out, err = run({ "--log", "log" }, OLD, { log = LOG
+        .. '{"time":"t","machine":"x","stage":"event","verdict":"event installed","us":1,"generation":1,"policy":"0"}\n'
+        .. '{"time":"t","machine":"x","stage":"serve","us":1,"generation":1,"policy":"0","facts":{"stage":"http"}}\n' })
+    assert(code == 0 and err == "", err)
+    has(out, "(5 decisions)")
+end
+
 function tests.lines_of_others_are_read_too()
     local code, out = run({ "--log", "log" }, changed("52:54:00:01", "52:54:00:02"),
                           { log = '{ "facts": { "stage": "ipxe", "mac": "52:54:00:01:00:01" }, "machine": "m" }\n' })
