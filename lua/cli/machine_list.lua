@@ -114,10 +114,14 @@ local function from_csv(file, text)
     return list
 end
 
--- A machine a line, as JSON.
-local function from_lines(file, text)
+-- A machine a line, as JSON. Read line by line: such a list may be of any length.
+local function from_lines(file)
     local list, n = {}, 0
-    for line in text:gmatch "([^\n]*)\n?" do
+    local lines, message = host.cli.each_line(file)
+    if not lines then
+        return nil, ("%s: %s"):format(file, message)
+    end
+    for line in lines do
         n = n + 1
         local problem
         if line:find "%S" then
@@ -138,6 +142,10 @@ end
 -- The machines of a file, by its suffix -> list of { fields =, name =, key = } | nil, problem.
 function machine_list.read(file)
     local directory, base = path.split(file)
+    local suffix = (base:match "%.(%w+)$" or ""):lower()
+    if suffix == "jsonl" or suffix == "ndjson" then
+        return from_lines(file)
+    end
     local dir, problem = host.cli.opendir(directory)
     local text
     if dir then
@@ -146,11 +154,8 @@ function machine_list.read(file)
     if not text then
         return nil, ("%s: %s"):format(file, problem)
     end
-    local suffix = (base:match "%.(%w+)$" or ""):lower()
     if suffix == "csv" then
         return from_csv(file, text)
-    elseif suffix == "jsonl" or suffix == "ndjson" then
-        return from_lines(file, text)
     elseif suffix ~= "json" and suffix ~= "yaml" and suffix ~= "yml" then
         return nil, ("%s is neither .yaml, .json, .csv nor .jsonl"):format(file)
     end

@@ -29,9 +29,6 @@ local function run(args, new, files)
     return cli.run("diff", list, files, nil, {
         cores = 1,
         hash = function(text) return text end,
-        each_line = function(path)
-            return files[path] and (files[path]):gmatch "([^\n]*)\n", not files[path] and "none" or nil
-        end,
     })
 end
 
@@ -213,7 +210,7 @@ function tests.usage()
     end
     local code, _, err = run({ "--log", "none" }, OLD, {})
     assert(code == 2)
-    has(err, "none: none")
+    has(err, "none: No such file or directory")
     code, _, err = run({ "--log", "log" }, "rule", { log = LOG })
     assert(code == 2)
     has(err, "new.lua:1:")
