@@ -73,9 +73,27 @@ static void push_problems(lua_State *L, struct problems *problems)
     }
 }
 
-/* host.inventory(dir, path, display, fields, key) -> inventory | nil, list of problems | nil,
- * message, whether there is no such file. `fields`: the types of the machine's fields by name;
- * `key`: the field that hosts are keyed by, nil: as the file says. */
+/* The profiles that hosts name: a list of { name, line, uses }. */
+static void push_profiles(lua_State *L, const struct inventory *inventory)
+{
+    const struct inventory_name *name;
+    lua_newtable(L);
+    for (size_t i = 0; inventory && (name = inventory_profile(inventory, i)); i++) {
+        lua_createtable(L, 3, 0);
+        lua_pushstring(L, name->text);
+        lua_rawseti(L, -2, 1);
+        lua_pushnumber(L, name->line);
+        lua_rawseti(L, -2, 2);
+        lua_pushnumber(L, name->uses);
+        lua_rawseti(L, -2, 3);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+}
+
+/* host.inventory(dir, path, display, fields, key) -> inventory | nil, list of problems, the
+ * profiles that it names all the same | nil, message, whether there is no such file. `fields`: the
+ * types of the machine's fields by name; `key`: the field that hosts are keyed by, nil: as the file
+ * says. */
 static int api_inventory(lua_State *L)
 {
     int dir = (int)luaL_checkinteger(L, 1);
@@ -102,16 +120,20 @@ static int api_inventory(lua_State *L)
         lua_pushboolean(L, error == -ENOENT || error == -ENOTDIR);
         return 3;
     }
-    self->inventory = inventory_load(text, len, &options, &problems);
+    options.remains = &self->inventory; /* the collector's, whatever comes of it */
+    struct inventory *inventory = inventory_load(text, len, &options, &problems);
     crypto_generichash(hash, sizeof hash, (unsigned char *)text, len, NULL, 0);
     sodium_bin2hex(self->hash, sizeof self->hash, hash, sizeof hash);
     free(text);
-    if (self->inventory)
+    if (inventory) {
+        self->inventory = inventory;
         return 1;
+    }
     lua_pushnil(L);
     push_problems(L, &problems);
     problems_clear(&problems);
-    return 2;
+    push_profiles(L, self->inventory);
+    return 3;
 }
 
 /* inventory:key() -> the field that hosts are keyed by */

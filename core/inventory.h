@@ -45,6 +45,9 @@ struct inventory_options {
     const char *key;     /* NULL: as the file says */
     const struct inventory_field *fields;
     size_t n_fields;
+    /* NULL, or where an inventory with problems is left: for the profiles that its hosts name, and
+     * for nothing else. NULL is put there when there is none. */
+    struct inventory **remains;
 };
 
 /* Reads a text. NULL after adding to `problems` all that is wrong with it, as

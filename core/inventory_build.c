@@ -44,7 +44,10 @@ struct inventory *inventory_build_finish(struct inventory_build *build)
                      build->n_problems - INVENTORY_PROBLEMS);
     }
     if (build->n_problems || !inventory_store_finish(inventory)) {
-        inventory_free(inventory);
+        if (build->options->remains)
+            *build->options->remains = inventory;
+        else
+            inventory_free(inventory);
         inventory = NULL;
     }
     inventory_build_free_draft(&build->draft);
@@ -302,6 +305,8 @@ struct inventory *inventory_load(const char *text, size_t len,
                                  const struct inventory_options *options, struct problems *problems)
 {
     struct inventory_build *build = inventory_build_alloc(options, problems);
+    if (options->remains)
+        *options->remains = NULL;
     if (!build) {
         problems_add(problems, "%s:1: no memory to read it", options->display);
         return NULL;

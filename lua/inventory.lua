@@ -151,7 +151,7 @@ end
 
 local function open(l, name, key)
     local display = files.display(l, name)
-    local data, problem = files.from_disk(l, function(dir, path)
+    local data, problem, named = files.from_disk(l, function(dir, path)
         return host.inventory(dir, path, display, types, key)
     end, name)
     if not data and type(problem) ~= "table" then
@@ -161,6 +161,7 @@ local function open(l, name, key)
     if not data then
         l.scope:miss_some()
         add_problems(file, problem)
+        table.insert(l.inventories, { file = file, named = named })
         return void.value
     end
     l:note(display, data:hash())
@@ -238,26 +239,36 @@ function inventory.words(l)
     end }
 end
 
--- Reports the profiles that there are not, and the first host without boot of an inventory
--- that a rule boots.
+-- The profiles that hosts name: a list of { name, line of the first use, uses }.
+local function profiles_of(data)
+    local named, i = {}, 1
+    repeat
+        local name, line, uses = data:profile(i)
+        named[i] = name and { name, line, uses }
+        i = i + 1
+    until not name
+    return named
+end
+
+-- Reports the profiles that there are not, of files with other problems too, and the first host
+-- without boot of an inventory that a rule boots.
 function inventory.check(l)
     for _, of in ipairs(l.inventories) do
-        local unknown, i = 0, 1
-        local name, line, uses = of.data:profile(1)
-        while name do
-            local _, problem = profile.find(l.profiles, name)
+        local unknown, first = 0, nil
+        for _, use in ipairs(of.named or profiles_of(of.data)) do
+            local _, problem = profile.find(l.profiles, use[1])
             unknown = unknown + (problem and 1 or 0)
             if problem and unknown <= 20 then
-                of.file.problems:add(line, "boot: %s%s", problem,
-                                     uses > 1 and string.format(" (%d hosts)", uses) or "")
+                of.file.problems:add(use[2], "boot: %s%s", problem,
+                                     use[3] > 1 and string.format(" (%d hosts)", use[3]) or "")
+            elseif problem then
+                first = first or use[2]
             end
-            i = i + 1
-            name, line, uses = of.data:profile(i)
         end
         if unknown > 20 then
-            of.file.problems:add(1, "%d more profiles that there are not", unknown - 20)
+            of.file.problems:add(first, "%d more profiles that there are not", unknown - 20)
         end
-        line = of.booted and of.data:bootless()
+        local line = of.booted and of.data:bootless()
         if line then
             of.file.problems:add(line, "a host without boot, in an inventory that a rule boots")
         end

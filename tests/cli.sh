@@ -98,6 +98,12 @@ check "check: the site's error" complains 'bad.yaml:2:9: '
 check "check: the policy's warning" complains '[unreachable-rule]'
 check "check: the policy of a site.yaml with mistakes is looked at too" run 1 "$moonboot" check -c bad.yaml
 check "check: its warning" complains '[unreachable-rule]'
+mkdir "$work/hosts"
+printf 'mac,boot\nzz,u\n52:54:00:00:00:01,nope\n52:54:00:00:00:02,nope\n' >"$work/hosts/h.csv"
+echo 'rule "x" { boot = inventory "h.csv" }' >"$work/hosts/policy.lua"
+check "check: an inventory with mistakes" run 1 "$moonboot" check "$work/hosts/policy.lua"
+check "check: a bad key" complains 'h.csv:2: mac: found "zz"'
+check "check: and in the same run the profiles that there are not" complains 'h.csv:3: boot: there is no profile "nope" (2 hosts)'
 printf 'policy: [\n' >worse.yaml
 check "check: a site.yaml that is no YAML" run 1 "$moonboot" check -c worse.yaml
 check "check --format github" run 1 "$moonboot" check --format github -c bad.yaml

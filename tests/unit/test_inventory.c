@@ -307,6 +307,33 @@ static void test_many_problems(void **state)
     problems_clear(&problems);
 }
 
+/* What is wrong does not hide which profiles are named, and where. */
+static void test_remains(void **state)
+{
+    (void)state;
+    const char text[] = "mac,boot\nzz,u\n52:54:00:00:00:01,nope\n52:54:00:00:00:02,nope\n";
+    struct inventory *remains = NULL;
+    struct inventory_options options = {.display = "h.csv",
+                                        .fields = fields,
+                                        .n_fields = sizeof fields / sizeof *fields,
+                                        .remains = &remains};
+    struct problems problems = {0};
+    assert_null(inventory_load(text, sizeof text - 1, &options, &problems));
+    assert_int_equal(problems.n, 1);
+    assert_non_null(remains);
+    assert_string_equal(inventory_profile(remains, 0)->text, "u");
+    assert_string_equal(inventory_profile(remains, 1)->text, "nope");
+    assert_int_equal(inventory_profile(remains, 1)->line, 3);
+    assert_int_equal(inventory_profile(remains, 1)->uses, 2);
+    inventory_free(remains);
+    problems_clear(&problems);
+
+    struct inventory *inventory = inventory_load(text, 9, &options, &problems);
+    assert_non_null(inventory);
+    assert_null(remains);
+    inventory_free(inventory);
+}
+
 static void test_many_hosts(void **state)
 {
     (void)state;
@@ -336,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_keys),          cmocka_unit_test(test_csv),
         cmocka_unit_test(test_bad_csv),       cmocka_unit_test(test_bad_yaml),
         cmocka_unit_test(test_many_problems), cmocka_unit_test(test_many_hosts),
+        cmocka_unit_test(test_remains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
