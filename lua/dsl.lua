@@ -102,9 +102,9 @@ local function with_table(l, word, read)
         local reading = l.loading and reader.new(file, word, nil, line)
         if not reading then
             local place = certain and string.format("%s:%d: ", file.display, line) or ""
-            reading = reader.answer(place .. word .. ": ", word)
+            reading = reader.answer(place, word)
         end
-        local content = read(reading, body, choice.read)
+        local content = read(reader.name_places(reading, word), body, choice.read)
         if not content then
             return void.value
         end

@@ -15,14 +15,14 @@ local function read_entry(reading, i, value, read)
     if not reading:is(path, value, "table", entry_shape) then
         return entry
     elseif #value ~= 2 or next(value, 2) ~= nil and type(next(value, 2)) ~= "number" then
-        reading:problem(path, "entry %d: found %d values, expected %s", i, #value, entry_shape)
+        reading:problem(path, "%sfound %d values, expected %s", reading.lead(path), #value, entry_shape)
         return entry
     end
     entry.text = value[1]
     entry.label = reading:template(reader.within(path, 1), value[1], "a label")
     entry.chosen = read(reading, reader.within(path, 2), value[2], false)
     if entry.chosen and entry.chosen.menu then
-        reading:problem(path, "entry %d: found a menu in a menu", i)
+        reading:problem(path, "%sfound a menu in a menu", reading.lead(path))
     end
     return entry
 end
@@ -37,12 +37,12 @@ local function read_default(reading, value, entries)
             end
         end
         if not labels[value] then
-            reading:problem({ "default" }, "default: there is no entry %s%s", problems.show(value),
+            reading:problem({ "default" }, "menu.default: there is no entry %s%s", problems.show(value),
                             problems.hint(value, labels))
         end
         return labels[value]
     elseif type(value) == "number" and not entries[value] then
-        reading:problem({ "default" }, "default: there is no entry %g", value)
+        reading:problem({ "default" }, "menu.default: there is no entry %g", value)
     elseif type(value) ~= "number" then
         reading:is({ "default" }, value, "number", "the number or the label of an entry")
     end
@@ -70,7 +70,7 @@ function menu.read(reading, body, read)
     local timeout = body.timeout
     if timeout ~= nil and reading:is({ "timeout" }, timeout, "number", "seconds")
         and not (timeout >= 0 and timeout <= 86400) then
-        reading:problem({ "timeout" }, "timeout: found %g, expected seconds, up to a day", timeout)
+        reading:problem({ "timeout" }, "menu.timeout: found %g, expected seconds, up to a day", timeout)
     end
     local default = body.default == nil and 1 or read_default(reading, body.default, entries)
     local title = reading:template({ "title" }, body.title == nil and "Boot" or body.title)

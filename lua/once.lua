@@ -21,7 +21,7 @@ local function read_event(reading, body, key, default)
     if name == nil then
         return default
     elseif name ~= void.value and not once.is_event(name) then
-        reading:problem({ key }, "%s: found %s, expected an event's name: up to 64 letters, digits and _ . -",
+        reading:problem({ key }, "once.%s: found %s, expected an event's name: up to 64 letters, digits and _ . -",
                         key, reader.show(name))
         return nil
     end
@@ -33,7 +33,7 @@ end
 function once.reader(l)
     return function(reading, body, read)
         if not l.loading then
-            reading:problem({}, "only while the policy loads, not in a function")
+            reading:problem({}, "once: only while the policy loads, not in a function")
         end
         local named = {}
         for key, value in pairs(body) do
@@ -50,13 +50,13 @@ function once.reader(l)
         end
         local done, again = read_event(reading, body, "done_on"), read_event(reading, body, "again_on", "reinstall")
         if done and done == again then
-            reading:problem({ "again_on" }, "again_on: found %s, which is done_on", problems.show(again))
+            reading:problem({ "again_on" }, "once.again_on: found %s, which is done_on", problems.show(again))
         end
         local field = machine.field("mac")
         if body.by ~= nil and reading:text({ "by" }, body.by, "the name of a field") then
             field = machine.field(body.by)
             if not field or field.type == "set" or field.type == "labels" then
-                reading:problem({ "by" }, "by: %s", field and body.by .. " has several values"
+                reading:problem({ "by" }, "once.by: %s", field and body.by .. " has several values"
                                                       or machine.unknown_field(body.by))
                 field = nil
             end

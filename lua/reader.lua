@@ -86,6 +86,19 @@ function Reader.lead(path)
     return #path > 0 and Reader.where(path) .. ": " or ""
 end
 
+-- The same for a reading of a value in the middle of a table, which messages name: "menu[2][1]".
+function reader.name_places(reading, word)
+    function reading.where(path)
+        local text = Reader.where(path)
+        return text == "" and "" or word .. (text:find "^%[" and "" or ".") .. text
+    end
+    function reading.lead(path)
+        return #path > 0 and reading.where(path) .. ": " or ""
+    end
+    reading.names_places = true
+    return reading
+end
+
 local function within(path, key)
     local longer = {}
     for i, part in ipairs(path) do
@@ -97,7 +110,10 @@ end
 
 -- Reports the keys that are not in the set `known`.
 function Reader:keys(path, value, known)
-    local inside = #path > 0 and self.where(path) .. " of " .. self.title or self.title
+    local inside = self.title
+    if #path > 0 then
+        inside = self.where(path) .. (self.names_places and "" or " of " .. inside)
+    end
     for key in pairs(value) do
         if type(key) == "number" then
             self:problem(within(path, key), "found %s without a key in %s",

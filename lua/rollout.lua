@@ -19,14 +19,14 @@ function rollout.read(reading, body, read)
     local percent, by = body.percent, body.by
     local good = type(percent) == "number" and percent >= 0 and percent <= 100
     if not good and percent ~= void.value then
-        reading:problem({ "percent" }, "percent: found %s, expected a number from 0 to 100",
+        reading:problem({ "percent" }, "rollout.percent: found %s, expected a number from 0 to 100",
                         reader.show(percent))
     end
     local field = machine.field("mac")
     if by ~= nil and reading:text({ "by" }, by, "the name of a field") then
         field = machine.field(by)
         if not field or field.type == "set" or field.type == "labels" then
-            reading:problem({ "by" }, "by: %s", field and by .. " has several values"
+            reading:problem({ "by" }, "rollout.by: %s", field and by .. " has several values"
                                                   or machine.unknown_field(by))
         end
     end

@@ -128,15 +128,18 @@ function tests.once_written_wrongly()
 profile "p" { kernel = "k" }
 rule "a" { boot = once { "p" } }
 rule "b" { boot = once { done_on = "x", again_on = "x" } }
+rule "d" { boot = once { "el9", done_on = "x", then_boot = { kernel = "k", inird = 1 } } }
 rule "c" { boot = once { "p", done_on = "a b", by = "mcc", then_boot = "q", after = 1 } }
 ]], {
         'policy.lua:2: once has no done_on: which event says that it is done',
-        'policy.lua:3: again_on: found "x", which is done_on',
+        'policy.lua:3: once.again_on: found "x", which is done_on',
         'policy.lua:3: once: found nothing to boot, expected once { "profile", … }',
-        'policy.lua:4: by: a machine has no field "mcc" (did you mean "mac"?)',
-        'policy.lua:4: done_on: found "a b", expected an event\'s name: up to 64 letters, digits and _ . -',
-        'policy.lua:4: then_boot: there is no profile "q" (did you mean "p"?)',
-        'policy.lua:4: unknown key "after" in once',
+        'policy.lua:4: once[1]: there is no profile "el9"',
+        'policy.lua:4: unknown key "inird" in once.then_boot (did you mean "initrd"?)',
+        'policy.lua:5: once.by: a machine has no field "mcc" (did you mean "mac"?)',
+        'policy.lua:5: once.done_on: found "a b", expected an event\'s name: up to 64 letters, digits and _ . -',
+        'policy.lua:5: once.then_boot: there is no profile "q" (did you mean "p"?)',
+        'policy.lua:5: unknown key "after" in once',
     })
     local policy = policies.load [[
 profile "p" { kernel = "k" }

@@ -170,7 +170,7 @@ function tests.ten_mistakes()
         'policy.lua:11: boot: there is no profile "comptue" (did you mean "compute"?)',
         'policy.lua:14: unknown word "prefx" (did you mean "prefix"?)',
         'policy.lua:16: unknown key "on_eror" in rule "two" (did you mean "on_error"?)',
-        'policy.lua:20: default: there is no entry "Lokal disk" (did you mean "Local disk"?)',
+        'policy.lua:20: menu.default: there is no entry "Lokal disk" (did you mean "Local disk"?)',
         'policy.lua:24: unknown word "string.lowr" (did you mean "lower"?)',
         'policy.lua:28: unknown word "ignroe" (did you mean "ignore"?)',
     })
