@@ -16,7 +16,7 @@ struct entry {
     bool kept;
     unsigned users; /* waiters, and who walks over them */
     struct http_transfer *transfer;
-    LIST_HEAD(, http_waiter) waiters;
+    LIST_HEAD(waiter_list, http_waiter) waiters;
     struct http_answer answer; /* status 0: none yet. Its texts are in `data` */
     int64_t at;                /* when that came */
     char *data;
@@ -194,14 +194,18 @@ static void on_answer(const struct http_answer *answer, void *arg)
     entry->users++;
     if (!failed && entry->key_len && keep(entry, answer))
         answer = &entry->answer;
-    while ((waiter = LIST_FIRST(&entry->waiters))) {
+    struct waiter_list told = entry->waiters; /* who asks again is not one of them */
+    LIST_INIT(&entry->waiters);
+    if (LIST_FIRST(&told))
+        LIST_FIRST(&told)->link.le_prev = &LIST_FIRST(&told);
+    while ((waiter = LIST_FIRST(&told))) {
         LIST_REMOVE(waiter, link);
         const struct http_answer *old = failed ? http_cache_stale(waiter) : NULL;
         tell(waiter, old ? old : answer);
     }
     entry->users--;
     struct http_cache *cache = entry->cache;
-    if (entry->answer.status == 0)
+    if (entry->answer.status == 0 && !entry->transfer)
         forget(entry);
     free_unused(entry);
     evict(cache);

@@ -199,14 +199,19 @@ void store_close(struct store *store)
  * that never came back (a throw of Lua's) leaves nothing behind. */
 static int begin(struct store *store)
 {
-    if (store->reading)
-        mdb_txn_reset(store->read);
-    store->reading = false;
+    store_rest(store);
     int error = mdb_txn_renew(store->read);
     if (error)
         return error_of(error);
     store->reading = true;
     return error_of(mdb_cursor_renew(store->read, store->cursor));
+}
+
+void store_rest(struct store *store)
+{
+    if (store->reading)
+        mdb_txn_reset(store->read);
+    store->reading = false;
 }
 
 static MDB_val value_of(struct bytes bytes)

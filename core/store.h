@@ -46,6 +46,10 @@ int store_prepare(const char *path, uid_t uid, gid_t gid);
 int store_open(struct store **store, const char *path, size_t max_bytes);
 void store_close(struct store *store);
 
+/* Ends what the last read has held on to: until then writers cannot use its pages again. The
+ * views that it gave end with it. */
+void store_rest(struct store *store);
+
 /* 0, -ENOENT, or a negative errno. To be called by one thread only, like store_next. */
 int store_get(struct store *store, struct bytes key, struct store_entry *entry);
 

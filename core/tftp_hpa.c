@@ -338,6 +338,8 @@ unchanged:
 
 void tftp_hpa_tick(struct tftp_hpa *hpa)
 {
+    if (!hpa->pid && hpa->group && kill(-hpa->group, 0) < 0 && errno == ESRCH)
+        hpa->group = 0; /* the number may become another's */
     if (hpa->wanted && !hpa->pid && now_ms() >= hpa->retry_at)
         start(hpa);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "tftp.h"
@@ -126,23 +127,28 @@ static void client_free(struct client *client)
         server->options.idle(server->options.arg);
 }
 
-static void refuse(struct tftp_server *server, const struct tftp_socket_request *request,
+static void refuse(struct tftp_server *server, int fd, const struct tftp_socket_request *request,
                    enum tftp_error code, const char *message)
 {
     uint8_t packet[TFTP_REPLY_MAX];
     size_t len = tftp_put_error(packet, code, message);
-    tftp_socket_answer(server->options.fd, request, packet, len);
+    tftp_socket_answer(fd, request, packet, len);
     metrics_inc(server->options.metrics, METRICS_TFTP_REFUSED);
 }
 
-/* The same after the decision. */
+/* The same after the decision, when the port may be another's already. */
 static void refuse_client(struct client *client, enum tftp_error code, const char *message)
 {
+    struct tftp_server *server = client->server;
     const struct tftp_socket_request request = {
         .client = client->address,
         .server = client->local,
     };
-    refuse(client->server, &request, code, message);
+    int own = server->draining ? tftp_socket_connect(client->local, &client->address) : -1;
+    if (own >= 0 || !server->draining)
+        refuse(server, own >= 0 ? own : server->options.fd, &request, code, message);
+    if (own >= 0)
+        close(own);
     client_free(client);
 }
 
@@ -286,14 +292,14 @@ static void take_request(struct tftp_server *server, const struct tftp_socket_re
     enum tftp_error code;
     const char *why = tftp_request_refusal(&request, &code);
     if (why) {
-        refuse(server, datagram, code, why);
+        refuse(server, server->options.fd, datagram, code, why);
         return;
     }
     struct client *client = NULL;
     if (n < server->options.max_per_client && server->n_clients < server->options.max_transfers)
         client = client_alloc(server, datagram, &request);
     if (!client) {
-        refuse(server, datagram, TFTP_UNDEFINED, "too many transfers, try again");
+        refuse(server, server->options.fd, datagram, TFTP_UNDEFINED, "too many transfers, try again");
         return;
     }
     struct request asked = {

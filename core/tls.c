@@ -134,10 +134,8 @@ struct bufferevent *tls_accept(struct tls *tls, struct event_base *base, int fd)
         ssl ? bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
                                              BEV_OPT_CLOSE_ON_FREE)
             : NULL;
-    if (bev)
+    if (bev) /* else it has freed the SSL */
         bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-    else
-        SSL_free(ssl);
     return bev;
 }
 

@@ -64,7 +64,7 @@ static void start_each(struct all_wait *all, const struct wait_service *service,
     for (int i = 0; i < all->n; i++) {
         struct child *child = &all->children[i];
         child->all = all;
-        lua_pushcfunction(L, start_child);
+        lua_pushvalue(L, list + 1); /* start_child */
         lua_pushlightuserdata(L, (void *)service);
         lua_pushlightuserdata(L, child);
         lua_rawgeti(L, list, i + 1);
@@ -87,8 +87,8 @@ static struct wait *start(const struct wait_service *service, lua_State *L, int 
     luaL_checktype(L, list, LUA_TTABLE);
     size_t n = lua_objlen(L, list);
     luaL_argcheck(L, n >= 1 && n <= WAITS_MAX, 1, "too many at once");
-    lua_pushcfunction(L, start_child); /* so that there is memory for it */
-    lua_pop(L, 1);
+    luaL_checkstack(L, 8, "no memory to ask");
+    lua_pushcfunction(L, start_child); /* stays at list + 1: nothing below takes memory */
     struct all_wait *all = calloc(1, sizeof *all + n * sizeof *all->children);
     if (!all)
         return NULL;

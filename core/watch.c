@@ -106,9 +106,12 @@ const char *watch_read(struct watch *watch)
 
 const char *watch_newer(const struct watch *watch, struct timespec since)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
     for (size_t i = 0; i < watch->n; i++) {
         struct stat st;
-        if (stat(watch->files[i].path, &st) == 0 &&
+        /* What is dated in the future has not been written since, but by another clock. */
+        if (stat(watch->files[i].path, &st) == 0 && st.st_mtim.tv_sec <= now.tv_sec &&
             (st.st_mtim.tv_sec > since.tv_sec ||
              (st.st_mtim.tv_sec == since.tv_sec && st.st_mtim.tv_nsec >= since.tv_nsec)))
             return watch->files[i].path;

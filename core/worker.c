@@ -76,6 +76,8 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
     struct worker *w = arg;
     if (!w->draining) /* then it is its successor's to give */
         metrics_beat(w->metrics);
+    if (w->store)
+        store_rest(store_writer_store(w->store));
     if (!w->seat)
         return;
     w->seat->gauges[METRICS_HTTP_OPEN] = w->http ? http_server_connections(w->http) : 0;
@@ -207,16 +209,22 @@ static void log_to(struct worker *w, int descriptor)
     close(policy_log_to(w->policy, descriptor));
 }
 
+static void on_start(evutil_socket_t fd, short what, void *arg);
+
 /* Does one thing that the supervisor has told it, if there is one. */
 static bool obey(struct worker *w)
 {
     struct channel_message message;
     int descriptor;
     int result = channel_receive(w->channel, &message, &descriptor);
-    if (result == 0)
-        event_del(w->orders); /* the supervisor is gone; that ends this process another way */
+    if (result == 0) { /* the supervisor is gone, or has never heard of this worker */
+        event_del(w->orders);
+        kill(getpid(), SIGTERM);
+    }
     if (result != 1)
         return false;
+    if (message.kind == CHANNEL_CONTROL)
+        on_start(-1, 0, w); /* which it may have overtaken */
     if (message.kind == CHANNEL_CONTROL && descriptor >= 0 && w->control)
         control_server_take(w->control, descriptor, message.text);
     else if (message.kind == CHANNEL_LOG && descriptor >= 0)

@@ -145,6 +145,15 @@ local function body_of(word, value)
     return encoded, "application/json"
 end
 
+-- How a client gets to its server, and as whom: part of what it caches by.
+local function way_of(wait)
+    local parts = { tostring(wait.insecure) }
+    for i, name in ipairs { "proxy", "unix", "ca", "cert", "private" } do
+        parts[i + 1] = wait[name] or ""
+    end
+    return table.concat(parts, "\0")
+end
+
 -- What a caller makes of an answer -> value | nil, why not, status.
 local function result(wait, answer, problem)
     local where = wait.method .. " " .. wait.url
@@ -189,8 +198,8 @@ local function ask(client, method, word, with_body, path, ...)
         if type(key) ~= "string" then
             error(string.format("cache.key: found %s, expected text", reader.show(key)), 0)
         end
-        -- Who asks with other headers may be told something else.
-        wait.key = table.concat(client.headers, "\n") .. "\n" .. key
+        -- Who asks with other headers, or by another way, may be told something else.
+        wait.key = table.concat(client.headers, "\n") .. "\n" .. way_of(client.wait) .. "\n" .. key
         wait.ttl, wait.stale = client.cache.ttl, client.cache.stale
     end
     return result(wait, waits.ask("http", wait))
