@@ -286,7 +286,7 @@ static int push_answer(lua_State *L, const struct replay_answer *answer)
 {
     static const char *const kinds[] = {"silence", "offer", "ack",     "oack",
                                         "data",    "error", "response"};
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     set_text(L, "kind", kinds[answer->kind]);
     if (answer->kind != REPLAY_SILENCE) {
         set_address(L, "to", &answer->to);
@@ -294,6 +294,8 @@ static int push_answer(lua_State *L, const struct replay_answer *answer)
     }
     if (answer->kind == REPLAY_RESPONSE || answer->kind == REPLAY_ERROR)
         set_number(L, "status", answer->status);
+    if (answer->error)
+        set_number(L, "error", answer->error);
     set_text(L, "what", *answer->what ? answer->what : NULL);
     return 1;
 }

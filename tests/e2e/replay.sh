@@ -27,6 +27,7 @@ check "nothing is said of sound captures" [ ! -s "$out.err" ]
 capture=$wire/captures/uefi-pxe.pcap
 "$moonboot" replay --policy "$wire" "$capture" >"$out"
 check "the policy may be a directory; the server is found" grep -q -- '-> ACK snponly.efi' "$out"
+check "an error is no success, whatever its status" grep -q '^    nothing to decide -> 404 for iPXE: no such page: /vmlinuz$' "$out"
 check "the last line counts" [ "$(tail -n 1 "$out")" = "11 requests, 9 answered" ]
 check "a line says who, what, and by which rule" sh -c \
     "grep -A 1 '#7 .*52:54:00:99:0a:1f request 4011' '$out' | grep -q 'boot guest (rule \"the lab.s client\")'"
@@ -53,6 +54,17 @@ echo 'rule "x" { boot = function() error "oops" end }' >"$site/fails.lua"
 "$moonboot" replay --policy "$site/fails.lua" "$capture" >"$out"
 check "a policy that fails: exit 1" [ $? = 1 ]
 check "and where" grep -q 'fails.lua:1: oops' "$out"
+
+mkdir -p "$site/few"
+echo "x" >"$site/few/there"
+printf 'policy: policy.lua\nhttp: { listen: "127.0.0.1:80", assets: . }\n' >"$site/few/site.yaml"
+echo 'rule "x" { boot = disk }' >"$site/few/policy.lua"
+"$here/replay.py" ask "$site/asks.pcap" 80:/assets/there 80:/assets/none
+"$moonboot" replay -c "$site/few/site.yaml" "$site/asks.pcap" >"$out"
+check "a file that is there" grep -q -- '-> 200, 2 bytes of there$' "$out"
+check "a file that is not" grep -q -- '-> 404: file not found: none$' "$out"
+"$moonboot" replay --policy "$site/few" --json "$site/asks.pcap" >"$out"
+check "without a site that is not known" grep -q '"what":"no directory is named that none could be in"' "$out"
 
 exits() { # exits CODE TEXT COMMAND…: and its errors have the text
     local code=$1 text=$2
