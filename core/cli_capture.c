@@ -332,12 +332,20 @@ static int capture_refuse(lua_State *L)
 static int capture_passed_over(lua_State *L)
 {
     const struct capture_counts *counts = capture_counts(check(L)->capture);
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     set_number(L, "frames", (double)counts->frames);
     set_number(L, "other", (double)counts->other);
     set_number(L, "malformed", (double)counts->malformed);
     set_number(L, "fragments", (double)counts->fragments);
     set_number(L, "lost", (double)counts->lost);
+    lua_newtable(L);
+    for (int i = 0; i < CAPTURE_PORTS && counts->elsewhere[i].port; i++) {
+        lua_createtable(L, 0, 2);
+        set_number(L, "port", counts->elsewhere[i].port);
+        set_number(L, "requests", (double)counts->elsewhere[i].requests);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "elsewhere");
     return 1;
 }
 

@@ -124,6 +124,10 @@ function answers.passed_over(counts)
             lines[#lines + 1] = each[2]:format(counts[each[1]])
         end
     end
+    for _, each in ipairs(counts.elsewhere) do
+        lines[#lines + 1] = ("%d request%s by HTTP on port %d passed over: --http-port %d takes them"):format(
+            each.requests, each.requests == 1 and "" or "s", each.port, each.port)
+    end
     return lines
 end
 

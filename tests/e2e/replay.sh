@@ -65,6 +65,13 @@ check "a file that is there" grep -q -- '-> 200, 2 bytes of there$' "$out"
 check "a file that is not" grep -q -- '-> 404: file not found: none$' "$out"
 "$moonboot" replay --policy "$site/few" --json "$site/asks.pcap" >"$out"
 check "without a site that is not known" grep -q '"what":"no directory is named that none could be in"' "$out"
+"$here/replay.py" ask "$site/asks.pcap" 80:/assets/there 8081:/a 8081:/b 9090:/c
+"$moonboot" replay -c "$site/few/site.yaml" "$site/asks.pcap" >"$out" 2>"$out.err"
+check "HTTP on a port that the site does not serve is counted" grep -q '2 requests by HTTP on port 8081 passed over: --http-port 8081 takes them$' "$out.err"
+check "and on another" grep -q '1 request by HTTP on port 9090 passed over' "$out.err"
+check "and that is all" [ "$(wc -l <"$out.err")" = 2 ]
+"$moonboot" replay -c "$site/few/site.yaml" --http-port 80,8081,9090 "$site/asks.pcap" >"$out" 2>"$out.err"
+check "--http-port takes them" [ "$(tail -n 1 "$out"), $(wc -l <"$out.err")" = "4 requests, 4 answered, 0" ]
 
 exits() { # exits CODE TEXT COMMAND…: and its errors have the text
     local code=$1 text=$2
