@@ -66,8 +66,13 @@ static size_t edit_distance(const char *a, const char *b)
 
 const char *problems_nearest(const char *found, const char *const *names)
 {
+    return problems_nearest_within(found, names, strlen(found) / 3 + 1);
+}
+
+const char *problems_nearest_within(const char *found, const char *const *names, size_t most)
+{
     const char *nearest = NULL;
-    size_t least = strlen(found) / 3 + 1; /* a slip or two, not another word */
+    size_t least = most; /* a slip or two, not another word */
     for (; *names; names++) {
         size_t distance = edit_distance(found, *names);
         if (distance < least || (distance == least && !nearest)) {

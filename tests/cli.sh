@@ -37,6 +37,19 @@ complains() { # complains TEXT: its standard error has it
     grep -qF -- "$1" "$work/err"
 }
 
+# --- commands ---------------------------------------------------------------------------------
+
+check "no such command" run 2 "$moonboot" foo
+check "what is too far off is not suggested" [ "$(head -n 1 "$work/err")" = 'moonboot: there is no command "foo"' ]
+run 2 "$moonboot" seal
+check "nor another word of its length" [ "$(head -n 1 "$work/err")" = 'moonboot: there is no command "seal"' ]
+run 2 "$moonboot" evl
+check "a letter too few" complains 'there is no command "evl" (did you mean "eval"?)'
+run 2 "$moonboot" rlpay
+check "two letters of five are too many" sh -c "! grep -q 'did you mean' '$work/err'"
+run 2 "$moonboot" statsu
+check "two of six are not" complains '(did you mean "status"?)'
+
 # --- init -------------------------------------------------------------------------------------
 
 check "init" run 0 "$moonboot" init "$work/new/site"
