@@ -236,6 +236,13 @@ check "explain --network: in microseconds" python3 -c "
 import json
 assert json.load(open('$work/out'))['rules'][0]['us'] >= 300000"
 
+# --- diff -------------------------------------------------------------------------------------
+
+check "diff: without machines" run 2 "$moonboot" diff examples/quickstart examples/quickstart
+check "diff: asks which" complains "say which machines: --log, --machines or --pcap"
+check "diff: machines twice" run 2 "$moonboot" diff examples/quickstart examples/quickstart --machines m --log x
+check "diff: says that one is enough" complains "only one of --log, --machines and --pcap may be given"
+
 # --- repl -------------------------------------------------------------------------------------
 
 printf 'mac=52:54:00:00:00:01 arch=bios\n:explain\n' >"$work/lines"
