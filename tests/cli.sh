@@ -236,6 +236,15 @@ check "explain --network: in microseconds" python3 -c "
 import json
 assert json.load(open('$work/out'))['rules'][0]['us'] >= 300000"
 
+# --- replay -----------------------------------------------------------------------------------
+
+cd "$work" || exit 2
+check "replay: where there is no policy" run 2 "$moonboot" replay "$top/$capture"
+check "replay: says what to name" complains "there is no policy.lua here: name a site with -c or a policy with --policy"
+cd "$top/examples/quickstart" || exit 2
+check "replay: where there is one" run 0 "$moonboot" replay "$top/$capture"
+cd "$top" || exit 2
+
 # --- diff -------------------------------------------------------------------------------------
 
 check "diff: without machines" run 2 "$moonboot" diff examples/quickstart examples/quickstart
