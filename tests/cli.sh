@@ -45,6 +45,8 @@ run 2 "$moonboot" seal
 check "nor another word of its length" [ "$(head -n 1 "$work/err")" = 'moonboot: there is no command "seal"' ]
 run 2 "$moonboot" evl
 check "a letter too few" complains 'there is no command "evl" (did you mean "eval"?)'
+run 2 "$moonboot" chekc
+check "letters that changed places are one" complains '(did you mean "check"?)'
 run 2 "$moonboot" rlpay
 check "two letters of five are too many" sh -c "! grep -q 'did you mean' '$work/err'"
 run 2 "$moonboot" statsu
