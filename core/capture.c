@@ -192,6 +192,36 @@ static bool is_http(const struct capture *c, uint16_t port)
     return false;
 }
 
+static bool begins_request(const uint8_t *data, size_t len)
+{
+    static const char *const methods[] = {"GET /", "HEAD /", "POST /"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        size_t method = strlen(methods[i]);
+        if (len >= method && !memcmp(data, methods[i], method))
+            return true;
+    }
+    return false;
+}
+
+/* Counts what begins a request to a port that HTTP is not read from; sent again, it is the same. */
+static void count_elsewhere(struct capture *c, const struct capture_segment *segment)
+{
+    uint16_t port = ntohs(segment->to.sin_port);
+    struct capture_elsewhere *e = c->counts.elsewhere, *end = e + CAPTURE_PORTS;
+    if (!begins_request(segment->data, segment->len))
+        return;
+    while (e < end && e->port && e->port != port)
+        e++;
+    if (e == end ||
+        (e->port && e->seq == segment->seq && e->from.sin_port == segment->from.sin_port &&
+         e->from.sin_addr.s_addr == segment->from.sin_addr.s_addr))
+        return;
+    e->port = port;
+    e->from = segment->from;
+    e->seq = segment->seq;
+    e->requests++;
+}
+
 static uint64_t *segment(struct capture *c, struct bytes_reader *r, struct capture_message *m,
                          const struct ip_header *ip)
 {
@@ -208,12 +238,14 @@ static uint64_t *segment(struct capture *c, struct bytes_reader *r, struct captu
     bytes_take(r, header - 20);
     if (r->failed)
         return &c->counts.malformed;
-    if (!is_http(c, ntohs(m->to.sin_port)))
-        return NULL;
     segment.syn = flags & SYN;
     segment.reset = flags & RST;
     segment.len = bytes_left(r);
     segment.data = bytes_take(r, segment.len);
+    if (!is_http(c, ntohs(m->to.sin_port))) {
+        count_elsewhere(c, &segment);
+        return NULL;
+    }
     segment.cut = segment.len < ip->payload - header;
     c->message = *m;
     c->stream = capture_streams_add(c->streams, &segment, c->counts.frames);

@@ -48,6 +48,13 @@ struct capture_counts {
     uint64_t malformed; /* cut before or in its headers, or with lengths that cannot be */
     uint64_t fragments;
     uint64_t lost; /* HTTP streams with holes, or without a request in them */
+    /* HTTP to ports that are not among the options', of the first CAPTURE_PORTS such ports. */
+    struct capture_elsewhere {
+        uint16_t port; /* 0: no more */
+        uint64_t requests;
+        struct sockaddr_in from; /* of the last one */
+        uint32_t seq;
+    } elsewhere[CAPTURE_PORTS];
 };
 
 struct capture;

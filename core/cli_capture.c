@@ -286,7 +286,7 @@ static int push_answer(lua_State *L, const struct replay_answer *answer)
 {
     static const char *const kinds[] = {"silence", "offer", "ack",     "oack",
                                         "data",    "error", "response"};
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     set_text(L, "kind", kinds[answer->kind]);
     if (answer->kind != REPLAY_SILENCE) {
         set_address(L, "to", &answer->to);
@@ -294,6 +294,8 @@ static int push_answer(lua_State *L, const struct replay_answer *answer)
     }
     if (answer->kind == REPLAY_RESPONSE || answer->kind == REPLAY_ERROR)
         set_number(L, "status", answer->status);
+    if (answer->error)
+        set_number(L, "error", answer->error);
     set_text(L, "what", *answer->what ? answer->what : NULL);
     return 1;
 }
@@ -330,12 +332,20 @@ static int capture_refuse(lua_State *L)
 static int capture_passed_over(lua_State *L)
 {
     const struct capture_counts *counts = capture_counts(check(L)->capture);
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     set_number(L, "frames", (double)counts->frames);
     set_number(L, "other", (double)counts->other);
     set_number(L, "malformed", (double)counts->malformed);
     set_number(L, "fragments", (double)counts->fragments);
     set_number(L, "lost", (double)counts->lost);
+    lua_newtable(L);
+    for (int i = 0; i < CAPTURE_PORTS && counts->elsewhere[i].port; i++) {
+        lua_createtable(L, 0, 2);
+        set_number(L, "port", counts->elsewhere[i].port);
+        set_number(L, "requests", (double)counts->elsewhere[i].requests);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "elsewhere");
     return 1;
 }
 

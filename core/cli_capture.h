@@ -15,7 +15,7 @@
  *   mac (of DHCP); request (core/README.md), when the policy decides; else why not
  * capture:answer(reply) -> what would be sent for the last message | nil, what is wrong with it
  * capture:refuse() -> the same for one that has no request
- *   kind, length, to, status, what (replay.h)
+ *   kind, length, to, status, error, what (replay.h)
  * capture:counts() -> what was passed over (capture.h)
  * capture:close() -> true | nil, message: the answers could not be written */
 void cli_capture_open(lua_State *L);

@@ -187,6 +187,7 @@ struct http_response http_response_error(const struct http_head *head, int statu
     char text[MESSAGE_MAX];
     char line[MESSAGE_MAX + 64];
     bool is_script = head && runs_as_script(head);
+    response.error = status;
     copy_harmless(text, sizeof text, message ? message : "", is_script ? IPXE_MAGIC : "");
     (void)snprintf(line, sizeof line, "%d %s%s%s", status, reason_of(status), *text ? ": " : "",
                    text);

@@ -17,6 +17,7 @@
  * that is not -1. A response owns `owned` (where `data` often is) and `fd`. */
 struct http_response {
     int status;
+    int error;                         /* of http_response_error, the status it tells of; else 0 */
     const char *type;                  /* the body's; a view, that lives as long as the response */
     char fields[HTTP_RESPONSE_FIELDS]; /* more field lines, each with its CRLF */
     uint64_t length;

@@ -60,7 +60,9 @@ static int unknown(const char *name)
     const char *names[N_COMMANDS + 1] = {NULL};
     for (size_t i = 0; i < N_COMMANDS; i++)
         names[i] = commands[i].name;
-    const char *nearest = problems_nearest(name, names);
+    /* Commands are short, and many: what is further off is another word. */
+    size_t most = strlen(name) < 6 ? 1 : strlen(name) / 3;
+    const char *nearest = problems_nearest_within(name, names, most);
     fprintf(stderr, "moonboot: there is no command \"%s\"", name);
     if (nearest)
         fprintf(stderr, " (did you mean \"%s\"?)", nearest);

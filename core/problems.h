@@ -19,4 +19,7 @@ void problems_clear(struct problems *problems);
  * distance, or NULL when none is near enough to suggest. */
 const char *problems_nearest(const char *found, const char *const *names);
 
+/* The same, at a distance of `most` edits. */
+const char *problems_nearest_within(const char *found, const char *const *names, size_t most);
+
 #endif

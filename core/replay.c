@@ -233,6 +233,7 @@ static void send_http(const struct replay *replay, const struct capture_message 
 {
     a->kind = REPLAY_RESPONSE;
     a->status = r->status;
+    a->error = r->error;
     a->length = (size_t)r->length;
     a->to = m->from;
     if (replay->writer) {
@@ -261,13 +262,38 @@ static void send_http(const struct replay *replay, const struct capture_message 
     http_response_clear(r);
 }
 
+/* What is wrong with a reply that came to this error. */
+static void describe_error(const struct replay *replay, const struct reply *reply, int error,
+                           struct replay_answer *a)
+{
+    const struct reply *otherwise = reply->kind == REPLY_FILE ? reply->file.otherwise : NULL;
+    if (otherwise && otherwise->kind == REPLY_ERROR && error != 405)
+        reply = otherwise;
+    if (reply->kind == REPLY_ERROR)
+        snprintf(a->what, sizeof a->what, "%s", reply->error.message);
+    else if (reply->kind != REPLY_FILE)
+        snprintf(a->what, sizeof a->what, "the policy has no answer to this");
+    else if (error == 404 && replay->files.roots[reply->file.root] < 0)
+        snprintf(a->what, sizeof a->what, "no directory is named that %.400s could be in",
+                 reply->file.path);
+    else
+        snprintf(a->what, sizeof a->what, "%s: %.400s",
+                 error == 404   ? "file not found"
+                 : error == 403 ? "access violation"
+                 : error == 405 ? "a file is not posted to"
+                                : "the file cannot be opened",
+                 reply->file.path);
+}
+
 static void answer_http(const struct replay *replay, const struct capture_message *m,
                         const struct replay_question *q, const struct reply *reply,
                         struct replay_answer *a)
 {
     struct http_service service = {.options = {.files = &replay->files}};
     struct http_response r = http_route_reply(&service, &m->head, m->from.sin_addr, reply);
-    if (reply->kind == REPLY_FILE && r.status < 300)
+    if (r.error)
+        describe_error(replay, reply, r.error, a);
+    else if (reply->kind == REPLY_FILE && r.status < 300)
         snprintf(a->what, sizeof a->what, "%s", reply->file.path);
     send_http(replay, m, q, &r, a);
 }

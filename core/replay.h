@@ -58,6 +58,7 @@ struct replay_answer {
     struct sockaddr_in to;
     size_t length;  /* bytes of the datagram, or of the response's body */
     int status;     /* HTTP's, or the code of a TFTP error */
+    int error;      /* the status that a response tells of: to iPXE in a script, with 200; or 0 */
     char what[512]; /* the boot file, the path of a file, the message of an error; "": nothing */
 };
 

@@ -40,7 +40,17 @@ end
 -- `word "name" { … }`, each name once.
 local function definition(l, word, define)
     local firsts = {}
-    return function(name)
+    local function take(name, body, at, at_line)
+        if body == void.value then
+            return nil
+        elseif type(body) ~= "table" or sealed.open(body) then
+            return wrong(at, at_line, "%s %s: found %s, expected { … }", word,
+                         problems.show(name), reader.show(body))
+        end
+        define(reader.new(at, word, name, at_line), body, name)
+        return nil
+    end
+    return function(name, ...)
         local file, line = blame.caller(l)
         blame.loading(l, word)
         if name == void.value then
@@ -53,20 +63,18 @@ local function definition(l, word, define)
                   blame.place(firsts[name], file))
         end
         firsts[name] = firsts[name] or { file = file, line = line }
+        if select("#", ...) > 0 then
+            wrong(file, line, "%s %s {…} takes its table after the name, without a comma", word,
+                  problems.show(name))
+            return take(name, (...), file, line)
+        end
         local waiting = { file = file, line = line,
                           text = string.format('%s %s has no { … }', word, problems.show(name)) }
         l.waiting[waiting] = true
         return function(body)
             local at, at_line = blame.caller(l)
             l.waiting[waiting] = nil
-            if body == void.value then
-                return nil
-            elseif type(body) ~= "table" or sealed.open(body) then
-                return wrong(at, at_line, "%s %s: found %s, expected { … }", word,
-                             problems.show(name), reader.show(body))
-            end
-            define(reader.new(at, word, name, at_line), body, name)
-            return nil
+            return take(name, body, at, at_line)
         end
     end
 end

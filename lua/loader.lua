@@ -42,8 +42,8 @@ local function check_names(file, names, env)
         local value = rawget(env, use.name)
         local known = assigned[use.name] -- and reported
         if value == nil and not known then
-            file.problems:add(use.line, 'unknown word "%s"%s', use.name,
-                              problems.hint(use.name, env))
+            table.insert(file.policy.unknown, { file = file, line = use.line, name = use.name,
+                                                hint = problems.hint(use.name, env) })
         elseif type(value) == "table" and not known and not sealed.open(value)
             and use.field and value[use.field] == nil then
             file.problems:add(use.line, 'unknown word "%s.%s"%s', use.name, use.field,
@@ -61,6 +61,10 @@ end
 -- Runs a chunk of the policy by `guard` -> what it returned. What it throws is a problem,
 -- unless it merely trips over an earlier one.
 local function run(file, env, guard)
+    if file.text:sub(1, 1) == "\27" then
+        file.problems:add(1, "found bytecode: a policy is text")
+        return void.value
+    end
     local chunk, message = host.load(file.text, "@" .. file.display, env)
     local names
     if chunk then
@@ -142,6 +146,11 @@ local function link(l)
     for waiting in pairs(l.waiting) do
         waiting.file.problems:add_text(waiting.line, waiting.text)
     end
+    for _, word in ipairs(l.unknown) do
+        local quoted = l.profiles[word.name]
+                       and string.format(" (a profile's name is written in quotes: %s)", problems.show(word.name))
+        word.file.problems:add(word.line, 'unknown word "%s"%s', word.name, quoted or word.hint)
+    end
     for _, use in ipairs(l.uses) do
         local _, problem = profile.find(l.profiles, use.name)
         if problem then
@@ -180,6 +189,7 @@ function loader.load(display, text, dir, inspect, static_tftp)
         files = {}, opened = {}, by_name = {}, environments = {},
         templates = {}, -- by the names of their files
         uses = {}, -- list of profiles' names, and where they stand
+        unknown = {}, -- list of words that there are not
         running = {}, -- stack of files
         waiting = {}, -- set of names that have no body yet
         readings = inspect and {}, named_templates = {},
@@ -217,7 +227,7 @@ function loader.load(display, text, dir, inspect, static_tftp)
     for _, file in ipairs(l.opened) do
         file.text, file.source = nil, nil
     end
-    l.uses, l.waiting, l.environments, l.readings, l.named_templates = nil, nil, nil, nil, nil
+    l.uses, l.unknown, l.waiting, l.environments, l.readings, l.named_templates = nil, nil, nil, nil, nil, nil
     return policy
 end
 

@@ -82,11 +82,16 @@ function profile.read(reading, body, path)
     return result
 end
 
+local verdicts = { disk = true, ignore = true, shell = true }
+
 -- The profile of a name -> profile | nil, what is wrong.
 function profile.find(profiles, name)
     local found = profiles[name]
     if found then
         return found
+    elseif verdicts[name] then
+        return nil, string.format("there is no profile %s (the verdict is written without quotes: %s)",
+                                  problems.show(name), name)
     end
     return nil, string.format("there is no profile %s%s", problems.show(name),
                               problems.hint(name, profiles))

@@ -37,6 +37,21 @@ complains() { # complains TEXT: its standard error has it
     grep -qF -- "$1" "$work/err"
 }
 
+# --- commands ---------------------------------------------------------------------------------
+
+check "no such command" run 2 "$moonboot" foo
+check "what is too far off is not suggested" [ "$(head -n 1 "$work/err")" = 'moonboot: there is no command "foo"' ]
+run 2 "$moonboot" seal
+check "nor another word of its length" [ "$(head -n 1 "$work/err")" = 'moonboot: there is no command "seal"' ]
+run 2 "$moonboot" evl
+check "a letter too few" complains 'there is no command "evl" (did you mean "eval"?)'
+run 2 "$moonboot" chekc
+check "letters that changed places are one" complains '(did you mean "check"?)'
+run 2 "$moonboot" rlpay
+check "two letters of five are too many" sh -c "! grep -q 'did you mean' '$work/err'"
+run 2 "$moonboot" statsu
+check "two of six are not" complains '(did you mean "status"?)'
+
 # --- init -------------------------------------------------------------------------------------
 
 check "init" run 0 "$moonboot" init "$work/new/site"
@@ -222,6 +237,22 @@ check "explain --network: times it" run 0 "$moonboot" explain "$work/waits.lua" 
 check "explain --network: in microseconds" python3 -c "
 import json
 assert json.load(open('$work/out'))['rules'][0]['us'] >= 300000"
+
+# --- replay -----------------------------------------------------------------------------------
+
+cd "$work" || exit 2
+check "replay: where there is no policy" run 2 "$moonboot" replay "$top/$capture"
+check "replay: says what to name" complains "there is no policy.lua here: name a site with -c or a policy with --policy"
+cd "$top/examples/quickstart" || exit 2
+check "replay: where there is one" run 0 "$moonboot" replay "$top/$capture"
+cd "$top" || exit 2
+
+# --- diff -------------------------------------------------------------------------------------
+
+check "diff: without machines" run 2 "$moonboot" diff examples/quickstart examples/quickstart
+check "diff: asks which" complains "say which machines: --log, --machines or --pcap"
+check "diff: machines twice" run 2 "$moonboot" diff examples/quickstart examples/quickstart --machines m --log x
+check "diff: says that one is enough" complains "only one of --log, --machines and --pcap may be given"
 
 # --- repl -------------------------------------------------------------------------------------
 

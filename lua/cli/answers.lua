@@ -38,6 +38,8 @@ local REASONS = { offer = "OFFER", ack = "ACK", oack = "OACK", data = "DATA", er
 local function sent(answer)
     if answer.kind == "silence" then
         return "no answer" .. (answer.what and ": " .. answer.what or "")
+    elseif answer.error and answer.what then -- iPXE is told in a script, with status 200
+        return ("%d%s: %s"):format(answer.error, answer.status ~= answer.error and " for iPXE" or "", answer.what)
     elseif answer.kind == "response" then
         return ("%d, %d bytes%s"):format(answer.status, answer.length, answer.what and " of " .. answer.what or "")
     elseif answer.kind == "error" then
@@ -87,7 +89,8 @@ local function side(made)
     end
     return {
         rule = info.rule, verdict = info.verdict and printable(info.verdict), profile = info.profile,
-        stage = info.stage, error = info.error and printable(info.error), why = made.why, answer = answer,
+        stage = info.stage, error = info.error and printable(info.error),
+        why = made.why or not info.verdict and answer.error and answer.what or nil, answer = answer,
     }
 end
 
@@ -120,6 +123,10 @@ function answers.passed_over(counts)
         if counts[each[1]] > 0 then
             lines[#lines + 1] = each[2]:format(counts[each[1]])
         end
+    end
+    for _, each in ipairs(counts.elsewhere) do
+        lines[#lines + 1] = ("%d request%s by HTTP on port %d passed over: --http-port %d takes them"):format(
+            each.requests, each.requests == 1 and "" or "s", each.port, each.port)
     end
     return lines
 end

@@ -195,7 +195,8 @@ return function(args)
         given = given + (values[name] and 1 or 0)
     end
     if given ~= 1 then
-        return usage("say which machines: --log, --machines or --pcap")
+        return usage(given == 0 and "say which machines: --log, --machines or --pcap"
+                     or "only one of --log, --machines and --pcap may be given")
     end
     local jobs = math.min(host.cli.cores, 64)
     if values["--jobs"] then

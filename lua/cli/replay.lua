@@ -181,6 +181,8 @@ return function(args)
     local settings, name = settings_of(values)
     if not settings then
         return fail(name)
+    elseif not (values["--policy"] or values["--config"] or values["-c"] or host.cli.find(name)) then
+        return usage(("there is no %s here: name a site with -c or a policy with --policy"):format(name))
     end
     local sides = {}
     for i, each in ipairs { name, values["--diff"] } do

@@ -3,6 +3,8 @@
 
 replay.py golden GOLDEN.TXT REPLAYED.JSONL ANSWERS.PCAP
     The decisions and answers of tests/wire/golden, and what was written of them.
+replay.py ask FILE PORT:PATH...
+    Writes a capture of iPXE asking for these.
 replay.py live DECISIONS.JSONL REPLAYED.JSONL
     The decision log of the service that the capture was made of.
 """
@@ -115,6 +117,11 @@ def check_golden(golden, replayed, written):
                 body = "\n".join(line[4:] for line in lines[1:])
                 sent = b"".join(tcp.values()).decode(errors="replace")
                 differ(f"frame {frame}: is written", True, body.split("\n")[0] in sent)
+                differ(f"frame {frame}", None, answer.get("error"))
+            missing = re.match(r"^  not found: (.*)$", lines[0])
+            if missing:
+                differ(f"frame {frame}", (404, missing[1], missing[1]),
+                       (answer.get("error"), answer.get("what"), made.get("why")))
     differ("packets without a request", [], packets)
 
 
@@ -129,8 +136,24 @@ def check_live(log, replayed):
         problems.append(f"only {len(live)} decisions were made")
 
 
+def write_asking(path, wanted):
+    """Raw IP, without checksums: nothing reads them."""
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+        for i, each in enumerate(wanted):
+            port, name = each.split(":", 1)
+            text = f"GET {name} HTTP/1.1\r\nHost: x\r\nUser-Agent: iPXE/1.21\r\n\r\n".encode()
+            for flags, data in ((2, b""), (0x18, text)):
+                tcp = struct.pack("!HHIIBBHHH", 20000 + i, int(port), 1 if data else 0, 1, 0x50, flags, 1024, 0, 0)
+                ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(data), 0, 0, 64, 6, 0,
+                                 b"\x0a\x00\x00\x05", b"\x0a\x00\x00\x02")
+                out.write(struct.pack("<IIII", 1, i, 40 + len(data), 40 + len(data)) + ip + tcp + data)
+
+
 if sys.argv[1] == "golden":
     check_golden(*sys.argv[2:5])
+elif sys.argv[1] == "ask":
+    write_asking(sys.argv[2], sys.argv[3:])
 else:
     check_live(*sys.argv[2:4])
 for problem in problems:

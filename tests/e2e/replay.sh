@@ -27,6 +27,7 @@ check "nothing is said of sound captures" [ ! -s "$out.err" ]
 capture=$wire/captures/uefi-pxe.pcap
 "$moonboot" replay --policy "$wire" "$capture" >"$out"
 check "the policy may be a directory; the server is found" grep -q -- '-> ACK snponly.efi' "$out"
+check "an error is no success, whatever its status" grep -q '^    nothing to decide -> 404 for iPXE: no such page: /vmlinuz$' "$out"
 check "the last line counts" [ "$(tail -n 1 "$out")" = "11 requests, 9 answered" ]
 check "a line says who, what, and by which rule" sh -c \
     "grep -A 1 '#7 .*52:54:00:99:0a:1f request 4011' '$out' | grep -q 'boot guest (rule \"the lab.s client\")'"
@@ -53,6 +54,24 @@ echo 'rule "x" { boot = function() error "oops" end }' >"$site/fails.lua"
 "$moonboot" replay --policy "$site/fails.lua" "$capture" >"$out"
 check "a policy that fails: exit 1" [ $? = 1 ]
 check "and where" grep -q 'fails.lua:1: oops' "$out"
+
+mkdir -p "$site/few"
+echo "x" >"$site/few/there"
+printf 'policy: policy.lua\nhttp: { listen: "127.0.0.1:80", assets: . }\n' >"$site/few/site.yaml"
+echo 'rule "x" { boot = disk }' >"$site/few/policy.lua"
+"$here/replay.py" ask "$site/asks.pcap" 80:/assets/there 80:/assets/none
+"$moonboot" replay -c "$site/few/site.yaml" "$site/asks.pcap" >"$out"
+check "a file that is there" grep -q -- '-> 200, 2 bytes of there$' "$out"
+check "a file that is not" grep -q -- '-> 404: file not found: none$' "$out"
+"$moonboot" replay --policy "$site/few" --json "$site/asks.pcap" >"$out"
+check "without a site that is not known" grep -q '"what":"no directory is named that none could be in"' "$out"
+"$here/replay.py" ask "$site/asks.pcap" 80:/assets/there 8081:/a 8081:/b 9090:/c
+"$moonboot" replay -c "$site/few/site.yaml" "$site/asks.pcap" >"$out" 2>"$out.err"
+check "HTTP on a port that the site does not serve is counted" grep -q '2 requests by HTTP on port 8081 passed over: --http-port 8081 takes them$' "$out.err"
+check "and on another" grep -q '1 request by HTTP on port 9090 passed over' "$out.err"
+check "and that is all" [ "$(wc -l <"$out.err")" = 2 ]
+"$moonboot" replay -c "$site/few/site.yaml" --http-port 80,8081,9090 "$site/asks.pcap" >"$out" 2>"$out.err"
+check "--http-port takes them" [ "$(tail -n 1 "$out"), $(wc -l <"$out.err")" = "4 requests, 4 answered, 0" ]
 
 exits() { # exits CODE TEXT COMMAND…: and its errors have the text
     local code=$1 text=$2

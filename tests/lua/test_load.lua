@@ -275,6 +275,34 @@ rule "r" { boot = chain "http://{{vars.bb}}/{{ok}}", vars = { ok = true } }
     })
 end
 
+-- What is a word and what is a profile's name; which a comma tells nothing of.
+function tests.quotes_and_commas()
+    refuses([[
+profile "a" { kernel = "k" }
+rule "1" { boot = "disk" }
+rule "2" { boot = a, on_error = "ignroe" }
+rule("3", { boot = "nope",
+  inird = 1 })
+profile("b", { kernel = "k" })
+rule "4" { boot = "b" }
+rule("5", 6)
+rule "7" { boot = once { "shell", done_on = "x" } }
+]], {
+        'policy.lua:2: boot: there is no profile "disk" (the verdict is written without quotes: disk)',
+        'policy.lua:3: on_error: there is no profile "ignroe"',
+        'policy.lua:3: unknown word "a" (a profile\'s name is written in quotes: "a")',
+        'policy.lua:4: boot: there is no profile "nope"',
+        'policy.lua:4: rule "3" {…} takes its table after the name, without a comma',
+        'policy.lua:5: unknown key "inird" in rule "3"',
+        'policy.lua:6: profile "b" {…} takes its table after the name, without a comma',
+        'policy.lua:8: rule "5" {…} takes its table after the name, without a comma',
+        'policy.lua:8: rule "5": found 6, expected { … }',
+        'policy.lua:9: once[1]: there is no profile "shell" (the verdict is written without quotes: shell)',
+    })
+    local policy = policies.load 'rule "r" { boot = function() return "disk" end }'
+    assert(policies.decide(policy, {}).error:find 'no profile "disk" %(the verdict is written without quotes: disk%)')
+end
+
 function tests.what_ends_early()
     refuses('rule "a" {\n boot = = disk }', { "policy.lua:2: unexpected symbol near '='" })
     refuses('rule "a" { boot = dsik }\nlocal t\nt.x = 1\nrule "b" { boot = 1 }', {
@@ -283,7 +311,7 @@ function tests.what_ends_early()
     })
     refuses("error {}", { "policy.lua:1: an error that is no text was thrown" })
     refuses('error("no place", 0)', { "policy.lua:1: no place" })
-    refuses("\27LJ", { "policy.lua:1: attempt to load chunk with wrong mode" })
+    refuses("\27LJ", { "policy.lua:1: found bytecode: a policy is text" })
     refuses("for _ in hosts() do end", {
         'policy.lua:1: unknown word "hosts"',
     })

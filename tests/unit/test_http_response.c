@@ -99,6 +99,7 @@ static void test_error_pages(void **state)
         http_response_error(&head, 404, "no such page: /x\r\nX: \x1b[2J");
     (void)state;
     assert_int_equal(response.status, 404);
+    assert_int_equal(response.error, 404);
     assert_string_equal(response.type, "text/plain; charset=utf-8");
     char *text = body_of(&response);
     assert_string_equal(text, "404 Not Found: no such page: /x X: [2J\n");
@@ -117,6 +118,7 @@ static void test_errors_for_ipxe_are_scripts(void **state)
         http_response_error(&head, 500, "a${b} ; c || d && \"e\" 'f' `g` \\\n#!h\necho i");
     (void)state;
     assert_int_equal(response.status, 200);
+    assert_int_equal(response.error, 500);
     char *text = body_of(&response);
     assert_string_equal(text, "#!ipxe\n"
                               "echo moonboot: 500 Internal Server Error: a b c d e f g !h echo i\n"
