@@ -299,7 +299,8 @@ static void take_request(struct tftp_server *server, const struct tftp_socket_re
     if (n < server->options.max_per_client && server->n_clients < server->options.max_transfers)
         client = client_alloc(server, datagram, &request);
     if (!client) {
-        refuse(server, server->options.fd, datagram, TFTP_UNDEFINED, "too many transfers, try again");
+        refuse(server, server->options.fd, datagram, TFTP_UNDEFINED,
+               "too many transfers, try again");
         return;
     }
     struct request asked = {
