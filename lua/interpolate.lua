@@ -7,6 +7,7 @@
 
 local documents = require "documents"
 local escape = require "escape"
+local filled = require "filled"
 local identity = require "identity"
 local machine = require "machine"
 local posted = require "posted"
@@ -242,24 +243,10 @@ function Scope:compile(open_vars)
     self.pending = {}
 end
 
--- What an expression came to, as text | nil, what is wrong.
-function interpolate.text_of(value, code)
-    local kind = type(value)
-    if kind == "string" then
-        return value
-    elseif kind == "number" or kind == "boolean" then
-        return tostring(value)
-    elseif kind ~= "nil" then
-        return nil, string.format("{{%s}} is a %s, expected text", code, kind)
-    elseif code:find("^[%a_][%w_.]*$") then
-        return nil, string.format('%s is absent: write {{%s or "…"}}', code, code)
-    end
-    return nil, string.format("{{%s}} gave nothing", code)
-end
-
 local function evaluate(scope, expression)
-    scope.line, scope.display = expression.line, expression.display
-    local text, problem = interpolate.text_of(expression.call(), expression.code)
+    scope.line, scope.display, scope.at = expression.line, expression.display, expression
+    scope.running = nil
+    local text, problem = filled.text_of(expression.call(), expression.code)
     if not text then
         error(problem, 0)
     end
@@ -270,7 +257,7 @@ end
 -- plan; the number of its entry in a menu.
 function Scope:enter(m, known, named, entry)
     self.machine, self.vars, self.documents, self.entry = m, known, named, entry
-    self.line, self.display, m.needs = nil, nil, nil
+    self.line, self.display, self.at, self.running, m.needs = nil, nil, nil, nil, nil
 end
 
 -- The text, filled in. Runs the policy's expressions, and throws what goes wrong: call it
@@ -279,7 +266,7 @@ function Scope:render(text)
     if text.constant then
         return text.constant
     elseif text.run then
-        self.line = nil -- its problems say where they are
+        self.line, self.at, self.running = nil, nil, nil -- its problems say where they are
         return text:run()
     end
     local result = {}
@@ -293,6 +280,13 @@ end
 function Scope:problem(message)
     if self.machine.needs then
         message = machine.not_known(self.machine, self.machine.needs)
+    elseif type(message) ~= "string" then
+        return message, self.line, self.display
+    elseif self.running then
+        message = self.running:explained(message)
+    elseif self.at then
+        local uses = self:uses(self.at.code, self.at.display)
+        message = filled.explain(self, message, filled.unguarded(uses, self.at.code))
     end
     return message, self.line, self.display
 end

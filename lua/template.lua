@@ -4,9 +4,10 @@
 
 local documents = require "documents"
 local files = require "files"
-local interpolate = require "interpolate"
+local filled = require "filled"
 local problems = require "problems"
-local source = require "source"
+local tags = require "tags"
+local template_syntax = require "template_syntax"
 
 local host = host
 
@@ -14,56 +15,6 @@ local template = {}
 
 local Template = {}
 Template.__index = Template
-
-local CLOSERS = { ["{{"] = "}}", ["{%"] = "%}", ["{#"] = "#}" }
-
---- Reading -------------------------------------------------------------------------------
-
--- The next tag from `at` on: { open = (its first byte), close = (the byte after it), kind =,
--- code =, trim_left =, trim_right = }; nil when there is none, or nil and the place of one
--- without end.
-local function next_tag(text, at)
-    local open, _, kind = text:find("({[{%%#])", at)
-    if not open then
-        return nil
-    end
-    local from = open + 2
-    local tag = { open = open, kind = kind, trim_left = text:sub(from, from) == "-" }
-    from = tag.trim_left and from + 1 or from
-    local close, last
-    if kind == "{#" then
-        close = text:find("#}", from, true)
-        last = close and close - 1
-    else
-        close, last = source.closing(text, from, CLOSERS[kind])
-    end
-    if not close then
-        return nil, open
-    end
-    tag.trim_right = close > from and text:sub(close - 1, close - 1) == "-"
-    if tag.trim_right and last == close - 1 then
-        last = last - 1
-    end
-    tag.code, tag.close = text:sub(from, last), close + 2
-    return tag
-end
-
-local function count_lines(text)
-    return select(2, text:gsub("\n", ""))
-end
-
--- Is what stands from `open` to before `close` alone on its line? Then the blanks before it,
--- and the place after the line's end.
-local function alone(text, open, close)
-    local at = open - 1
-    while at > 0 and text:find("^[ \t]", at) do
-        at = at - 1
-    end
-    local after = text:match("^[ \t]*\r?\n()", close) or text:match("^[ \t]*()$", close)
-    if after and (at == 0 or text:sub(at, at) == "\n") then
-        return text:sub(at + 1, open - 1), after
-    end
-end
 
 -- Collects the pieces of Lua that the template becomes.
 local Writer = {}
@@ -76,12 +27,19 @@ function Writer:text(raw, lines)
         table.insert(self.code, string.format(" __write(__texts[%d]) ", #t.texts))
     end
     table.insert(self.code, ("\n"):rep(lines))
+    self:mark()
+end
+
+-- What was written up to here is whole; a template that is no Lua is looked at piece by piece.
+function Writer:mark(line, tag)
+    table.insert(self.template.marks, { n = #self.code, line = line, tag = tag })
 end
 
 function Writer:expression(tag, line)
     local t = self.template
     if not tag.code:find("%S") then
         t.report:add(line, "{{ }} has no expression in it")
+        tag.code = "nil"
     end
     t.expressions[#t.expressions + 1] = { code = tag.code:match("^%s*(.-)%s*$"), line = line }
     table.insert(self.code, string.format(" __write(__text((%s), %d)) ", tag.code, #t.expressions))
@@ -94,7 +52,7 @@ end
 
 function Writer:tag(tag, line, indent)
     if tag.kind == "{#" then
-        table.insert(self.code, ("\n"):rep(count_lines(tag.code)))
+        table.insert(self.code, ("\n"):rep(tags.lines(tag.code)))
         return
     elseif tag.kind == "{{" then
         self:expression(tag, line)
@@ -103,11 +61,12 @@ function Writer:tag(tag, line, indent)
                          or tag.code:match("^%s*include%s*%(?%s*'([^'\\\n]+)'%s*%)?%s*$")
         if included then
             self:include(included, indent or "", line)
-            table.insert(self.code, ("\n"):rep(count_lines(tag.code)))
+            table.insert(self.code, ("\n"):rep(tags.lines(tag.code)))
             return
         end
         table.insert(self.code, " " .. tag.code .. " ")
     end
+    self:mark(line, tag)
     documents.uses("config", tag.code, line, self.template.uses, self.template.report)
     local includes = {}
     documents.uses("include", tag.code, line, includes)
@@ -116,52 +75,41 @@ function Writer:tag(tag, line, indent)
     end
 end
 
--- `{% raw %}` … `{% endraw %}`: the text between is taken as it is, from `at` on. Returns it and
--- the place after the block.
-local function raw_block(text, at)
-    local open, close = text:find("{%%%s*endraw%s*%%}", at)
-    if not open then
-        return nil
-    end
-    local indent, after = alone(text, open, close + 1)
-    return text:sub(at, open - 1 - #(indent or "")), after or close + 1
-end
-
 -- The Lua that a template's text becomes.
 local function translate(t, text)
     local writer = setmetatable({ template = t, code = { "local __write, __texts, __text, include = ... " } },
                                 Writer)
     local at, line, trim = 1, 1, false
     local function put(raw, trim_left, trim_right)
-        local lines = count_lines(raw)
+        local lines = tags.lines(raw)
         local trimmed = trim_left and raw:gsub("^%s+", "") or raw
         trimmed = trim_right and trimmed:gsub("%s+$", "") or trimmed
         writer:text(trimmed, lines)
         line = line + lines
     end
     local function skip(from, to)
-        local lines = count_lines(text:sub(from, to - 1))
+        local lines = tags.lines(text:sub(from, to - 1))
         table.insert(writer.code, ("\n"):rep(lines))
         line = line + lines
     end
     while true do
-        local tag, unclosed = next_tag(text, at)
+        local tag, unclosed = tags.next(text, at)
         if not tag then
             if unclosed then
                 local kind = text:sub(unclosed, unclosed + 1)
-                t.report:add(line + count_lines(text:sub(at, unclosed - 1)), "%s without %s", kind, CLOSERS[kind])
+                t.report:add(line + tags.lines(text:sub(at, unclosed - 1)), "%s without %s", kind, tags.CLOSERS[kind])
             end
             put(text:sub(at), trim, false)
-            return table.concat(writer.code)
+            return writer.code
         end
         local indent, after
         if tag.kind ~= "{{" then
-            indent, after = alone(text, tag.open, tag.close)
+            indent, after = tags.alone(text, tag.open, tag.close)
         end
         put(text:sub(at, tag.open - 1 - #(indent or "")), trim, tag.trim_left)
         at, trim = after or tag.close, tag.trim_right
         if tag.kind == "{%" and tag.code:find("^%s*raw%s*$") then
-            local raw, close = raw_block(text, at)
+            local raw, close = tags.raw(text, at)
             if not raw then
                 t.report:add(line, "{% raw %} without {% endraw %}")
             end
@@ -173,7 +121,7 @@ local function translate(t, text)
             end
         else
             writer:tag(tag, line, indent)
-            line = line + count_lines(text:sub(tag.open, tag.close - 1))
+            line = line + tags.lines(text:sub(tag.open, tag.close - 1))
             skip(tag.close, at)
         end
     end
@@ -192,7 +140,7 @@ function template.read(l, name)
     end
     local t = setmetatable({
         policy = l, name = name, display = display, report = l:open(display, text).problems,
-        texts = {}, expressions = {}, uses = {}, includes = {}, include_lines = {},
+        texts = {}, marks = {}, expressions = {}, uses = {}, includes = {}, include_lines = {},
     }, Template)
     l.templates[name] = t
     t.code = translate(t, text)
@@ -223,19 +171,28 @@ local function way(t, target, seen)
     end
 end
 
-local function check_names(t, scope)
-    local uses, message = host.names(t.code, "@" .. t.display)
+-- Reports the names that there are not -> by line, those that may be absent.
+local function check_names(t, scope, code)
+    local used, at = {}, 0
+    local uses, message = host.names(code, "@" .. t.display)
     if not uses then
         t.report:add_message(message, 1)
-        return
+        return used
     end
     for _, use in ipairs(uses) do
+        used[use.line] = used[use.line] or {}
+        table.insert(used[use.line], use)
         local problem = scope:name_problem(use)
         if problem then
             t.report:add(use.line, "%s%s", problem,
                          use.set and string.format(': write "local %s"', use.name) or "")
         end
     end
+    for text in (code .. "\n"):gmatch "([^\n]*)\n" do
+        at = at + 1
+        used[at] = used[at] and filled.unguarded(used[at], text)
+    end
+    return used
 end
 
 -- Makes the function. Called once, when all vars are known.
@@ -245,14 +202,22 @@ function Template:compile()
         self.report:add(self.include_lines[round[1]], "includes go round: %s, %s", self.name,
                         table.concat(round, ", "))
     end
-    local message
-    self.call, message = host.load(self.code, "@" .. self.display, scope.env)
-    if self.call then
-        check_names(self, scope)
+    local code = table.concat(self.code)
+    local call, message = host.load(code, "@" .. self.display, scope.env)
+    self.call = call
+    if call then
+        self.used = check_names(self, scope, code)
     else
-        self.report:add_message(message, 1)
+        self.report:add_text(template_syntax.problem(self.code, self.marks, self.display, message))
     end
-    self.code, self.policy, self.report = nil, nil, nil
+    self.scope, self.code, self.marks, self.policy, self.report = scope, nil, nil, nil, nil
+end
+
+-- What the function threw, with the names that were absent on its line.
+function Template:explained(message)
+    local line = problems.split(message, self.display)
+    local used = line and self.used[line]
+    return used and filled.explain(self.scope, message, used) or message
 end
 
 -- The text, filled in for what the scope is about. Runs the policy's code, and throws what
@@ -264,7 +229,7 @@ function Template:run()
     end
     local function text_of(value, number)
         local expression = self.expressions[number]
-        local text, problem = interpolate.text_of(value, expression.code)
+        local text, problem = filled.text_of(value, expression.code)
         if not text then
             error(string.format("%s:%d: %s", self.display, expression.line, problem), 0)
         end
@@ -279,7 +244,10 @@ function Template:run()
         local text = included:run()
         return indent and indent ~= "" and text:gsub("[^\n]+", indent .. "%0") or text
     end
+    local outer = self.scope.running
+    self.scope.running = self
     self.call(write, self.texts, text_of, include)
+    self.scope.running = outer
     return table.concat(out)
 end
 

@@ -46,14 +46,19 @@ end
 function tests.failures()
     fails("{{serial}}", 'serial is absent: write {{serial or "…"}}')
     fails("{{label.rack}}", 'label.rack is absent: write {{label.rack or "…"}}')
-    fails("{{serial and vlan}}", "{{serial and vlan}} gave nothing", { serial = "x" })
+    fails("{{serial and vlan}}", 'vlan is absent: write {{… vlan or "…" …}} ({{serial and vlan}} gave nothing)', { serial = "x" })
     fails("{{string}}", "{{string}} is a table, expected text")
     fails("{{error 'x'}}", "x")
     fails("{{error({})}}", "an error that is no text was thrown (a table)")
     fails("{{vars.late}}", 'vars.late is absent: write {{vars.late or "…"}}', {}, "{}",
           'function() return "p" end')
     local _, problem = fill "{{serial:lower()}}"
-    assert(problem:find("^policy.lua:1: attempt to index"), problem)
+    assert(problem == [[policy.lua:1: serial is absent: write {{… serial or "…" …}} (attempt to index global 'serial' (a nil value))]], problem)
+    fails("{{yaml(serial)}}", 'serial is absent: write {{… serial or "…" …}} (yaml: found nothing)')
+    fails("{{serial or asset}}{{sh(serial)}}", 'asset is absent: write {{… asset or "…" …}} ({{serial or asset}} gave nothing)')
+    fails("{{serial or 1}}{{yaml(nil)}}", "yaml: found nothing")
+    fails("{{sh(role)}}", 'role is absent: write {{… role or "…" …}} (sh: found nothing, expected text)', {}, "{}",
+          '"p"} profile "q" { kernel = "k", vars = { role = 1 }')
     _, problem = fill "{{(function() while true do end end)()}}"
     assert(problem:find("^policy.lua:1: stopped"), problem)
     _, problem = fill "{{(function() machine.serial = 1 end)()}}"

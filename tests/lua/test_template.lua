@@ -116,7 +116,7 @@ function tests.helpers()
           { serial = "R5", label = { rack = "1" } })
     gives("{{json(label)}}", '{"rack": "1"}', { label = { rack = "1" } })
     local _, problem = fill "\n\n{{json(serial)}}"
-    assert(problem == "site/x:3: json: found nothing", problem)
+    assert(problem == 'site/x:3: serial is absent: write {{… serial or "…" …}} (json: found nothing)', problem)
 end
 
 -- Vars before fields before helpers, and what one expression does is not seen by the next.
@@ -154,16 +154,31 @@ function tests.problems_at_load()
         'site/x:9: config: there is no document "nope"',
         'site/x:10: unknown name "os" (did you mean "on"?)',
     })
-    refuses({ x = "a\n\n{{ 1 +\n\n }}" }, { "site/x:5: unexpected symbol near ')'" })
-    refuses({ x = "a\n{% for i = 1, 2 do %}\n\n" }, { "site/x:4: 'end' expected (to close 'for' at line 2) near '<eof>'" })
+    refuses({ x = "a\n\n{{ 1 +\n\n }}" }, { "site/x:5: unexpected symbol near '}}'" })
+    refuses({ x = "a\n{% for i = 1, 2 do %}\n\n" }, { "site/x:2: 'for' without 'end'" })
     refuses({ x = "a\n{{ x \n" }, { "site/x:2: {{ without }}" })
     refuses({ x = "a\n{% x \n" }, { "site/x:2: {% without %}" })
     refuses({ x = "a\n\n{# x \n" }, { "site/x:3: {# without #}" })
-    refuses({ x = "a\n{{ }}" }, { "site/x:2: unexpected symbol near ')'", "site/x:2: {{ }} has no expression in it" })
+    refuses({ x = "a\n{{ }}" }, { "site/x:2: {{ }} has no expression in it" })
     refuses({ ["policy.lua"] = 'profile "p" {\n  kernel = "k", config = {\n x = template "y" } }\nlocal t = template(3)\n' }, {
         'site/policy.lua:3: template: "site/y" cannot be read: No such file or directory',
         'site/policy.lua:4: template: found 3, expected text: template "…"',
     })
+end
+
+-- The tag that is wrong, whatever stands behind it.
+function tests.which_tag_is_wrong()
+    refuses({ x = "a\n{% for %}\n" }, { "site/x:2: '<name>' expected near '%}'" })
+    refuses({ x = "a\n{% for %}\n\nb {{user}}" }, { "site/x:2: '<name>' expected near '%}'" })
+    refuses({ x = "{% if on then %}\n{% if %}\n{% end %}\n{% end %}" }, { "site/x:2: unexpected symbol near '%}'" })
+    refuses({ x = "{{user}}\n{% x %}\n{{user}}" }, { "site/x:2: '=' expected near '%}'" })
+    refuses({ x = "{{user}}\n{% local x = ( %}\n{{user}}" }, { "site/x:2: unexpected symbol near '%}'" })
+    refuses({ x = "{% if on then %}a{% end %}\nb{% end %}\n" }, { "site/x:2: 'end' without what it ends" })
+    refuses({ x = "{% if on then %}\n{% else if %}\n{% end %}" }, { "site/x:2: unexpected symbol near '%}'" })
+    refuses({ x = "{% if on then %}{% for i = 1, 2 do %}" }, { "site/x:1: 'end' expected" })
+    refuses({ x = "\n{% return %}\nb {{user}}" }, { "site/x:2: nothing can follow a return in its block: write do return end" })
+    refuses({ x = "{{user}}\n{{ 1, 2 }}\n{{user}}" }, { "site/x:2: ')' expected near ','" })
+    refuses({ x = "{% local f = function() %}\n{{user}}{% repeat %}\n" }, { "site/x:2: 'repeat' without 'until'" })
 end
 
 function tests.problems_at_run_time()
@@ -177,7 +192,15 @@ function tests.problems_at_run_time()
     fails("{{ keys }}", "site/x:1: {{keys}} is a table, expected text")
     fails("{{ user }}\n{{ nil and 1 }}", "site/x:2: {{nil and 1}} gave nothing")
     fails("\n{% error('oops') %}", "site/x:2: oops")
-    fails("\n{% local s = serial .. 'x' %}", "site/x:2: attempt to concatenate global 'serial' (a nil value)")
+    fails("\n{% local s = serial .. 'x' %}", [[site/x:2: serial is absent: write {{… serial or "…" …}} (attempt to concatenate global 'serial' (a nil value))]])
+    fails("\n{{ yaml(serial .. asset) }}", [[site/x:2: asset is absent: write {{… asset or "…" …}} (attempt to concatenate global 'asset' (a nil value))]], { serial = "a" })
+    fails("{{ yaml(serial or 'x') }}\n{{ sh(machine.asset) }}", 'site/x:2: machine.asset is absent: write {{… machine.asset or "…" …}} (sh: found nothing, expected text)')
+    fails("{{ machine.asset:lower() }}", [[site/x:1: machine.asset is absent: write {{… machine.asset or "…" …}} (attempt to index field 'asset' (a nil value))]])
+    fails("{{ yaml(serial or asset) }}", 'site/x:1: asset is absent: write {{… asset or "…" …}} (yaml: found nothing)')
+    fails("{{ yaml(serial and 1 or asset and 2) }}", "site/x:1: yaml: found nothing")
+    fails("{% local x %}{{ yaml(x) }}", "site/x:1: yaml: found nothing")
+    fails("{{ user:nope(serial) }}", "site/x:1: attempt to call method 'nope' (a nil value)")
+    fails("{{ url(serial and nil or serial) .. xml(asset) }}", "site/x:1: serial and asset are absent (url: found nothing, expected text)")
     fails("\n\n{% while true do end %}", "site/x:3: stopped: it ran for too long")
     fails("\n{% machine.serial = 1 %}", "site/x:2: a machine cannot be changed")
 end
