@@ -173,8 +173,9 @@ local function labels_view(m)
     return view
 end
 
+-- As `match` names fields, so that "label.NAME" is one.
 local function read(m, name)
-    local field = by_name[name]
+    local field = machine.field(name)
     if not field then
         error(machine.unknown_field(name), 3)
     elseif name == "label" then

@@ -299,4 +299,17 @@ function tests.a_decision_is_little_work()
     assert(took < 1, took) -- 100 µs each would be far too slow already
 end
 
+-- A label has one name in a match, in a function and in {{…}}.
+function tests.labels_by_the_name_that_match_has()
+    local policy = load [[
+profile "p" { kernel = "{{machine['label.k']}}" }
+rule "r" { boot = function(m) return m["label.k"] == "1" and "p" or nil end }
+]]
+    local d = decide(policy, { mac = "525400000001", ["label.k"] = "1" })
+    assert(d.rule.name == "r" and d.kernel == "1", d.error)
+    assert(decide(policy, { ["label.k"] = "2" }).rule == nil)
+    d = decide(policy, { mac = "525400000001" }, "dhcp")
+    assert(d.verdict == "undetermined", d.verdict)
+end
+
 return tests

@@ -79,6 +79,8 @@ function tests.views_are_strict_and_read_only()
     local view = machine.view(new { mac = "525400123456", features = { "http" }, label = { a = "1" } })
     assert(view.mac == "52:54:00:12:34:56" and view.serial == nil)
     assert(view.features.http and view.label.a == "1" and view.label.b == nil)
+    assert(view["label.a"] == "1" and view["label.b"] == nil)
+    assert(not pcall(function() return view["label."] end))
     local ok, message = pcall(function()
         return view.serail
     end)
@@ -115,6 +117,11 @@ function tests.stages()
     assert(read "serial" and not m.needs, "known to be absent")
     local ok, message = pcall(function()
         return machine.view(m).label.rack
+    end)
+    assert(not ok and m.needs == "label.rack" and message:find("not known yet at the dhcp stage"))
+    m.needs = nil
+    ok, message = pcall(function()
+        return machine.view(m)["label.rack"]
     end)
     assert(not ok and m.needs == "label.rack" and message:find("not known yet at the dhcp stage"))
     m = new({ ip = "10.0.0.9" }, "tftp")
