@@ -11,7 +11,8 @@
 --          entries = list of { label =, decision = what that entry boots, never a menu } }
 --   all    rule (nil: none matched), vars, dhcp, files and config (the rule's and profile's as one),
 --          entry (its number, behind an entry of a menu), and error
---          when the policy failed and this is what it has for that
+--          when the policy failed and this is what it has for that; lacks, the field that was not
+--          known yet, if that is why
 
 local choice = require "choice"
 local machine = require "machine"
@@ -127,7 +128,9 @@ function methods.render(d)
             end
             return d
         end
-        d.error = d.error or decision.locate(policy, rule, policy.scope:problem(texts))
+        if not d.error then
+            d.error, d.lacks = decision.locate(policy, rule, policy.scope:problem(texts)), m.needs
+        end
         take(d, last)
         last = rule.ignore -- has no texts that could fail
     end

@@ -40,6 +40,7 @@ local function menu_facts(menu)
     for i, entry in ipairs(menu.entries) do
         local facts = outcome.facts(entry.decision)
         facts.rule, facts.label = nil, entry.label
+        facts.needs = facts.needs or entry.decision.lacks
         entries[i] = facts
     end
     return { title = menu.title, timeout = menu.timeout, default = menu.default, entries = entries }

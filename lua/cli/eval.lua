@@ -69,5 +69,5 @@ return function(args)
         show.write(about)
         show.write_renderings(about, formats)
     end
-    return about.error and 1 or 0
+    return show.failed(about) and 1 or 0
 end

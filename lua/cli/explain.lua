@@ -100,5 +100,5 @@ return function(args)
         explain_text.write(who, about, steps, values["--all"])
         show.write_renderings(about, formats)
     end
-    return about.error and 1 or 0
+    return show.failed(about) and 1 or 0
 end

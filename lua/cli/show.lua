@@ -137,6 +137,27 @@ local function write_vars(vars)
     lines("vars", names)
 end
 
+-- An entry of a menu in a few words.
+local function entry_text(entry)
+    local text = entry.profile or entry.verdict
+    if entry.needs then
+        return ("not known yet (%s)"):format(entry.needs)
+    elseif entry.error then
+        return ("fails: %s; instead: %s"):format(entry.error, text)
+    end
+    return text
+end
+
+-- Did the policy fail, or what it has for an entry of its menu?
+function show.failed(about)
+    for _, entry in ipairs(about.menu and about.menu.entries or {}) do
+        if entry.error and not entry.needs then
+            return true
+        end
+    end
+    return about.error ~= nil
+end
+
 function show.write(about)
     line("verdict", about.verdict .. (about.profile and " " .. about.profile or ""))
     line("rule", about.rule and ("%s (%s:%d)"):format(about.rule.name, about.rule.file, about.rule.line)
@@ -152,7 +173,7 @@ function show.write(about)
     local entries = {}
     for i, entry in ipairs(about.menu and about.menu.entries or {}) do
         entries[i] = ("%s%s: %s"):format(i == about.menu.default and "* " or "  ", entry.label,
-                                         entry.profile or entry.verdict)
+                                         entry_text(entry))
     end
     lines("menu", entries)
     for _, key in ipairs { "needs", "error" } do

@@ -244,4 +244,28 @@ function tests.check_says_all_problems()
     assert(code == 1 and out == "" and err == "gone/x.lua: No such file or directory\n", err)
 end
 
+-- What is behind an entry, when that cannot be made.
+function tests.entries_that_fail()
+    local files = { ["p.lua"] = [[
+profile "deb" { kernel = "k", args = { "h={{serial}}" } }
+rule "m" { boot = menu { { "Install", "deb" }, { "Disk", disk } }, on_error = disk }
+]] }
+    local function ask(command, stage, ...)
+        return cli.run(command, { "p.lua", "--mac", "52:54:00:00:00:01", "--stage", stage, ... }, files)
+    end
+    for _, command in ipairs { "eval", "explain" } do
+        local code, out = ask(command, "ipxe")
+        assert(code == 1 and out:find('* Install: fails: p.lua:1: serial is absent: write {{serial or "…"}}; instead: disk\n', 1, true), out)
+        assert(out:find("  Disk: disk\n", 1, true), out)
+        code, out = ask(command, "dhcp")
+        assert(code == 0 and out:find("* Install: not known yet (serial)\n", 1, true), out)
+        code, out = ask(command, "ipxe", "--serial", "x")
+        assert(code == 0 and out:find("* Install: deb\n", 1, true), out)
+    end
+    local code, out = ask("eval", "ipxe", "--json")
+    assert(code == 1 and out:find('"error": "p.lua:1: serial is absent', 1, true), out)
+    code, out = ask("eval", "dhcp", "--json")
+    assert(code == 0 and out:find('"needs": "serial"', 1, true), out)
+end
+
 return tests
