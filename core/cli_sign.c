@@ -320,6 +320,9 @@ static struct minisign_key *load_key(const struct options *o)
     int error = secret_read(o->key, KEY_FILE_MAX, &file);
     struct minisign_key *key = error ? NULL : minisign_key_alloc();
     const char *problem = error ? secret_problem(error) : key ? NULL : "there is no memory";
+    if (error == -EPERM && secret_read_unguarded(o->key, KEY_FILE_MAX, &file) == 0 &&
+        minisign_key_problem(file.data, file.len)) /* its mode is no matter */
+        problem = minisign_key_problem(file.data, file.len);
     if (!problem && minisign_key_is_locked(file.data, file.len))
         problem = passphrase_read("Passphrase: ", NULL, &passphrase);
     say_deriving(&passphrase);

@@ -249,9 +249,8 @@ const char *minisign_key_read(const char *text, size_t len, const char *passphra
 {
     uint8_t bytes[SECRET_LEN], sum[CHECKSUM_LEN], seed[crypto_sign_SEEDBYTES];
     uint8_t public[MINISIGN_PUBLIC_LEN], secret[MINISIGN_SECRET_LEN];
-    const char *problem = read_secret(text, len, bytes)
-                              ? unlock(bytes, passphrase)
-                              : "it is no secret key of minisign's format";
+    const char *problem =
+        read_secret(text, len, bytes) ? unlock(bytes, passphrase) : minisign_key_problem(text, len);
     if (!problem) {
         bool locked = minisign_key_is_locked(text, len);
         checksum(bytes + LOCKED_AT, sum);
@@ -272,6 +271,19 @@ const char *minisign_key_read(const char *text, size_t len, const char *passphra
     sodium_memzero(seed, sizeof seed);
     sodium_memzero(secret, sizeof secret);
     return problem;
+}
+
+const char *minisign_key_problem(const char *text, size_t len)
+{
+    uint8_t bytes[SECRET_LEN];
+    struct minisign_public public;
+    bool is_secret = read_secret(text, len, bytes);
+    sodium_memzero(bytes, sizeof bytes);
+    if (is_secret)
+        return NULL;
+    return minisign_public_read(text, len, &public)
+               ? "it is no secret key of minisign's format"
+               : "it is a public key, expected the secret one of its pair";
 }
 
 bool minisign_key_is_locked(const char *text, size_t len)

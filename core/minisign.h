@@ -67,6 +67,9 @@ const char *minisign_public_read(const char *text, size_t len, struct minisign_p
 const char *minisign_key_read(const char *text, size_t len, const char *passphrase,
                               struct minisign_key *key);
 
+/* NULL when that text looks like a secret key's file, or what it is instead. */
+const char *minisign_key_problem(const char *text, size_t len);
+
 /* True when that text is a secret key's file under a passphrase. */
 bool minisign_key_is_locked(const char *text, size_t len);
 

@@ -16,6 +16,9 @@ struct secret {
  * change it, -EISDIR when it is no file, -EFBIG when it has more than `max` bytes. */
 int secret_read(const char *path, size_t max, struct secret *secret);
 
+/* The same, whoever may read it: to tell what the file is. */
+int secret_read_unguarded(const char *path, size_t max, struct secret *secret);
+
 /* What secret_read came to, in words that a person can act on. */
 const char *secret_problem(int error);
 

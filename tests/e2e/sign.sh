@@ -77,6 +77,13 @@ check "verify: no signature" exits 1 "$moonboot" verify -p open.pub open.key
 chmod 644 miniopen.key
 check "sign: a key that everyone can read" prints "everyone on this host can read" \
     "$moonboot" sign -s miniopen.key file
+chmod 644 open.pub
+check "sign: a public key is none" prints "open.pub: it is a public key, expected the secret one" \
+    "$moonboot" sign -s open.pub file
+echo x >nokey
+chmod 644 nokey
+check "sign: nor is any other file" prints "nokey: it is no secret key of minisign's format" \
+    "$moonboot" sign -s nokey file
 for command in keygen sign verify; do
     check "$command --help" prints "Usage: moonboot $command" "$moonboot" $command --help
     check "$command: bad usage" exits 2 "$moonboot" $command --nonsense

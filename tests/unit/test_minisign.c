@@ -102,6 +102,7 @@ static void test_own_keys(void **state)
     minisign_key_make(key);
     assert_true(minisign_key_write(key, NULL, secret));
     assert_false(minisign_key_is_locked(secret, strlen(secret)));
+    assert_null(minisign_key_problem(secret, strlen(secret)));
     again = key_of(secret);
     assert_memory_equal(key, again, sizeof *key);
     minisign_key_public(again, &public);
