@@ -87,9 +87,13 @@ local function sorted(set, less)
     return list
 end
 
+local function plural(n, word)
+    return ("%d %s%s"):format(n, word, n == 1 and "" or "s")
+end
+
 -- data -> { files = list of { name, lines, hit, percent, missing, unloaded, file }, lines, hit,
--- percent, rules = { total, missed = list }, documents = the same }. `found`: all files at and
--- below the paths that are tested; `tests`: set of the test files; `read`: a file's text by name.
+-- percent, total (in words), rules = { total, missed = list }, documents = the same }. `found`: all
+-- files at and below the paths that are tested; `tests`: set of the test files; `read`: a file's text by name.
 function covered.report(data, found, tests, read)
     local files, own = settle(data, found, tests, read)
     local report = { files = {}, lines = 0, hit = 0 }
@@ -108,6 +112,8 @@ function covered.report(data, found, tests, read)
         return a.name < b.name
     end)
     report.percent = percent(report.hit, report.lines)
+    report.total = ("%.1f %% of %s in %s"):format(report.percent, plural(report.lines, "line"),
+                                                  plural(#report.files, "file"))
     local function missed(kind, less, counts)
         local total, list = 0, {}
         for _, each in ipairs(sorted(data[kind], less)) do
@@ -166,7 +172,7 @@ function covered.text(report)
     add_missed(lines, "documents were never rendered", report.documents, function(document)
         return ('%s: document "%s"'):format(document.owner, document.name)
     end)
-    lines[#lines + 1] = ("  %.1f %% of %d lines in %d files"):format(report.percent, report.lines, #report.files)
+    lines[#lines + 1] = "  " .. report.total
     return table.concat(lines, "\n") .. "\n"
 end
 

@@ -72,7 +72,7 @@ return function(report)
     local out = {
         '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Coverage of policies</title>\n<style>\n',
         STYLE, "</style>\n",
-        ("<h1>%.1f %% of %d lines in %d files</h1>\n"):format(report.percent, report.lines, #report.files),
+        "<h1>" .. report.total .. "</h1>\n",
         '<table>\n<tr><th class="n">%</th><th></th><th class="n">lines</th><th>file</th></tr>\n',
     }
     for i, file in ipairs(report.files) do

@@ -115,6 +115,13 @@ local function report(of)
     return made
 end
 
+function tests.one_line_of_one_file()
+    local made = covered.report({ files = { a = { lines = { 1 }, counts = { 1 }, text = "x" } }, rules = {}, documents = {} },
+                                {}, {}, function() return "x" end)
+    assert(covered.text(made):find("\n  100.0 % of 1 line in 1 file\n", 1, true), covered.text(made))
+    assert(covered_html(made):find("<h1>100.0 % of 1 line in 1 file</h1>", 1, true))
+end
+
 function tests.the_report()
     local made = report(data())
     assert(covered.text(made) == [[
