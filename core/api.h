@@ -36,5 +36,6 @@ void api_store_open(lua_State *L, struct store *store);
 
 /* Lua: host.cli.store(path, max_mb). */
 int api_store_cli(lua_State *L);
+int api_store_make(lua_State *L);
 
 #endif

@@ -299,6 +299,7 @@ void api_cli_open(lua_State *L)
                                          {"each_line", api_each_line},
                                          {"clock", api_clock},
                                          {"store", api_store_cli},
+                                         {"make_store", api_store_make},
                                          {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);

@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <lauxlib.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include "api.h"
 #include "store.h"
@@ -110,6 +112,29 @@ static int api_write(lua_State *L)
     }
     lua_pushnil(L);
     lua_pushstring(L, store_problem(change.result));
+    return 2;
+}
+
+/* Makes the store's directory as the service would: for that user, when root does it. */
+static int make_directory(const char *path, const char *user)
+{
+    struct passwd *entry = user && geteuid() == 0 ? getpwnam(user) : NULL;
+    if (!entry && geteuid() == 0)
+        return -EINVAL;
+    return store_prepare(path, entry ? entry->pw_uid : geteuid(),
+                         entry ? entry->pw_gid : getegid());
+}
+
+/* host.cli.make_store(path, user) -> true | nil, message */
+int api_store_make(lua_State *L)
+{
+    int error = make_directory(luaL_checkstring(L, 1), luaL_optstring(L, 2, NULL));
+    if (!error) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, error == -EINVAL ? "there is no user to make it for" : store_problem(error));
     return 2;
 }
 

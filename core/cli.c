@@ -11,6 +11,7 @@
 #include "config.h"
 #include "control_path.h"
 #include "files.h"
+#include "privileges.h"
 #include "problems.h"
 #include "task.h"
 #include "tftp_hpa.h"
@@ -113,9 +114,10 @@ static void set_network(lua_State *L, const struct config *config)
 }
 
 /* host.cli.site(path) -> { policy =, assets =, tftp_root =, state = (names of files; all but the
- * first are nil when there are none), state_max_mb =, advertise = (nil: none), dhcp_port =,
- * boot_port =, tftp_port =, http_ports = (a list) }, beside tftp-hpa static_tftp = true and
- * tftp_missing = the boot programs that it does not find (nil: none) | nil, list of problems */
+ * first are nil when there are none), state_max_mb =, user = (of workers; nil: none), advertise =
+ * (nil: none), dhcp_port =, boot_port =, tftp_port =, http_ports = (a list) }, beside tftp-hpa
+ * static_tftp = true and tftp_missing = the boot programs that it does not find (nil: none) | nil,
+ * list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -142,6 +144,8 @@ static int read_site(lua_State *L)
     set_path(L, "state", site->config, site->config->state.path);
     lua_pushinteger(L, (lua_Integer)site->config->state.max_mb);
     lua_setfield(L, -2, "state_max_mb");
+    lua_pushstring(L, privileges_user(site->config->user)); /* nil for NULL */
+    lua_setfield(L, -2, "user");
     if (site->config->tftp.backend == CONFIG_TFTP_HPA)
         set_hpa(L, site->config);
     set_network(L, site->config);

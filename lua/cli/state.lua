@@ -37,8 +37,11 @@ local function usage(...)
     return 2
 end
 
--- Opens the store that site.yaml names -> true | nil, after saying why not.
-local function open(name)
+local store -- what `open` opened
+
+-- Opens the store that site.yaml names -> true | nil, after saying why not. For what `writes`, its
+-- directory is made as the service makes it.
+local function open(name, writes)
     local names = name and { name } or { "site.yaml", "/etc/moonboot/site.yaml" }
     local site, found, failed
     for _, each in ipairs(names) do
@@ -60,7 +63,20 @@ local function open(name)
         say("%s names no store: state: { path: … }", name)
         return nil
     end
-    local opened, problem = host.cli.store(site.state, site.state_max_mb)
+    local _, problem = host.cli.find(site.state)
+    local absent = problem and problem:find("No such file", 1, true)
+    if absent and not writes then -- the service has not been started yet: it remembers nothing
+        store = { get = function() end, list = function() return {} end }
+        return true
+    end
+    local opened = not absent
+    if absent then
+        opened, problem = host.cli.make_store(site.state, site.user)
+    end
+    if opened then
+        opened, problem = host.cli.store(site.state, site.state_max_mb)
+        store = host.store
+    end
     if not opened then
         say("%s: %s", site.state, problem)
     end
@@ -71,7 +87,7 @@ end
 local function each(prefix, f)
     local page, after
     repeat
-        page, after = host.store.list(prefix, after)
+        page, after = store.list(prefix, after)
         for _, entry in ipairs(page) do
             f(entry)
         end
@@ -81,7 +97,7 @@ end
 local commands = {}
 
 function commands.get(_, key)
-    local text = host.store.get(key)
+    local text = store.get(key)
     if not text then
         say("there is no %s", key)
         return 1
@@ -116,15 +132,15 @@ function commands.set(values, key, text)
     if not value then
         return usage("%s is no JSON: %s", text, problem)
     end
-    return written(host.store.write(key, value, ttl))
+    return written(store.write(key, value, ttl))
 end
 
 function commands.delete(_, key)
-    if not host.store.get(key) then
+    if not store.get(key) then
         say("there is no %s", key)
         return 1
     end
-    return written(host.store.write(key))
+    return written(store.write(key))
 end
 
 function commands.list(_, prefix)
@@ -158,7 +174,7 @@ function commands.import()
         end
         local ttl = entry and entry.ends and entry.ends - now
         if entry and not (ttl and ttl <= 0) then
-            local done, failure = host.store.write(entry.key, json.encode(entry.value), ttl)
+            local done, failure = store.write(entry.key, json.encode(entry.value), ttl)
             if not done then
                 say("line %d: %s", number, failure)
                 return 1
@@ -189,7 +205,7 @@ return function(args)
     elseif #operands < wanted[1] or #operands > wanted[2] then
         return usage("%s wants %s", name, wanted[2] == 2 and "a key and a value" or wanted[1] == 1 and "a key"
                                           or wanted[2] == 1 and "one prefix at most" or "nothing")
-    elseif not open(values["--config"] or values["-c"]) then
+    elseif not open(values["--config"] or values["-c"], name == "set" or name == "import") then
         return 1
     end
     return commands[name](values, unpack(operands))

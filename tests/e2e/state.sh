@@ -42,6 +42,23 @@ state() {
     "$BUILD/moonboot" state -c "$site/site.yaml" "$@"
 }
 
+check "before the first start the list is empty" [ "$(state list 2>&1; echo $?)" = 0 ]
+check "and there is no key" [ "$(state get state/a 2>&1; echo $?)" = "moonboot state: there is no state/a
+1" ]
+check "and no directory" [ ! -e "$site/state" ]
+check "a key may be set" state set state/early 1
+check "the directory is made as the service makes it" \
+    [ "$(stat -c '%a %U' "$site/state")" = "700 $(sed -n 's/^user: *//p' "$site/site.yaml" | grep . || id -un)" ]
+check "and the key is there" [ "$(state list)" = "state/early	1" ]
+start_service
+check "the service takes it" [ "$(state get state/early)" = 1 ]
+stop_service
+check "a key is deleted" state delete state/early
+rm -r "$site/state"
+check "keys may be imported" sh -c "echo '{\"key\":\"state/x\",\"value\":2}' | '$BUILD/moonboot' state -c '$site/site.yaml' import"
+check "and are there" [ "$(state get state/x)" = 2 ]
+check "and go" state delete state/x
+
 one=52:54:00:00:00:01 two=52:54:00:00:00:02
 start_service
 check "a new machine is installed, however often it asks" installs $one
