@@ -25,14 +25,16 @@ function engine.load(options)
     return loader.load(display, text, options.dir, options.inspect, options.static_tftp)
 end
 
--- What became of a rule. With trace.clock more of it, for explain.lua: `outcome` is "decided", "no
--- opinion", "no match", "undetermined" or "failed"; `failing` the predicate that said no.
+-- What became of a rule: `outcome` is "decided", "no opinion", "no match", "undetermined" or "failed",
+-- and `decided` is true of the rule whose decision it is, for its on_error too. With trace.clock more
+-- of it, for explain.lua: `failing` is the predicate that said no.
 local function note(trace, rule, matched, outcome, why, failing)
     if trace then
-        local step = { rule = rule.name, file = rule.display, line = rule.line, matched = matched, why = why }
+        local step = { rule = rule.name, file = rule.display, line = rule.line, matched = matched, why = why,
+                       outcome = outcome, decided = (outcome == "decided" or outcome == "failed") or nil }
         trace[#trace + 1] = step
         if trace.clock then
-            step.outcome, step.failing, step.answer = outcome, failing, trace.answer
+            step.failing, step.answer = failing, trace.answer
             step.us = (trace.clock() - trace.at) * 1e6
             trace.answer, trace.at = nil, trace.clock()
         end

@@ -23,11 +23,14 @@ local function indent(text, by)
     return (text:gsub("\n", "\n" .. by))
 end
 
+-- As `moonboot explain` marks them: what it ended with, and what had no opinion.
+local STEPS = { ["no match"] = "  ", ["no opinion"] = "~ " }
+
 local function why(rules)
     local lines = {}
     for _, step in ipairs(rules) do
         lines[#lines + 1] = ("      %s %s:%d, \"%s\": %s\n"):format(
-            step.matched and "->" or "  ", step.file, step.line, step.rule,
+            STEPS[step.outcome] or "->", step.file, step.line, step.rule,
             step.why and step.why ~= "" and step.why or step.matched and "matched" or "did not match")
     end
     return table.concat(lines)

@@ -46,8 +46,9 @@ local function failure(result)
     end
     lines[#lines + 1] = result.rules and #result.rules > 0 and "rules:" or nil
     for _, step in ipairs(result.rules or {}) do
-        lines[#lines + 1] = ("  - { file: %s, line: %d, rule: %s, matched: %s, why: %s }"):format(
-            yaml(step.file), step.line, yaml(step.rule), tostring(step.matched), yaml(step.why or ""))
+        lines[#lines + 1] = ("  - { file: %s, line: %d, rule: %s, matched: %s, decided: %s, why: %s }"):format(
+            yaml(step.file), step.line, yaml(step.rule), tostring(step.matched), tostring(step.decided or false),
+            yaml(step.why or ""))
     end
     lines[#lines + 1] = result.error and "error: " .. yaml(result.error) or nil
     return lines

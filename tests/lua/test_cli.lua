@@ -50,6 +50,21 @@ function tests.a_failure_shows_both_sides_and_the_trace()
     has(out, 'p.lua:2, "rack": mac: wanted prefix "52:54:00", found "00:00:00:00:00:01"')
 end
 
+function tests.a_rule_without_an_opinion_is_marked_as_explain_does()
+    local files = { ["p.lua"] = 'rule "none" { boot = function() end }\nrule "rest" { boot = disk }\n' }
+    local text = 'test "no" { given = { serial = "x" }, expect = { boot = "shell" } }'
+    files["p_test.lua"] = text
+    local code, out = run_tests(nil, {}, files)
+    assert(code == 1, out)
+    has(out, '\n      ~  p.lua:1, "none": its function has no opinion\n      -> p.lua:2, "rest": matched\n')
+    files["p_test.lua"] = text
+    code, out = run_tests(nil, { "--format", "json" }, files)
+    assert(code == 1, out)
+    local rules = host.json.decode(out).tests[1].rules
+    assert(rules[1].matched == true and rules[1].decided == nil and rules[1].outcome == "no opinion", out)
+    assert(rules[2].matched == true and rules[2].decided == true and rules[2].outcome == "decided", out)
+end
+
 local SERVED = [=[
 serve "/role/:mac" (function(request)
   if request.query.boom then error "oops" end
