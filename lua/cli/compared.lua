@@ -30,13 +30,18 @@ local function canonical(value)
     return text
 end
 
+local function named(word, value)
+    return value == nil and "no " .. word or word .. " " .. tostring(value)
+end
+
 local function menu_texts(menu)
     local lines = {}
     for i, entry in ipairs(menu and menu.entries or {}) do
         local args = entry.args and table.concat(entry.args, " ") or ""
         lines[i] = ("%s: %s %s %s"):format(entry.label, entry.profile or entry.verdict, entry.kernel or "", args)
     end
-    return menu and { menu.title or "", tostring(menu.timeout), tostring(menu.default), unpack(lines) }
+    return menu and { named("title", menu.title), named("timeout", menu.timeout), named("default", menu.default),
+                      unpack(lines) }
 end
 
 local function documents_of(d)

@@ -20,9 +20,9 @@ local function changed(from, to)
     return OLD:sub(1, at - 1) .. to .. OLD:sub(last + 1)
 end
 
-local function run(args, new, files)
+local function run(args, new, files, old)
     files["old.lua"], files["new.lua"] = OLD, new
-    local list = { "old.lua", "new.lua" }
+    local list = { old or "old.lua", "new.lua" }
     for _, arg in ipairs(args) do
         list[#list + 1] = arg
     end
@@ -74,6 +74,20 @@ function tests.other_arguments_are_a_change_and_another_rule_is_none()
     has(out, "args in another order\n")
     code = run({ "--log", "log" }, changed('rule "rack 1"', 'rule "rack one"'), { log = LOG })
     assert(code == 0)
+end
+
+function tests.what_a_menu_has_is_named()
+    local function menu(with)
+        return OLD .. 'rule "never" { boot = menu { title = "Pick", { "a", disk }, { "b", shell }, ' .. with .. ' } }\n'
+    end
+    local old = menu("timeout = 20"):gsub('rule "rest"[^\n]*\n', "")
+    local new = menu("timeout = 30, default = 2"):gsub('rule "rest"[^\n]*\n', "")
+    local code, out, err = run({ "--log", "log" }, new, {
+        log = line("x", '"serial":"x","stage":"ipxe"'), ["menu.lua"] = old,
+    }, "menu.lua")
+    assert(code == 1, out .. err)
+    has(out, "with other menu\n", "\n        - timeout 20\n        - default 1\n        + timeout 30\n        + default 2\n")
+    assert(not out:find "title", out)
 end
 
 function tests.documents_are_compared_when_asked_for()
