@@ -1,6 +1,7 @@
 -- Expectations that stand in files: `golden = "rack12.golden"`, or a file for each rendering,
 -- `golden = { ipxe = "rack12.ipxe" }`. `moonboot test --update-golden` writes them.
 
+local lines_diff = require "testing.lines_diff"
 local path = require "path"
 local problems = require "problems"
 local show = require "testing.show"
@@ -51,7 +52,7 @@ local function compare(suite, file, key, found, update)
     elseif not wanted then
         return { key = key, expected = file .. ", which is not there", found = "(write it by --update-golden)" }
     end
-    return { key = key, expected = file, found = "something else:\n" .. show.diff(wanted, found) }
+    return { key = key, expected = file, found = "something else:\n" .. lines_diff.text(wanted, found) }
 end
 
 -- The list of differences | nil, why it cannot be compared. `documents`: names of those that

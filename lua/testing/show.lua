@@ -69,44 +69,4 @@ function show.value(value)
     return #parts == 0 and "{}" or "{ " .. table.concat(parts, ", ") .. " }"
 end
 
-local function lines_of(text)
-    local lines = {}
-    for line in (text .. "\n"):gmatch "(.-)\n" do
-        lines[#lines + 1] = line
-    end
-    if lines[#lines] == "" then
-        lines[#lines] = nil
-    end
-    return lines
-end
-
-local AROUND = 2
-
--- Where two texts differ: the lines between their common beginning and end, "-" those of
--- `wanted` and "+" those of `found`, and two lines around.
-function show.diff(wanted, found)
-    local old, new = lines_of(wanted), lines_of(found)
-    local first, last = 1, 0
-    while first <= #old and first <= #new and old[first] == new[first] do
-        first = first + 1
-    end
-    while last < #old - first + 1 and last < #new - first + 1 and old[#old - last] == new[#new - last] do
-        last = last + 1
-    end
-    if first > #old and first > #new then
-        return "(only the end of the last line)"
-    end
-    local out = { ("@@ line %d @@"):format(first) }
-    local function add(mark, lines, from, to)
-        for i = math.max(from, 1), math.min(to, #lines) do
-            out[#out + 1] = mark .. lines[i]
-        end
-    end
-    add("  ", old, first - AROUND, first - 1)
-    add("- ", old, first, #old - last)
-    add("+ ", new, first, #new - last)
-    add("  ", old, #old - last + 1, #old - last + AROUND)
-    return table.concat(out, "\n")
-end
-
 return show

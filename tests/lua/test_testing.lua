@@ -5,7 +5,7 @@ local cli = require "fake_cli"
 local pretty = require "testing.pretty"
 local property = require "testing.property"
 local random = require "testing.random"
-local show = require "testing.show"
+local lines_diff = require "testing.lines_diff"
 local suite = require "testing.suite"
 local utf8 = require "testing.utf8"
 local words = require "words"
@@ -306,10 +306,19 @@ function tests.what_is_no_golden_file()
 end
 
 function tests.differences_are_those_lines_alone()
-    assert(show.diff("a\nb\nc\nd\ne\nf\n", "a\nb\nc\nX\nY\ne\nf\n") == "@@ line 4 @@\n  b\n  c\n- d\n+ X\n+ Y\n  e\n  f")
-    assert(show.diff("a\na\n", "a\na\na\n") == "@@ line 3 @@\n  a\n  a\n+ a")
-    assert(show.diff("", "x\n") == "@@ line 1 @@\n+ x" and show.diff("x\n", "") == "@@ line 1 @@\n- x")
-    assert(show.diff("x", "x\n") == "(only the end of the last line)")
+    assert(lines_diff.text("a\nb\nc\nd\ne\nf\n", "a\nb\nc\nX\nY\ne\nf\n") == "@@ line 4 @@\n  b\n  c\n- d\n+ X\n+ Y\n  e\n  f")
+    assert(lines_diff.text("a\na\n", "a\na\na\n") == "@@ line 3 @@\n  a\n  a\n+ a")
+    assert(lines_diff.text("1\na\n2\n3\n4\n5\n6\nb\n7\n", "0\n1\nA\n2\n3\n4\n5\n6\n7\n")
+           == "@@ line 1 @@\n+ 0\n  1\n- a\n+ A\n  2\n  3\n@@ line 8 @@\n  5\n  6\n- b\n  7")
+    -- of long texts there is one hunk
+    local middle = ("m\n"):rep(1000)
+    local long = lines_diff.text("a\n" .. middle .. "b\n", "c\n" .. middle .. "d\n")
+    assert(select(2, long:gsub("@@ line", "")) == 1 and #long > 6000)
+    middle = ("m\n"):rep(900)
+    assert(lines_diff.text("a\n" .. middle .. "b\n", "c\n" .. middle .. "d\n")
+           == "@@ line 1 @@\n- a\n+ c\n  m\n  m\n@@ line 902 @@\n  m\n  m\n- b\n+ d")
+    assert(lines_diff.text("", "x\n") == "@@ line 1 @@\n+ x" and lines_diff.text("x\n", "") == "@@ line 1 @@\n- x")
+    assert(lines_diff.text("x", "x\n") == "(only the end of the last line)")
 end
 
 --- Files of a test's own -------------------------------------------------------------------
