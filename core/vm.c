@@ -17,6 +17,7 @@ struct vm {
     size_t memory;
     unsigned long long allocations;
     bool short_of_memory; /* since vm_recover */
+    bool collecting;      /* by `collect` */
     lua_State *L;
 };
 
@@ -32,7 +33,7 @@ static void *vm_realloc(void *arg, void *block, size_t old, size_t new)
         return NULL;
     }
     void *moved = NULL;
-    if (new <= old || vm->memory + (new - old) <= vm->options.memory)
+    if (new <= old || vm->collecting || vm->memory + (new - old) <= vm->options.memory)
         moved = realloc(block, new);
     vm->allocations++;
     if (!moved) {
@@ -127,9 +128,18 @@ unsigned long long vm_allocations(const struct vm *vm)
     return vm->allocations;
 }
 
+/* The collector takes memory to free some (a smaller table of strings, say), and no pcall is
+ * around it: it is not refused. */
+static void collect(struct vm *vm)
+{
+    vm->collecting = true;
+    lua_gc(vm->L, LUA_GCCOLLECT, 0);
+    vm->collecting = false;
+}
+
 void vm_settle(struct vm *vm)
 {
-    lua_gc(vm->L, LUA_GCCOLLECT, 0);
+    collect(vm);
     size_t live = vm->memory, room = vm->options.memory - live;
     size_t garbage = live > GARBAGE_MIN ? live : GARBAGE_MIN;
     if (garbage > room / 3)
@@ -144,7 +154,7 @@ void vm_settle(struct vm *vm)
 void vm_recover(struct vm *vm)
 {
     if (vm->short_of_memory)
-        lua_gc(vm->L, LUA_GCCOLLECT, 0);
+        collect(vm);
     vm->short_of_memory = false;
 }
 
