@@ -15,9 +15,10 @@
 #include "addr.h"
 #include "dhcp_arrival.h"
 #include "dhcp_map.h"
+#include "dhcp_outbox.h"
 #include "log.h"
 
-#define BATCH         32 /* datagrams read at a wake-up; other events get their turn then */
+#define BATCH         DHCP_OUTBOX_MAX /* datagrams read at a wake-up; other events get their turn then */
 #define LATE_MS       1000
 #define MAX_IN_FLIGHT 1024 /* a rack at once, and a policy that waits */
 #define LINKS_SECONDS 1    /* how long what is known of the interfaces is believed */
@@ -81,6 +82,9 @@ struct dhcp_server {
     unsigned n_in_flight;
     struct lost lost[2]; /* of port 67, and of 4011 */
     bool closed;         /* freed when the last decision in flight has been made */
+    bool in_batch;       /* answers wait in the outbox for the others */
+    int outbox_fd;
+    struct dhcp_outbox outbox;
     struct batch batch;
 };
 
@@ -276,47 +280,51 @@ static void decision_free(struct decision *d)
         server_free(server);
 }
 
-/* From the port that was asked, and from the address that was asked when it is ours. A
- * broadcast leaves where the request came in; the way of the rest is the routes' affair:
- * a relay may be reached by another interface than the one it came in on. */
-static bool send_reply(const struct decision *d, const struct sockaddr_in *to, void *data,
-                       size_t len)
+static void not_sent(struct dhcp_server *server, const struct sockaddr_in *to,
+                     const char *interface, const char *why)
 {
-    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in_pktinfo))] = {0};
-    bool broadcast = to->sin_addr.s_addr == htonl(INADDR_BROADCAST);
-    struct in_pktinfo info = {.ipi_ifindex = broadcast ? d->ifindex : 0, .ipi_spec_dst = d->local};
-    struct iovec vector = {data, len};
-    struct msghdr message = {.msg_name = (void *)to,
-                             .msg_namelen = sizeof *to,
-                             .msg_iov = &vector,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = IPPROTO_IP;
-    header->cmsg_type = IP_PKTINFO;
-    header->cmsg_len = CMSG_LEN(sizeof info);
-    memcpy(CMSG_DATA(header), &info, sizeof info);
-    return sendmsg(d->fd, &message, MSG_DONTWAIT) == (ssize_t)len;
+    char text[INET_ADDRSTRLEN];
+    addr_ip_text(to->sin_addr, text);
+    metrics_inc(server->options.metrics, METRICS_DHCP_FAILED);
+    if (may_warn(server))
+        log_warn("dhcp: an answer to %s on %s was not sent: %s", text, interface, why);
 }
 
+/* Sends what waits for it. */
+static void flush(struct dhcp_server *server)
+{
+    struct dhcp_outbox *outbox = &server->outbox;
+    dhcp_outbox_send(outbox, server->outbox_fd);
+    for (size_t i = 0; i < outbox->n; i++) {
+        const struct dhcp_outbox_answer *a = &outbox->answers[i];
+        if (a->error)
+            not_sent(server, &a->to, a->interface, strerror(a->error));
+        else
+            metrics_inc(server->options.metrics, METRICS_DHCP_ANSWERED);
+    }
+    outbox->n = 0;
+}
+
+/* From the port that was asked, at once, but with those of the same batch. */
 static void answer(struct decision *d, const struct reply_dhcp *reply)
 {
     struct dhcp_server *server = d->server;
-    struct sockaddr_in to =
-        dhcp_map_destination(&d->packet, &d->arrival, server->options.client_port);
-    uint8_t out[DHCP_MAP_REPLY_MAX];
-    size_t len = dhcp_map_reply(&d->packet, &d->request, reply, out, sizeof out);
-    if (len > 0 && send_reply(d, &to, out, len)) {
-        metrics_inc(server->options.metrics, METRICS_DHCP_ANSWERED);
-        return;
-    }
-    const char *why = len > 0 ? strerror(errno) : "it does not fit what the client can take";
-    char text[INET_ADDRSTRLEN];
-    addr_ip_text(to.sin_addr, text);
-    metrics_inc(server->options.metrics, METRICS_DHCP_FAILED);
-    if (may_warn(server))
-        log_warn("dhcp: an answer to %s on %s was not sent: %s", text, d->arrival.interface, why);
+    struct dhcp_outbox *outbox = &server->outbox;
+    if (outbox->n == DHCP_OUTBOX_MAX || server->outbox_fd != d->fd)
+        flush(server);
+    server->outbox_fd = d->fd;
+    struct dhcp_outbox_answer *a = &outbox->answers[outbox->n];
+    a->to = dhcp_map_destination(&d->packet, &d->arrival, server->options.client_port);
+    a->from = d->local;
+    a->ifindex = d->ifindex;
+    memcpy(a->interface, d->arrival.interface, sizeof a->interface);
+    a->len = dhcp_map_reply(&d->packet, &d->request, reply, a->data, sizeof a->data);
+    if (a->len == 0)
+        not_sent(server, &a->to, a->interface, "it does not fit what the client can take");
+    else
+        outbox->n++;
+    if (!server->in_batch)
+        flush(server);
 }
 
 /* After dhcp_server_close an answer comes too late; what `options` names may be gone. */
@@ -400,6 +408,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
                                                      .msg_controllen = sizeof batch->control[i]};
     }
     int n = recvmmsg(fd, batch->messages, BATCH, MSG_DONTWAIT, NULL);
+    server->in_batch = true;
     for (int i = 0; i < n; i++) {
         struct msghdr *message = &batch->messages[i].msg_hdr;
         struct dhcp_arrival arrival = dhcp_arrival_read(message);
@@ -418,6 +427,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         else
             handle(server, fd, boot_port, &in);
     }
+    server->in_batch = false;
+    flush(server);
 }
 
 static struct event *listen_on(struct dhcp_server *server, struct event_base *base, int fd)
