@@ -5,6 +5,7 @@
 
 local any = require "testing.any"
 local expect = require "testing.expect"
+local json = require "json"
 local path = require "path"
 local problems = require "problems"
 local sandbox = require "sandbox"
@@ -25,6 +26,7 @@ function suite.words(into)
     local env = sandbox.basics()
     env.contains, env.lacks, env.matches = expect.contains, expect.lacks, expect.matches
     env.any = any.words()
+    env.json = json.words().json
     for name, word in pairs(steps.words()) do
         env[name] = word
     end

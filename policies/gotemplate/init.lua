@@ -22,19 +22,33 @@ local function message(name, problem)
   return ("%s:%d: %s"):format(name, problem.line, problem.text)
 end
 
--- A template from its text -> template | nil, "name:line: message".
-function gotemplate.parse(name, text)
-  local ok, templates = pcall(parse.templates, text, functions)
+-- The functions of every template, and those of one template besides: of text, to text.
+local function with_more(more)
+  local all = setmetatable({}, { __index = functions })
+  for name, call in pairs(more) do
+    all[name] = {
+      name = name, least = 1, most = 1, first = "string",
+      call = function(arguments) return call(arguments[1]) end,
+    }
+  end
+  return all
+end
+
+-- A template from its text -> template | nil, "name:line: message". `more`: functions by name that
+-- it has besides, each from text to text; what they throw is the template's failure.
+function gotemplate.parse(name, text, more)
+  local known = more and with_more(more) or functions
+  local ok, templates = pcall(parse.templates, text, known)
   if not ok then
     return nil, message(name, templates)
   end
-  return setmetatable({ name = name, templates = templates }, Template)
+  return setmetatable({ name = name, templates = templates, functions = known }, Template)
 end
 
 -- The text, filled in -> text | nil, "name:line: message". `strict` is Go's option
 -- missingkey=error: a key that a map lacks is an error, not "<no value>".
 function Template:render(data, strict)
-  local ok, text = pcall(run.text, self.templates, data, strict)
+  local ok, text = pcall(run.text, self, data, strict)
   if not ok then
     return nil, message(self.name, text)
   end

@@ -1,7 +1,6 @@
 -- Fills in a parsed template.
 
 local format = require "moonboot.gotemplate.format"
-local functions = require "moonboot.gotemplate.functions"
 local values = require "moonboot.gotemplate.values"
 
 local run = {}
@@ -89,7 +88,7 @@ function NODES.pipe(self, dot, node)
 end
 
 NODES["function"] = function(self, dot, node)
-  return self:call(dot, functions[node.name], { node }, NONE)
+  return self:call(dot, self.functions[node.name], { node }, NONE)
 end
 
 --- Calls ---------------------------------------------------------------------------------
@@ -152,7 +151,7 @@ function Run:command(dot, command, final)
   local first = operands[1]
   self.line = command.line
   if first.type == "function" then
-    return self:call(dot, functions[first.name], operands, final)
+    return self:call(dot, self.functions[first.name], operands, final)
   elseif #operands > 1 or final ~= NONE then
     self:fail "can't give argument to non-function"
   elseif first.type == "nil" then
@@ -276,14 +275,14 @@ STATEMENTS["template"] = function(self, dot, node)
   self.variables, self.depth = variables, self.depth - 1
 end
 
--- templates by name, data -> text. `strict`: a key that a map lacks is an error. Throws
--- { line =, text = }.
-function run.text(templates, data, strict)
+-- A template ({ templates = by name, functions = by name }), data -> text. `strict`: a key that a
+-- map lacks is an error. Throws { line =, text = }.
+function run.text(template, data, strict)
   local state = setmetatable({
-    templates = templates, strict = strict, depth = 0, line = 1, out = {},
+    templates = template.templates, functions = template.functions, strict = strict, depth = 0, line = 1, out = {},
     variables = { { name = "$", value = data } },
   }, Run)
-  state:list(data, templates[""])
+  state:list(data, template.templates[""])
   return table.concat(state.out)
 end
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Sends PXE DISCOVERs and checks each OFFER: dhcp_client.py ADDRESS PORT COUNT
+"""Sends PXE DISCOVERs and checks each OFFER: dhcp_client.py ADDRESS PORT COUNT [FIRST]
+
+The machines are 52:54:00:00:00:01 and following, or those from FIRST on.
 
 ciaddr is set, so that the answers come back to this socket's port and not to port 68.
 Prints how many were answered; the exit code is 0 when all were.
@@ -34,7 +36,8 @@ def main():
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.settimeout(3)
     answered = 0
-    for number in range(1, count + 1):
+    first = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+    for number in range(first, first + count):
         sock.sendto(discover(number), (address, port))
         try:
             answered += good(sock.recv(2048), number)
