@@ -24,6 +24,10 @@ void api_watch_open(lua_State *L);     /* host.cli: watch */
 void api_prompt_open(lua_State *L);    /* host.cli: editor */
 void api_wait_open(lua_State *L);      /* host.cli: wait */
 void api_process_open(lua_State *L);   /* host.cli: run temporary hash */
+void api_bundle_open(lua_State *L);    /* host.cli: bundle */
+
+/* Lua: what host.cli.opendir returns where `path` is in a bundle. */
+int api_bundle_opendir(lua_State *L, const char *path);
 
 /* Reads a chunk's bytecode with the Lua module of that name ("names", "lines"), in a state of
  * its own that the caller closes; what it returned is at 1 and 2: nil and a message when the

@@ -14,10 +14,13 @@
 
 #define FIND_DEPTH 32
 
-/* host.cli.opendir(path) -> handle | nil, message. Open until the program ends. */
+/* host.cli.opendir(path) -> handle | nil, message. Open until the program ends. A bundle is a
+ * directory, too. */
 static int api_opendir(lua_State *L)
 {
     int fd = files_root_open(luaL_checkstring(L, 1));
+    if (fd == -ENOTDIR)
+        return api_bundle_opendir(L, lua_tostring(L, 1));
     if (fd < 0) {
         lua_pushnil(L);
         lua_pushstring(L, strerror(-fd));
@@ -314,6 +317,7 @@ void api_cli_open(lua_State *L)
     lua_pushboolean(L, isatty(STDERR_FILENO));
     lua_setfield(L, -2, "tty_err");
     api_prompt_open(L);
+    api_bundle_open(L);
     api_wait_open(L);
     lua_setfield(L, -2, "cli");
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "api.h"
-#include "files.h"
 #include "inventory.h"
+#include "source.h"
 
 #define INVENTORY_METATABLE "moonboot.inventory"
 #define FILE_MAX            ((size_t)2 << 30)
@@ -112,7 +112,7 @@ static int api_inventory(lua_State *L)
     unsigned char hash[HASH_BYTES];
     char *text;
     size_t len;
-    int error = files_read_beneath(dir, path, FILE_MAX, &text, &len);
+    int error = source_read(dir, path, FILE_MAX, &text, &len);
     if (error) {
         lua_pushnil(L);
         lua_pushstring(L, error == -EXDEV ? "the name leads out of the policy's directory"

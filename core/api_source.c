@@ -10,6 +10,7 @@
 #include "api.h"
 #include "embedded.h"
 #include "files.h"
+#include "source.h"
 #include "vm.h"
 
 #define SOURCE_MAX (64u << 20)
@@ -31,7 +32,7 @@ static int api_read(lua_State *L)
     const char *path = luaL_checkstring(L, 2);
     size_t len;
     char *text;
-    int error = files_read_beneath(dir, path, SOURCE_MAX, &text, &len);
+    int error = source_read(dir, path, SOURCE_MAX, &text, &len);
     if (error)
         return push_file_error(L, -error);
     /* Lua may run out of memory here and throw: the text then is lost, once, at a load
@@ -56,12 +57,37 @@ static void add_entries(lua_State *L, DIR *entries)
     }
 }
 
+static void add_bundled(const char *name, bool directory, void *arg)
+{
+    lua_State *L = arg;
+    lua_pushfstring(L, "%s%s", name, directory ? "/" : "");
+    lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+}
+
+/* The same of a bundle. When Lua throws here its memory is lost, as above. */
+static int list_bundled(lua_State *L, int source, const char *path)
+{
+    struct bundle bundle;
+    size_t len = 0;
+    const uint8_t *data = source_map(source, &len);
+    if (!data || bundle_head(data, len, &bundle)) {
+        source_unmap(data, len);
+        return push_file_error(L, EINVAL);
+    }
+    lua_newtable(L);
+    int error = bundle_list(&bundle, path, add_bundled, L);
+    source_unmap(data, len);
+    return error ? push_file_error(L, -error) : 1;
+}
+
 /* host.list(dir, path) -> list of names in no order, those of directories with a slash
  * behind | nil, message, whether there is no such directory */
 static int api_list(lua_State *L)
 {
     int dir = (int)luaL_checkinteger(L, 1);
     const char *path = luaL_checkstring(L, 2);
+    if (source_is_bundle(dir))
+        return list_bundled(L, dir, path);
     int fd = files_open_beneath(dir, path);
     if (fd < 0)
         return push_file_error(L, -fd);

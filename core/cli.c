@@ -13,6 +13,7 @@
 #include "files.h"
 #include "privileges.h"
 #include "problems.h"
+#include "release.h"
 #include "task.h"
 #include "tftp_hpa.h"
 #include "vm.h"
@@ -113,11 +114,28 @@ static void set_network(lua_State *L, const struct config *config)
     lua_setfield(L, -2, "http_ports");
 }
 
+/* Why the bundle that `policy` names would not be loaded, a list; nil: it would. */
+static void set_refused(lua_State *L, struct site *site)
+{
+    struct release release;
+    release_open(&release, site->config, false, &site->problems);
+    bool is_bundle = release.bundled;
+    release_close(&release);
+    if (!is_bundle || site->problems.n == 0)
+        return;
+    lua_newtable(L);
+    for (size_t i = 0; i < site->problems.n; i++) {
+        lua_pushstring(L, site->problems.lines[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_setfield(L, -2, "refused");
+}
+
 /* host.cli.site(path) -> { policy =, assets =, tftp_root =, state = (names of files; all but the
  * first are nil when there are none), state_max_mb =, user = (of workers; nil: none), advertise =
- * (nil: none), dhcp_port =, boot_port =, tftp_port =, http_ports = (a list) }, beside tftp-hpa
- * static_tftp = true and tftp_missing = the boot programs that it does not find (nil: none) | nil,
- * list of problems */
+ * (nil: none), dhcp_port =, boot_port =, tftp_port =, http_ports = (a list), refused = (why the
+ * bundle that `policy` names is not good, a list) }, beside tftp-hpa static_tftp = true and
+ * tftp_missing = the boot programs that it does not find (nil: none) | nil, list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -149,6 +167,7 @@ static int read_site(lua_State *L)
     if (site->config->tftp.backend == CONFIG_TFTP_HPA)
         set_hpa(L, site->config);
     set_network(L, site->config);
+    set_refused(L, site);
     return 1;
 }
 

@@ -13,6 +13,7 @@
 #include "addr.h"
 #include "config_defaults.h"
 #include "config_http.h"
+#include "config_policy.h"
 #include "tftp_hpa.h"
 
 struct reading {
@@ -220,6 +221,26 @@ static void read_interfaces(struct reading *r, const struct key *key, yaml_node_
     }
 }
 
+/* Names of files. */
+static void read_names(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    struct config_names *list = place;
+    config_names_free(list); /* of a key that stands there twice */
+    for (size_t i = 0; item(r, node, i); i++) {
+        char **names = realloc(list->names, (i + 1) * sizeof *names);
+        if (!names) {
+            complain(r, node, "no memory for `%s`", key->name);
+            return;
+        }
+        list->names = names;
+        names[i] = NULL;
+        list->n = i + 1;
+        read_string(r, key, item(r, node, i), &names[i]);
+    }
+    if (list->n == 0)
+        expected(r, key, node, "at least one file");
+}
+
 static void read_addresses(struct reading *r, const struct key *key, yaml_node_t *node,
                            struct sockaddr_in **addresses, size_t *n)
 {
@@ -325,6 +346,8 @@ static const struct key limits_keys[] = {
 };
 static const struct key site_keys[] = {
     {"policy", read_string, AT(policy), 0, 0, NULL},
+    {"policy_keys", read_names, AT(policy_keys), 0, 0, NULL},
+    {"policy_cache", read_string, AT(policy_cache), 0, 0, NULL},
     {"interfaces", read_interfaces, 0, 0, 0, NULL},
     {"advertise", read_ip, AT(advertise), 0, 0, NULL},
     {"dhcp", read_mapping, 0, 0, 0, dhcp_keys},
@@ -358,7 +381,7 @@ static const struct key *find_key(struct reading *r, const struct key *keys, yam
         complain(r, node, "unknown key `%s`: did you mean `%s`?", found(node), nearest);
         return NULL;
     }
-    char all[256] = "";
+    char all[512] = "";
     for (size_t i = 0, n = 0; names[i] && n < sizeof all; i++)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", names[i]);
     complain(r, node, "unknown key `%s`, expected one of: %s", found(node), all);
@@ -405,9 +428,11 @@ static void read_site(struct reading *r, struct config *config)
         complain(r, root, "`policy` is missing: the policy file to serve by");
     if (r->hpa && config->tftp.backend == CONFIG_TFTP_HPA)
         check_hpa(r, config);
-    const char *problem = config_http_finish(config);
-    if (problem)
-        complain(r, root, "%s", problem);
+    const char *problems[] = {config_http_finish(config), config_policy_finish(config)};
+    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
+        if (problems[i])
+            complain(r, root, "%s", problems[i]);
+    }
 }
 
 static bool parse(FILE *file, struct reading *r)
@@ -455,36 +480,4 @@ fail:
         fclose(file);
     config_free(config);
     return NULL;
-}
-
-void config_free(struct config *config)
-{
-    if (!config)
-        return;
-    for (size_t i = 0; i < config->n_interfaces; i++)
-        free(config->interfaces[i]);
-    free(config->interfaces);
-    free(config->path);
-    free(config->policy);
-    free(config->tftp.root);
-    config_http_free(config);
-    free(config->signing.key);
-    free(config->tokens.key);
-    free(config->state.path);
-    free(config->user);
-    free(config->log.decisions);
-    free(config->control);
-    free(config->control_group);
-    free(config);
-}
-
-char *config_path(const struct config *config, const char *name)
-{
-    const char *slash = strrchr(config->path, '/');
-    char *path = NULL;
-    if (*name == '/' || !slash)
-        return strdup(name);
-    if (asprintf(&path, "%.*s/%s", (int)(slash - config->path), config->path, name) < 0)
-        return NULL;
-    return path;
 }

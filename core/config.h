@@ -18,9 +18,16 @@ struct config_listen {
     size_t n;
 };
 
+struct config_names {
+    char **names;
+    size_t n;
+};
+
 struct config {
     char *path;   /* of site.yaml itself */
     char *policy; /* as the file says; relative names start at site.yaml's directory */
+    struct config_names policy_keys; /* files of public keys; none: any policy loads */
+    char *policy_cache;              /* where the version that ran is kept; NULL: nowhere */
     char **interfaces;
     size_t n_interfaces;      /* 0: every interface that is up, loopback apart */
     struct in_addr advertise; /* 0.0.0.0: the address of the interface asked */

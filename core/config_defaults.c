@@ -1,10 +1,13 @@
 #include "config_defaults.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "addr.h"
+#include "config_http.h"
+#include "config_policy.h"
 
 bool config_defaults(struct config *config, const char *path)
 {
@@ -36,4 +39,37 @@ bool config_defaults(struct config *config, const char *path)
         return false;
     config->http.n_listen = 1;
     return addr_listen_parse("0.0.0.0:8080", config->http.listen);
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    for (size_t i = 0; i < config->n_interfaces; i++)
+        free(config->interfaces[i]);
+    free(config->interfaces);
+    free(config->path);
+    free(config->policy);
+    config_policy_free(config);
+    free(config->tftp.root);
+    config_http_free(config);
+    free(config->signing.key);
+    free(config->tokens.key);
+    free(config->state.path);
+    free(config->user);
+    free(config->log.decisions);
+    free(config->control);
+    free(config->control_group);
+    free(config);
+}
+
+char *config_path(const struct config *config, const char *name)
+{
+    const char *slash = strrchr(config->path, '/');
+    char *path = NULL;
+    if (*name == '/' || !slash)
+        return strdup(name);
+    if (asprintf(&path, "%.*s/%s", (int)(slash - config->path), config->path, name) < 0)
+        return NULL;
+    return path;
 }

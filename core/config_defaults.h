@@ -1,4 +1,4 @@
-/* What site.yaml means where it says nothing. */
+/* What site.yaml means where it says nothing; and config_free, config_path of config.h. */
 #ifndef MOONBOOT_CONFIG_DEFAULTS_H
 #define MOONBOOT_CONFIG_DEFAULTS_H
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,23 +38,6 @@ static void check_hpa_root(const struct generation *g)
                  g->config->path, g->config->tftp.root, names);
 }
 
-/* Splits the policy's path into an open directory and a name in it. */
-static bool open_policy(struct generation *g, struct problems *problems)
-{
-    g->policy_path = config_path(g->config, g->config->policy);
-    char *copy = g->policy_path ? strdup(g->policy_path) : NULL;
-    char *base = g->policy_path ? strdup(g->policy_path) : NULL;
-    g->policy_file = base ? strdup(basename(base)) : NULL;
-    g->policy_dir = copy ? files_root_open(dirname(copy)) : -ENOMEM;
-    free(copy);
-    free(base);
-    if (g->policy_dir >= 0 && g->policy_file)
-        return true;
-    problems_add(problems, "%s: `policy: %s`: %s", g->config->path, g->config->policy,
-                 strerror(g->policy_dir < 0 ? -g->policy_dir : ENOMEM));
-    return false;
-}
-
 static int open_decisions(const struct config *config, struct problems *problems)
 {
     if (!config->log.decisions)
@@ -79,7 +61,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
         return NULL;
     }
     memset(g->channels, 0xff, sizeof g->channels); /* -1 */
-    g->policy_dir = g->commands = g->files.packages = g->decisions = -1;
+    g->release.source = g->commands = g->files.packages = g->decisions = -1;
     g->files.roots[REPLY_ROOT_TFTP] = g->files.roots[REPLY_ROOT_ASSETS] = -1;
     g->config = config_load(site, problems);
     if (!g->config)
@@ -89,7 +71,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
                  previous->config->workers);
         g->config->workers = previous->config->workers;
     }
-    open_policy(g, problems);
+    release_open(&g->release, g->config, true, problems);
     trust_open(&g->trust, g->config, previous ? &previous->trust : NULL, problems);
     g->files.roots[REPLY_ROOT_TFTP] = open_root(g->config, "root", g->config->tftp.root, problems);
     g->files.roots[REPLY_ROOT_ASSETS] =
@@ -110,7 +92,7 @@ void generation_keep(const struct generation *g, int own)
 {
     const int fixed[] = {own,
                          g->notify,
-                         g->policy_dir,
+                         g->release.source,
                          g->files.roots[REPLY_ROOT_TFTP],
                          g->files.roots[REPLY_ROOT_ASSETS],
                          g->files.packages,
@@ -233,7 +215,6 @@ void generation_close(struct generation *g)
     close_fd(g->commands);
     for (unsigned slot = 0; slot < METRICS_MAX_WORKERS; slot++)
         close_channel(g, slot);
-    close_fd(g->policy_dir);
     close_fd(g->files.roots[REPLY_ROOT_TFTP]);
     close_fd(g->files.roots[REPLY_ROOT_ASSETS]);
     close_fd(g->files.packages);
@@ -241,7 +222,6 @@ void generation_close(struct generation *g)
     sockets_close(g->sockets);
     trust_close(&g->trust);
     config_free(g->config);
-    free(g->policy_file);
-    free(g->policy_path);
+    release_close(&g->release);
     free(g);
 }

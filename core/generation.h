@@ -11,6 +11,7 @@
 #include "files.h"
 #include "metrics.h"
 #include "problems.h"
+#include "release.h"
 #include "sockets.h"
 #include "tftp_hpa.h"
 #include "trust.h"
@@ -21,10 +22,8 @@ struct generation {
     struct sockets *sockets;
     struct files files;
     struct trust trust;
-    int policy_dir;
-    char *policy_file; /* its name in that directory */
-    char *policy_path; /* what messages call it */
-    int decisions;     /* the decision log; -1: none */
+    struct release release;
+    int decisions; /* the decision log; -1: none */
     struct metrics_board *board;
     pid_t supervisor;
     int notify;                        /* where its processes report to (notify.h) */

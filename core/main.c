@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "cli_bundle.h"
 #include "cli_serve.h"
 #include "cli_sign.h"
 #include "problems.h"
@@ -30,6 +31,7 @@ static const struct command commands[] = {
     {"keygen", cli_keygen, "make a pair of keys"},
     {"sign", cli_sign, "sign files, in minisign's format"},
     {"verify", cli_verify, "verify files by their signatures"},
+    {"bundle", cli_bundle, "make one file of a policy's directory, signed"},
     {"event", NULL, "say on a machine's behalf that something has happened"},
     {"machines", NULL, "show what has happened to machines"},
     {"state", NULL, "read and write what the service remembers"},

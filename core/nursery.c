@@ -90,9 +90,9 @@ static struct policy *load(const struct generation *g)
 {
     struct problems problems = {0};
     struct policy_options options = {
-        .dir = g->policy_dir,
-        .file = g->policy_file,
-        .display = g->policy_path,
+        .dir = g->release.source,
+        .file = g->release.file,
+        .display = g->release.display,
         .http_port = ntohs(g->config->http.listen[0].sin_port),
         .https_port = https_port(g->config),
         .only_tls = g->config->http.n_plain == 0,
@@ -151,6 +151,11 @@ static struct watch *watch_all(const struct generation *g, const struct policy *
     size_t n;
     const char *const *names = policy_files(policy, &n);
     watch_file(g, watch, g->config->path);
+    if (g->release.bundled) { /* as a whole; a new one is whole when its signature is there */
+        watch_file(g, watch, g->release.bundle);
+        watch_file(g, watch, g->release.signature);
+        n = 0;
+    }
     for (size_t i = 0; i < n && i < WATCHED_MAX; i++)
         watch_file(g, watch, names[i]);
     if (n > WATCHED_MAX)
@@ -279,8 +284,8 @@ _Noreturn void nursery_run(struct generation *g, int commands)
         policy = NULL;
     }
     if (policy)
-        log_info("generation %llu: loaded %s (%s)", (unsigned long long)g->number, g->policy_path,
-                 policy_hash(policy));
+        log_info("generation %llu: loaded %s (%s)", (unsigned long long)g->number,
+                 g->release.display, policy_hash(policy));
     if (!tell(g, policy ? NOTIFY_LOADED : NOTIFY_REFUSED, policy ? policy_hash(policy) : "") ||
         !policy)
         exit(1);

@@ -217,6 +217,11 @@ static void finish_swap(struct supervisor *s)
 
 static void begin_swap(struct supervisor *s)
 {
+    if (!release_ran(&s->candidate->release, s->candidate->config)) {
+        reload_problem(s, "its version cannot be remembered: see the log");
+        reload_discard(s);
+        return;
+    }
     s->swapping = true;
     s->deadline = crew_now() + SWAP_MS;
     memset(s->crew.vacancies, 0, sizeof s->crew.vacancies);

@@ -32,12 +32,28 @@ static void put_origin(FILE *out, const struct origin *origin)
     fputs("}", out);
 }
 
-static void put_generation(FILE *out, const struct load *load, const char *policy)
+/* null: the policy is no bundle. */
+static void put_bundle(FILE *out, const struct release *release)
+{
+    if (!release->bundled) {
+        fputs("null", out);
+        return;
+    }
+    fprintf(out, "{\"version\":%" PRIu64 ",\"key\":", release->version.version);
+    if (*release->key)
+        fprintf(out, "\"%s\"}", release->key);
+    else
+        fputs("null}", out);
+}
+
+static void put_generation(FILE *out, const struct load *load, const struct release *release)
 {
     fprintf(out,
             "{\"number\":%" PRIu64 ",\"at\":%lld,\"hash\":\"%s\",\"policy\":", load->generation,
             (long long)load->at, load->hash);
-    json_string(out, policy);
+    json_string(out, release->display);
+    fputs(",\"bundle\":", out);
+    put_bundle(out, release);
     fputs(",\"by\":", out);
     put_origin(out, &load->origin);
     fputs(",\"warnings\":", out);
@@ -156,7 +172,7 @@ char *status_json(struct supervisor *s)
     json_string(out, s->control.now.path);
     fputs(",\"generation\":", out);
     if (s->current)
-        put_generation(out, &s->serving, s->current->policy_path);
+        put_generation(out, &s->serving, &s->current->release);
     else
         fputs("null", out);
     fputs(",\"refused\":", out);

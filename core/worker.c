@@ -365,7 +365,7 @@ _Noreturn void worker_run(const struct generation *generation, struct policy *po
                        .channel = channel};
     sockets_narrow(generation->sockets, slot);
     generation_keep(generation, channel);
-    close(generation->policy_dir); /* everything has been read */
+    close(generation->release.source); /* everything has been read */
     evutil_make_socket_nonblocking(channel);
     signal(SIGPIPE, SIG_IGN);
     /* Without its supervisor a worker ends as if told to; asked once more, in case he

@@ -1,5 +1,6 @@
 -- `moonboot check`: what is wrong with a site and its policies, all of it, and what is odd.
 
+local bundled = require "cli.bundled"
 local engine = require "engine"
 local findings = require "cli.findings"
 local lint = require "lint"
@@ -81,6 +82,7 @@ end
 -- The policy's errors, or else its warnings, at the end of the list. `site`: what serves it, `log`:
 -- what it decided, if these are known.
 local function check_policy(list, name, log, site)
+    name = bundled.policy(name)
     local directory, file = path.split(name)
     local dir, message = host.cli.opendir(directory)
     if not dir then
@@ -151,7 +153,7 @@ return function(args)
     if config then
         local site, errors = host.cli.site(config)
         one(config, function()
-            for _, text in ipairs(errors or {}) do
+            for _, text in ipairs(errors or site.refused or {}) do
                 list[#list + 1] = findings.parse(text, config)
             end
             if site and site.tftp_missing then

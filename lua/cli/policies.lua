@@ -1,6 +1,7 @@
--- Policies as commands name them: a file, a directory with policy.lua in it, a site.yaml, or any
+-- Policies as commands name them: a file, a bundle, a directory with policy.lua in it, a site.yaml, or any
 -- of these in a revision of git, "REV:PATH".
 
+local bundled = require "cli.bundled"
 local engine = require "engine"
 local path = require "path"
 
@@ -17,6 +18,7 @@ end
 
 -- The policy's file, and the site, of what a file or directory is; nil and problems.
 local function resolve(name)
+    name = bundled.policy(name)
     if host.cli.opendir(name) then
         return name:gsub("/+$", "") .. "/policy.lua"
     elseif not name:find("%.ya?ml$") then
@@ -26,7 +28,10 @@ local function resolve(name)
     if not site then
         return nil, list
     end
-    return site.policy, site
+    if site.refused then
+        return nil, site.refused
+    end
+    return bundled.policy(site.policy), site
 end
 
 local function git(...)

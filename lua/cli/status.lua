@@ -29,6 +29,11 @@ local function write_generation(status, generation)
     line("generation", "%d, loaded %s (%s ago) %s", generation.number, host.cli.date(generation.at),
          figures.duration(status.now - generation.at), figures.asker(generation.by))
     line("policy", "%s (%s)", generation.policy, generation.hash)
+    local bundle = control.some(generation.bundle)
+    if bundle then
+        local key = control.some(bundle.key)
+        line("bundle", "version %d, %s", bundle.version, key and "signed by key " .. key or "not signed")
+    end
     for i, warning in ipairs(generation.warnings) do
         line(i == 1 and "warnings" or "", "%s", warning)
     end

@@ -1,5 +1,6 @@
 -- `moonboot test`: the tests that stand beside policies.
 
+local bundled = require "cli.bundled"
 local options = require "cli.options"
 local problems = require "problems"
 local session = require "testing.session"
@@ -53,6 +54,7 @@ local function find(paths)
         if not found then
             return nil, ("%s: %s"):format(path, message)
         end
+        found = bundled.files(path) or found
         for _, file in ipairs(found) do
             if not seen[file] then
                 seen[file] = true

@@ -24,6 +24,7 @@ function fake_cli.run(name, args, files, save, more)
             end
             return nil, "No such file or directory"
         end,
+        bundle = function() end,
         find = function(path)
             local found = {}
             for file in pairs(files) do

@@ -68,6 +68,7 @@ static void test_everything(void **state)
                                  "          tls: { listen: \"*:443\", cert: c, key: k } }\n"
                                  "tokens: { required: false, pin: true, lifetime_s: 60, key: t }\n"
                                  "signing: { key: s }\n"
+                                 "policy_keys: [one.pub, two.pub]\n"
                                  "workers: 3\n"
                                  "user: nobody\n"
                                  "control: c.sock\n"
@@ -108,6 +109,9 @@ static void test_everything(void **state)
     assert_int_equal(config->limits.wait_ms, 900);
     assert_string_equal(config->state.path, "st");
     assert_int_equal(config->state.max_mb, 8);
+    assert_int_equal(config->policy_keys.n, 2);
+    assert_string_equal(config->policy_keys.names[1], "two.pub");
+    assert_string_equal(config->policy_cache, "st/policy");
     char *beside = config_path(config, "x/y");
     assert_string_equal(beside, "/tmp/x/y");
     free(beside);
@@ -195,8 +199,9 @@ static void test_problems_at_once(void **state)
     assert_problem(&problems, 7, ":8:12: `advertise` is 10.0.0.300, expected an IPv4 address");
     assert_problem(&problems, 8, ":9:15: `level` is loud, expected error, warn, info or debug");
     assert_problem(&problems, 9,
-                   ":10:1: unknown key `frobnicate`, expected one of: policy, interfaces, "
-                   "advertise, dhcp, tftp, http, signing, tokens, control, control_group, "
+                   ":10:1: unknown key `frobnicate`, expected one of: policy, policy_keys, "
+                   "policy_cache, interfaces, advertise, dhcp, tftp, http, signing, tokens, "
+                   "control, control_group, "
                    "state, workers, watch, sandbox, user, log, limits");
     assert_problem(&problems, 10, ":1:1: `policy` is missing: the policy file to serve by");
     assert_int_equal(problems.n, 11);
@@ -221,6 +226,12 @@ static void test_not_yaml(void **state)
          ":1:1: `listen` is an empty list, expected at least one ADDRESS:PORT"},
         {"policy: p\nhttp: { listen: [] }\n",
          ":1:1: `listen` is an empty list, expected at least one ADDRESS:PORT"},
+        {"policy: p\npolicy_keys: []\n",
+         ":2:14: `policy_keys` is a list, expected at least one file"},
+        {"policy: p\npolicy_keys: [[]]\n", ":2:15: `policy_keys` is a list, expected a string"},
+        {"policy: p\npolicy_keys: k\n",
+         ":1:1: `policy_keys` wants a directory to remember the version in that ran last: "
+         "`state: { path: … }`, or `policy_cache`"},
         {"policy:\n", ":1:8: `policy` is nothing, expected a string"},
     };
     (void)state;

@@ -1,0 +1,13 @@
+/* The parts of site.yaml that say which policies may load, after they have been read. */
+#ifndef MOONBOOT_CONFIG_POLICY_H
+#define MOONBOOT_CONFIG_POLICY_H
+
+#include "config.h"
+
+/* Fits them together. NULL, or what is wrong. */
+const char *config_policy_finish(struct config *config);
+
+void config_names_free(struct config_names *names);
+void config_policy_free(struct config *config);
+
+#endif
