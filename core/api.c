@@ -61,6 +61,7 @@ void api_open(lua_State *L)
     api_index_open(L);
     api_inventory_open(L);
     api_pattern_open(L);
+    api_query_open(L);
     api_token_open(L);
     lua_pushcfunction(L, luaopen_cjson);
     lua_call(L, 0, 1);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "http.h"
@@ -127,20 +128,9 @@ static void time_out(struct http_connection *c)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static bool queue_body(struct http_connection *c, struct http_response *r)
-{
-    int fd = r->fd;
-    r->fd = -1;
-    if (fd >= 0)
-        return http_transfer_begin(&c->transfer, c->bev, fd, r->offset, (size_t)r->length,
-                                   c->peer != NULL);
-    return evbuffer_add(bufferevent_get_output(c->bev), r->data, r->length) == 0;
-}
-
-/* Queues an answer, of which nothing is left afterwards, and turns to what follows. */
+/* Sends an answer, of which nothing is left afterwards, and turns to what follows. */
 static void respond(struct http_connection *c, struct http_response *r, bool keep_alive)
 {
-    struct evbuffer *output = bufferevent_get_output(c->bev);
     char head[HTTP_RESPONSE_HEAD];
     keep_alive = keep_alive && !c->service->draining;
     enum http_persistence persistence = !keep_alive      ? HTTP_CLOSE
@@ -153,11 +143,13 @@ static void respond(struct http_connection *c, struct http_response *r, bool kee
     c->served = true;
     http_service_note(c->service, &c->head, c->client, r);
     /* Without memory the answer ends early, and with it the connection, which says so. */
-    if (evbuffer_add(output, head, head_len) < 0 || (has_body && !queue_body(c, r)))
+    if (!http_transfer_answer(&c->transfer, c->bev, r, (struct iovec){head, head_len}, has_body,
+                              c->peer != NULL))
         c->phase = FINISHING;
     else if (has_body)
         c->body_queued += r->length;
-    if (c->phase == HEAD && (c->transfer.fd >= 0 || evbuffer_get_length(output) >= MAX_QUEUED))
+    count_sent(c);
+    if (c->phase == HEAD && (c->transfer.fd >= 0 || unsent(c) >= MAX_QUEUED))
         c->phase = SENDING;
     c->scan = (struct http_scan){0};
     http_response_clear(r);
@@ -251,17 +243,8 @@ static void decide(struct http_connection *c)
     size_t len = (size_t)c->head.content_length;
     struct http_visitor visitor = {c->admin, c->peer && *c->peer->fingerprint};
     c->clock = CLOCK_NONE;
-    if (http_route_own(c->service, &visitor, &c->head, &r) ||
-        http_sign_recall(c->service, &c->head, c->client, &r)) {
+    if (http_route_early(c->service, &visitor, &c->head, c->client, &r)) {
         evbuffer_drain(input_of(c), len);
-        respond(c, &r, c->head.keep_alive);
-        return;
-    }
-    if (!rate_allow(c->service->options.rate, c->client, http_service_clock())) {
-        metrics_inc(c->service->options.metrics, METRICS_LIMITED_HTTP);
-        evbuffer_drain(input_of(c), len);
-        r = http_response_error(&c->head, 429, NULL);
-        http_response_field(&r, "Retry-After: 1");
         respond(c, &r, c->head.keep_alive);
         return;
     }

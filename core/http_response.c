@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bytes.h"
+
 #define TEXT        "text/plain; charset=utf-8"
 #define MESSAGE_MAX 400
 
@@ -216,21 +218,50 @@ bool http_response_is_bare(int status)
     return status == 204 || status == 304;
 }
 
+static void put(struct bytes_writer *w, const char *text)
+{
+    bytes_put(w, text, strlen(text));
+}
+
+static void put_number(struct bytes_writer *w, uint64_t number)
+{
+    char digits[20];
+    size_t first = sizeof digits;
+    do {
+        digits[--first] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    bytes_put(w, digits + first, sizeof digits - first);
+}
+
+/* Without printf, which would be a third of what a small answer costs. What goes in is bounded to
+ * less than there is room for. */
 size_t http_response_head(const struct http_response *response, const char *date,
                           enum http_persistence persistence, char out[HTTP_RESPONSE_HEAD])
 {
     static const char *const connection[] = {
-        [HTTP_PERSIST] = "",
-        [HTTP_PERSIST_1_0] = "Connection: keep-alive\r\n",
-        [HTTP_CLOSE] = "Connection: close\r\n",
+        [HTTP_PERSIST] = "\r\n",
+        [HTTP_PERSIST_1_0] = "Connection: keep-alive\r\n\r\n",
+        [HTTP_CLOSE] = "Connection: close\r\n\r\n",
     };
-    char body[192] = "";
-    if (!http_response_is_bare(response->status))
-        (void)snprintf(body, sizeof body, "Content-Type: %s\r\nContent-Length: %llu\r\n",
-                       response->type, (unsigned long long)response->length);
-    int n = snprintf(out, HTTP_RESPONSE_HEAD,
-                     "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: moonboot\r\n%s%s%s\r\n",
-                     response->status, reason_of(response->status), date, body, response->fields,
-                     connection[persistence]);
-    return (size_t)n; /* what goes in is bounded to less than the whole */
+    struct bytes_writer w = bytes_writer(out, HTTP_RESPONSE_HEAD - 1);
+    put(&w, "HTTP/1.1 ");
+    put_number(&w, (uint64_t)response->status);
+    put(&w, " ");
+    put(&w, reason_of(response->status));
+    put(&w, "\r\nDate: ");
+    put(&w, date);
+    put(&w, "\r\nServer: moonboot\r\n");
+    if (!http_response_is_bare(response->status)) {
+        put(&w, "Content-Type: ");
+        put(&w, response->type);
+        put(&w, "\r\nContent-Length: ");
+        put_number(&w, response->length);
+        put(&w, "\r\n");
+    }
+    put(&w, response->fields);
+    put(&w, connection[persistence]);
+    size_t len = bytes_written(&w);
+    out[len] = '\0';
+    return len;
 }

@@ -58,8 +58,8 @@ bool http_route_is_own(const struct http_head *head)
            !strcmp(head->path, "/metrics");
 }
 
-bool http_route_own(struct http_service *service, const struct http_visitor *visitor,
-                    const struct http_head *head, struct http_response *response)
+static bool answer_own(struct http_service *service, const struct http_visitor *visitor,
+                       const struct http_head *head, struct http_response *response)
 {
     bool health = !strcmp(head->path, "/healthz");
     bool ready = !strcmp(head->path, "/readyz");
@@ -79,6 +79,21 @@ bool http_route_own(struct http_service *service, const struct http_visitor *vis
         answer_ready(service, response);
     else
         answer_metrics(service, response);
+    return true;
+}
+
+bool http_route_early(struct http_service *service, const struct http_visitor *visitor,
+                      const struct http_head *head, struct in_addr client,
+                      struct http_response *response)
+{
+    if (answer_own(service, visitor, head, response) ||
+        http_sign_recall(service, head, client, response))
+        return true;
+    if (rate_allow(service->options.rate, client, http_service_clock()))
+        return false;
+    metrics_inc(service->options.metrics, METRICS_LIMITED_HTTP);
+    *response = http_response_error(head, 429, NULL);
+    http_response_field(response, "Retry-After: 1");
     return true;
 }
 

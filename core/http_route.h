@@ -12,10 +12,12 @@
 /* Whether the core answers it. */
 bool http_route_is_own(const struct http_head *head);
 
-/* Answers /healthz, /readyz and /metrics, and on an address of `http.admin` whatever is asked;
- * false: it is for the policy to answer. */
-bool http_route_own(struct http_service *service, const struct http_visitor *visitor,
-                    const struct http_head *head, struct http_response *response);
+/* Answers what the policy need not be asked: /healthz, /readyz and /metrics, on an address of
+ * `http.admin` whatever there is, signatures of what was sent before, and clients that ask too
+ * often. False: it is for the policy to answer. */
+bool http_route_early(struct http_service *service, const struct http_visitor *visitor,
+                      const struct http_head *head, struct in_addr client,
+                      struct http_response *response);
 
 /* Views into the reply, which must outlive the response. */
 struct http_response http_route_reply(struct http_service *service, const struct http_head *head,

@@ -2,8 +2,12 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#include "http_response.h"
 
 #define PIECE ((off_t)128 << 10)
 
@@ -40,8 +44,31 @@ static enum http_transfer_state queue_piece(struct http_transfer *t, struct buff
     return evbuffer_commit_space(output, &room, 1) == 0 ? HTTP_TRANSFER_MORE : HTTP_TRANSFER_SHORT;
 }
 
-bool http_transfer_begin(struct http_transfer *transfer, struct bufferevent *bev, int fd,
-                         off_t offset, size_t length, bool in_pieces)
+/* Writes what the kernel takes at once, and queues the rest. A bufferevent alone would write when
+ * the loop comes round, after two calls to have the socket watched and not watched. */
+static bool send_bytes(struct bufferevent *bev, struct iovec pieces[2], bool at_once, bool more)
+{
+    struct evbuffer *output = bufferevent_get_output(bev);
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+    ssize_t n = 0;
+    /* What is wrong with the socket is found by the loop, when it writes the rest. */
+    if (at_once && evbuffer_get_length(output) == 0)
+        n = sendmsg(bufferevent_getfd(bev), &message,
+                    MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    size_t written = n > 0 ? (size_t)n : 0;
+    for (int i = 0; i < 2; i++) {
+        size_t gone = written < pieces[i].iov_len ? written : pieces[i].iov_len;
+        if (gone < pieces[i].iov_len &&
+            evbuffer_add(output, (const char *)pieces[i].iov_base + gone,
+                         pieces[i].iov_len - gone) < 0)
+            return false;
+        written -= gone;
+    }
+    return true;
+}
+
+static bool begin_file(struct http_transfer *transfer, struct bufferevent *bev, int fd,
+                       off_t offset, size_t length, bool in_pieces)
 {
     *transfer = (struct http_transfer){fd, in_pieces, offset, offset + (off_t)length};
     bool good = in_pieces ? queue_piece(transfer, bev) == HTTP_TRANSFER_MORE
@@ -49,6 +76,22 @@ bool http_transfer_begin(struct http_transfer *transfer, struct bufferevent *bev
     if (!good)
         http_transfer_end(transfer);
     return good;
+}
+
+bool http_transfer_answer(struct http_transfer *transfer, struct bufferevent *bev,
+                          struct http_response *response, struct iovec head, bool has_body,
+                          bool encrypted)
+{
+    int fd = has_body ? response->fd : -1;
+    struct iovec pieces[2] = {head};
+    if (has_body && fd < 0)
+        pieces[1] = (struct iovec){(void *)response->data, (size_t)response->length};
+    if (!send_bytes(bev, pieces, !encrypted, fd >= 0))
+        return false;
+    if (fd < 0)
+        return true;
+    response->fd = -1;
+    return begin_file(transfer, bev, fd, response->offset, (size_t)response->length, encrypted);
 }
 
 enum http_transfer_state http_transfer_go_on(struct http_transfer *transfer,

@@ -1,13 +1,16 @@
-/* A file on its way out of a connection: by sendfile in one segment whatever its size, or, where
- * bytes must be encrypted first, piece by piece. */
+/* An answer on its way out of a connection: bytes at once, as many as the kernel takes; a file by
+ * sendfile in one segment whatever its size, or, where bytes must be encrypted first, piece by
+ * piece. */
 #ifndef MOONBOOT_HTTP_TRANSFER_H
 #define MOONBOOT_HTTP_TRANSFER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct bufferevent;
+struct http_response;
 
 struct http_transfer {
     int fd; /* -1: no file is being sent */
@@ -18,9 +21,12 @@ struct http_transfer {
 
 enum http_transfer_state { HTTP_TRANSFER_QUEUED, HTTP_TRANSFER_MORE, HTTP_TRANSFER_SHORT };
 
-/* Queues a file's bytes; takes the descriptor in any case. False when memory is out. */
-bool http_transfer_begin(struct http_transfer *transfer, struct bufferevent *bev, int fd,
-                         off_t offset, size_t length, bool in_pieces);
+/* Sends an answer: its head, already text, and when it `has_body` that, of which a file's
+ * descriptor is taken. `encrypted`: nothing may go to the socket as it is. False when memory is
+ * out. */
+bool http_transfer_answer(struct http_transfer *transfer, struct bufferevent *bev,
+                          struct http_response *response, struct iovec head, bool has_body,
+                          bool encrypted);
 
 /* All that was queued has gone out: HTTP_TRANSFER_QUEUED, that was all; HTTP_TRANSFER_MORE, more
  * has been queued; HTTP_TRANSFER_SHORT, there is no more, although there should be. */

@@ -14,6 +14,8 @@
 
 struct vm {
     struct vm_options options;
+    lua_Alloc inner; /* LuaJIT's own allocator, which costs less than malloc */
+    void *inner_arg;
     size_t memory;
     unsigned long long allocations;
     bool short_of_memory; /* since vm_recover */
@@ -28,13 +30,13 @@ static void *vm_realloc(void *arg, void *block, size_t old, size_t new)
 {
     struct vm *vm = arg;
     if (new == 0) {
-        free(block);
+        vm->inner(vm->inner_arg, block, old, 0);
         vm->memory -= old;
         return NULL;
     }
     void *moved = NULL;
     if (new <= old || vm->collecting || vm->memory + (new - old) <= vm->options.memory)
-        moved = realloc(block, new);
+        moved = vm->inner(vm->inner_arg, block, old, new);
     vm->allocations++;
     if (!moved) {
         vm->short_of_memory = true;
@@ -80,9 +82,13 @@ struct vm *vm_alloc(const struct vm_options *options)
     if (!vm)
         return NULL;
     vm->options = *options;
-    vm->L = lua_newstate(vm_realloc, vm);
+    vm->L = luaL_newstate();
     if (!vm->L)
         goto fail;
+    vm->inner = lua_getallocf(vm->L, &vm->inner_arg);
+    lua_setallocf(vm->L, vm_realloc, vm);
+    vm->memory =
+        (size_t)lua_gc(vm->L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(vm->L, LUA_GCCOUNTB, 0);
     luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     if (lua_cpcall(vm->L, vm_prepare, NULL) != 0)
         goto fail;
@@ -96,8 +102,10 @@ void vm_free(struct vm *vm)
 {
     if (!vm)
         return;
-    if (vm->L)
+    if (vm->L) {
+        lua_setallocf(vm->L, vm->inner, vm->inner_arg);
         lua_close(vm->L);
+    }
     free(vm);
 }
 

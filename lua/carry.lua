@@ -52,16 +52,22 @@ function carry.query(names, m)
     return table.concat(pieces, "&")
 end
 
+-- Adds one parameter of a query to `fields` when it was carried -> whether its name says so.
+function carry.take(fields, name, value)
+    local field = carried[name]
+    if field and name == field then
+        fields[field] = value
+    elseif field and #value % 2 == 0 and not value:find("%X") then
+        fields[field] = url.decode((value:gsub("..", "%%%0")))
+    end
+    return field ~= nil
+end
+
 -- What of a parsed query was carried: fields by name.
 function carry.read(fields)
     local found = {}
     for name, value in pairs(fields) do
-        local field = carried[name]
-        if field and name == field then
-            found[field] = value
-        elseif field and #value % 2 == 0 and not value:find("%X") then
-            found[field] = url.decode((value:gsub("..", "%%%0")))
-        end
+        carry.take(found, name, value)
     end
     return found
 end

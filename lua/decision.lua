@@ -69,25 +69,28 @@ local lazy = { args = true, kernel = true, initrd = true, url = true, why = true
 
 local methods = {}
 
-local function fill(scope, plan, into)
-    for _, name in ipairs { "args", "initrd" } do
-        local texts = {}
-        for i, text in ipairs(plan[name]) do
-            texts[i] = scope:render(text)
-        end
-        into[name] = texts
+local function fill_list(scope, texts)
+    local list = { nil, nil, nil, nil, nil, nil, nil, nil } -- room for as many as there often are
+    for i = 1, #texts do
+        list[i] = scope:render(texts[i])
     end
-    for _, name in ipairs { "kernel", "url", "why" } do
-        into[name] = plan[name] and scope:render(plan[name])
-    end
+    return list
+end
+
+local function fill(scope, plan)
+    local menu
     if plan.menu then
-        into.menu = { title = scope:render(plan.menu.title), timeout = plan.menu.timeout,
-                      default = plan.menu.default, entries = {} }
+        menu = { title = scope:render(plan.menu.title), timeout = plan.menu.timeout,
+                 default = plan.menu.default, entries = {} }
         for i, entry in ipairs(plan.menu.entries) do
-            into.menu.entries[i] = { label = scope:render(entry.label) }
+            menu.entries[i] = { label = scope:render(entry.label) }
         end
     end
-    return into
+    return {
+        args = fill_list(scope, plan.args), initrd = fill_list(scope, plan.initrd), menu = menu,
+        kernel = plan.kernel and scope:render(plan.kernel), url = plan.url and scope:render(plan.url),
+        why = plan.why and scope:render(plan.why),
+    }
 end
 
 -- A guard may be refused once the decision's time is over; texts without {{…}} need none.
@@ -115,11 +118,10 @@ function methods.render(d)
     while true do
         policy.scope:enter(m, d.plan.vars, d.plan.config, d.entry)
         sandbox.reset()
-        local ok, texts = run(d.plan, fill, policy.scope, d.plan, {})
+        local ok, texts = run(d.plan, fill, policy.scope, d.plan)
         if ok then
-            for name, value in pairs(texts) do
-                d[name] = value
-            end
+            d.args, d.initrd, d.kernel = texts.args, texts.initrd, texts.kernel
+            d.url, d.why, d.menu = texts.url, texts.why, texts.menu
             for i, entry in ipairs(texts.menu and d.plan.menu.entries or {}) do
                 local chosen = decision.new(policy, rule, m, entry.plan)
                                or decision.new(policy, rule, m, rule.ignore)
@@ -207,6 +209,7 @@ local function settled(policy, rule, m, plan)
         verdict = plan.verdict, profile = plan.profile, rule = rule,
         vars = plan.vars, dhcp = plan.dhcp, files = plan.files, config = plan.config,
         plan = plan, policy = policy, machine = m,
+        args = nil, initrd = nil, kernel = nil, rendered = nil, error = nil, -- room for these
     }, Decision)
 end
 

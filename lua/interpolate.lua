@@ -32,7 +32,8 @@ local function lookup(scope, basics)
         if known and known[name] ~= nil then
             return vars.copy(known[name])
         elseif machine.names[name] then
-            return machine.view(scope.machine)[name]
+            local value = machine.read(scope.machine, name) -- no tail call: errors name the caller's caller
+            return value
         elseif name == "machine" then
             return machine.view(scope.machine)
         elseif name == "vars" then
@@ -269,8 +270,9 @@ function Scope:render(text)
         self.line, self.at, self.running = nil, nil, nil -- its problems say where they are
         return text:run()
     end
-    local result = {}
-    for i, part in ipairs(text.parts) do
+    local result, parts = { nil, nil, nil, nil }, text.parts
+    for i = 1, #parts do
+        local part = parts[i]
         result[i] = type(part) == "string" and part or evaluate(self, part)
     end
     return table.concat(result)

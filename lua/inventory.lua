@@ -63,20 +63,21 @@ local function plan_of(linked, verdict, text)
     return plans[name]
 end
 
--- The plan with what one host adds.
+-- The plan with what one host adds: whatever else is asked of it is the plan's.
 local function with(plan, args, vars)
-    local own = profile.merge(plan, {})
+    local own = { vars = profile.merge(plan.vars, vars), args = nil }
     if args and plan.verdict == "boot" then
-        own.args = {}
-        for i, text in ipairs(plan.args) do
-            own.args[i] = text
+        local texts, n = { nil, nil, nil, nil, nil, nil, nil, nil }, #plan.args
+        for i = 1, n do
+            texts[i] = plan.args[i]
         end
-        for _, arg in ipairs(args) do
-            own.args[#own.args + 1] = { constant = arg }
+        for i = 1, #args do
+            texts[n + i] = { constant = args[i] }
         end
+        own.args = texts
     end
-    own.vars = profile.merge(plan.vars, vars)
-    return own
+    plan.hosts = plan.hosts or { __index = plan }
+    return setmetatable(own, plan.hosts)
 end
 
 -- The plan for this machine: nil when the inventory does not have it, nil and the key's name

@@ -105,7 +105,12 @@ end
 -- asks now ("dhcp", "tftp", "ipxe", …), or the field of that name, or "http".
 -- Labels are in `label`, a table, and in fields "label.NAME"; the result has both.
 function machine.new(fields, stage)
-    local m = { stage = stage or fields.stage or "http", label = {} }
+    -- With room for what most machines have: a table that grows is copied time and again.
+    local m = { stage = stage or fields.stage or "http", label = {},
+                mac = nil, uuid = nil, serial = nil, asset = nil, manufacturer = nil, product = nil,
+                hostname = nil, domain = nil, arch = nil, arch_id = nil, platform = nil, buildarch = nil,
+                ip = nil, gateway = nil, interface = nil, firmware = nil,
+                needs = nil, base = nil, client = nil, trace = nil, view = nil }
     for name, value in pairs(fields) do
         local problem
         if name == "label" and type(value) == "table" then
@@ -173,8 +178,9 @@ local function labels_view(m)
     return view
 end
 
--- As `match` names fields, so that "label.NAME" is one.
-local function read(m, name)
+-- What a policy that reads a field is told, in its own line where it may not be asked for. Fields
+-- are named as in `match`, so that "label.NAME" is one.
+function machine.read(m, name)
     local field = machine.field(name)
     if not field then
         error(machine.unknown_field(name), 3)
@@ -203,7 +209,7 @@ function machine.view(m)
                 error(read_only, 2)
             end,
             __index = function(_, name)
-                local value = read(m, name) -- no tail call: errors name the caller's caller
+                local value = machine.read(m, name) -- no tail call: errors name the caller's caller
                 return value
             end,
             __tostring = function()

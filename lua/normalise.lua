@@ -6,6 +6,7 @@ local arch = require "arch"
 local problems = require "problems"
 
 local host = host
+local byte, find, sub = string.byte, string.find, string.sub
 
 local normalise = {}
 
@@ -17,13 +18,13 @@ local function trim(value)
         return nil, "text"
     end
     local last = #value
-    while last > 0 and value:byte(last) <= 32 do
+    while last > 0 and byte(value, last) <= 32 do
         last = last - 1
     end
     if last == 0 then
         return nil
     end
-    return value:sub(1, last)
+    return last < #value and sub(value, 1, last) or value
 end
 
 -- A type of which `parse` knows the normal form: text -> value | nil.
@@ -34,7 +35,7 @@ local function parsed(parse, expected)
             return nil, problem and expected
         end
         -- C would not see what follows a NUL.
-        local normal = not text:find("\0", 1, true) and parse(text)
+        local normal = not find(text, "\0", 1, true) and parse(text)
         if not normal then
             return nil, expected
         end

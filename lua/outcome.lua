@@ -24,8 +24,10 @@ function outcome.settle(d, write)
         if d.plan then
             d:render()
         end
-        for _, entry in ipairs(d.menu and d.menu.entries or {}) do
-            d.error = d.error or entry.decision:render().error
+        if d.verdict == "menu" then
+            for _, entry in ipairs(d.menu.entries) do
+                d.error = d.error or entry.decision:render().error
+            end
         end
         local text, problem = write(d)
         if text or not d.plan then

@@ -18,6 +18,8 @@ local dhcp = require "render.dhcp"
 local grub = require "render.grub"
 local ipxe = require "render.ipxe"
 
+local find = string.find
+
 local routes = {}
 
 -- What a boot program is needed for: the rest is silence to a DHCP client.
@@ -96,7 +98,7 @@ local function from_tftp(policy, request)
 end
 
 local function is_ipxe(request)
-    return request.user_agent ~= nil and request.user_agent:find("^iPXE/") ~= nil
+    return request.user_agent ~= nil and find(request.user_agent, "iPXE/", 1, true) == 1
 end
 
 -- A request that cannot be answered. iPXE runs no body of a failed request, so it gets

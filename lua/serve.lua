@@ -74,7 +74,7 @@ end
 
 -- The route of a path and the values of its names; nil when there is none.
 function serve.find(routes, path)
-    if reserved[path:match "^/([^/]*)"] then
+    if #routes == 0 or reserved[path:match "^/([^/]*)"] then
         return nil
     end
     for i = 1, #routes do

@@ -38,20 +38,23 @@ end
 -- The fields of a machine from a query as it was sent, malformed ones included; and all that
 -- the query says.
 function told.fields(text, request)
-    local fields = { ip = request.client, interface = request.interface, label = {} }
-    for _, name in ipairs(told.proved) do
-        fields[name] = request[name]
+    -- With room for all that iPXE tells: a table that grows is copied time and again.
+    local fields = { ip = request.client, interface = request.interface, label = {},
+                     mac = nil, uuid = nil, serial = nil, asset = nil, manufacturer = nil, product = nil,
+                     hostname = nil, domain = nil, arch = nil, platform = nil, buildarch = nil,
+                     gateway = nil, vlan = nil, firmware = nil }
+    if request.tls then
+        for _, name in ipairs(told.proved) do
+            fields[name] = request[name]
+        end
     end
     local all = query.parse(text)
     for name, value in pairs(all) do
         if told.names[name] then
             fields[name] = value
-        elseif not carry.is(name) then
+        elseif not carry.take(fields, name, value) then
             fields.label[name] = value
         end
-    end
-    for name, value in pairs(carry.read(all)) do
-        fields[name] = value
     end
     fields.platform = PLATFORMS[fields.platform] or fields.platform
     fields.arch = fields.arch or arch_of(fields.buildarch, fields.platform)

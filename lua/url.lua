@@ -1,6 +1,14 @@
 -- The little of RFC 3986 that rendering and routing need.
 
+local host = host
+local byte, find = string.byte, string.find
+
 local url = {}
+
+local UNRESERVED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+local is_unreserved = host.only(UNRESERVED)
+local is_path = host.only(UNRESERVED .. "/")
+local is_clean = host.only(UNRESERVED .. "/:?#[]@!$&'()*+,;=%")
 
 local function percent(char)
     return ("%%%02X"):format(char:byte())
@@ -8,7 +16,7 @@ end
 
 -- Text as one component: all but unreserved characters encoded.
 function url.encode(text)
-    if text:find("^[%w%-%._~]*$") then
+    if is_unreserved(text) then
         return text
     end
     return (text:gsub("[^%w%-%._~]", percent))
@@ -16,7 +24,7 @@ end
 
 -- A path: as `encode`, but its slashes stay.
 function url.encode_path(path)
-    if path:find("^[%w%-%._~/]*$") then
+    if is_path(path) then
         return path
     end
     return (path:gsub("[^%w%-%._~/]", percent))
@@ -25,7 +33,7 @@ end
 -- "%41" -> "A"; what is no escape stays as it is. A "+" is a plus: firmware puts plain
 -- plus signs into queries ("i440FX + PIIX") and never writes a space that way.
 function url.decode(text)
-    if not text:find("%", 1, true) then
+    if not find(text, "%", 1, true) then
         return text
     end
     return (text:gsub("%%(%x%x)", function(hex)
@@ -34,12 +42,15 @@ function url.decode(text)
 end
 
 function url.is_absolute(text)
-    return text:find("^%a[%w+.-]*:") ~= nil
+    return find(text, "^%a[%w+.-]*:") ~= nil
 end
 
 -- A whole URL as a policy wrote it: its structure stays, only what no URL may hold is
 -- encoded.
 function url.clean(text)
+    if is_clean(text) then
+        return text
+    end
     return (text:gsub("[^%w%-%._~:/?#%[%]@!$&'()*+,;=%%]", percent))
 end
 
@@ -48,7 +59,7 @@ end
 function url.resolve(base, name)
     if url.is_absolute(name) then
         return url.clean(name)
-    elseif name:sub(1, 1) == "/" then
+    elseif byte(name) == 47 then -- "/"
         return base .. url.clean(name)
     end
     return base .. "/assets/" .. url.encode_path(name)

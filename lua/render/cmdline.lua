@@ -3,10 +3,16 @@
 -- Linux splits the line at white space outside double quotes, and knows no escape
 -- (lib/cmdline.c, next_arg). 0xA0 is white space to it.
 
+local host = host
+
 local cmdline = {}
 
 -- COMMAND_LINE_SIZE of x86 and arm64, less its NUL. What is longer Linux cuts without a word.
 local LINE_MAX = 2047
+
+-- Text without white space and quotes; nearly all arguments are such.
+local is_plain = host.only "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789\z
+    !#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 local SPACE = "[ \t\v\f\160]"
 
@@ -19,7 +25,7 @@ end
 -- One argument as the kernel reads it back: quoted when it has white space, or nil and
 -- a message when there is no way to write it.
 function cmdline.word(arg)
-    if arg:find("^[#-~!]*$") or not arg:find("[%z\r\n\" \t\v\f\160]") then
+    if is_plain(arg) or not arg:find("[%z\r\n\" \t\v\f\160]") then
         return arg
     end
     if arg:find("[%z\r\n]") then
@@ -42,14 +48,16 @@ end
 -- The whole line, or nil and a message. Empty arguments are left out: an empty label
 -- or variable leaves one behind, and it means nothing.
 function cmdline.line(args)
-    local words = {}
-    for _, arg in ipairs(args) do
+    local words, n = { nil, nil, nil, nil, nil, nil, nil, nil }, 0 -- room for as many as there often are
+    for i = 1, #args do
+        local arg = args[i]
         if arg ~= "" then
             local word, problem = cmdline.word(arg)
             if not word then
                 return nil, problem
             end
-            words[#words + 1] = word
+            n = n + 1
+            words[n] = word
         end
     end
     local line = table.concat(words, " ")

@@ -9,6 +9,9 @@ local cmdline = require "render.cmdline"
 local text = require "render.ipxe_text"
 local url = require "url"
 
+local host = host
+local find, match = string.find, string.match
+
 local ipxe = {}
 
 local LEAVE = {
@@ -102,10 +105,13 @@ function ipxe.ask(base, carried)
         again("asked", "ask", ASK, "no answer from " .. base))
 end
 
+local is_name = host.only "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-"
+
 -- Under EFI the kernel finds the image's name at the start of its command line. iPXE takes
 -- it from the URL, which is fine unless it would be misread there.
 local function named(kernel)
-    if kernel:find("/[%w._+-]+$") then
+    local name = match(kernel, "^.*/(.+)$")
+    if name and is_name(name) then
         return kernel
     end
     return "--name vmlinuz " .. kernel
@@ -114,7 +120,7 @@ end
 -- Under EFI iPXE hands each byte over as a character of its own: text of Unicode's first 256
 -- characters, as one byte each, is what the kernel is to read. Nil and why for any other.
 local function latin1(line)
-    if line:find("^[%z\1-\127]*$") then
+    if text.is_plain(line) or not find(line, "[\128-\255]") then
         return line
     end
     local plain = line:gsub("([\194\195])([\128-\191])", function(lead, byte)
@@ -127,21 +133,23 @@ local function latin1(line)
     return (plain:gsub("%z", ""))
 end
 
--- What follows when loading fails, for a script of one part: it is always the same.
-local COULD_NOT_BOOT = joined(again("loaded", "load", LOAD, "could not boot"))
+-- Around what is loaded, for a script of one part: it is always the same.
+local BEGIN_LOAD = joined("set loaded:int32 0", ":load", "imgfree")
+local END_LOAD = joined("boot ||", ":failed", again("loaded", "load", LOAD, "could not boot"))
 
 -- Boots what the decision's profile names. Under EFI the kernel finds its initrds by
 -- the names in `initrd=`; a BIOS kernel is handed them, and its arguments stay as the
 -- policy wrote them.
 local function boot(decision, base, machine, id)
-    local args = {}
+    local args, n = { nil, nil, nil, nil, nil, nil, nil, nil }, 0 -- room for as many as there often are
     if machine.arch ~= "bios" then
-        for i = 1, #decision.initrd do
+        n = #decision.initrd
+        for i = 1, n do
             args[i] = "initrd=initrd" .. i
         end
     end
-    for _, arg in ipairs(decision.args) do
-        args[#args + 1] = arg
+    for i, arg in ipairs(decision.args) do
+        args[n + i] = arg
     end
     local line, problem = cmdline.line(args)
     if line and machine.arch ~= "bios" then
@@ -157,22 +165,22 @@ local function boot(decision, base, machine, id)
         return nil, problem
     end
 
-    local load = {
-        ("kernel %s %s || goto failed%s"):format(named(url.resolve(base, decision.kernel)), tokens, id),
-    }
-    for i, initrd in ipairs(decision.initrd) do
-        load[#load + 1] = ("initrd --name initrd%d %s || goto failed%s"):format(i, url.resolve(base, initrd), id)
+    local parts = { text.settings(used) }
+    if id == "" then
+        parts[2] = BEGIN_LOAD
+    else
+        parts[2] = { "set loaded:int32 0", ":load" .. id, "imgfree" }
     end
-    return {
-        text.settings(used),
-        "set loaded:int32 0",
-        ":load" .. id,
-        "imgfree",
-        load,
-        "boot ||",
-        ":failed" .. id,
-        id == "" and COULD_NOT_BOOT or again("loaded", "load", LOAD, "could not boot", id),
-    }
+    parts[3] = "kernel " .. named(url.resolve(base, decision.kernel)) .. " " .. tokens .. " || goto failed" .. id
+    for i, initrd in ipairs(decision.initrd) do
+        parts[#parts + 1] = "initrd --name initrd" .. i .. " " .. url.resolve(base, initrd) .. " || goto failed" .. id
+    end
+    if id == "" then
+        parts[#parts + 1] = END_LOAD
+    else
+        parts[#parts + 1] = { "boot ||", ":failed" .. id, again("loaded", "load", LOAD, "could not boot", id) }
+    end
+    return parts
 end
 
 local function chain(target, base, id)

@@ -8,23 +8,31 @@
 -- So a byte that would be misread is written as a setting that holds it: x23 holds "#",
 -- "${x23:string}" is expanded when the line has long been split.
 
+local host = host
+local byte, find = string.byte, string.find
+
 local ipxe_text = {}
 
 local function setting(char)
     return ("${x%02x:string}"):format(char:byte())
 end
 
--- Nearly all texts are harmless, and this sees it in one go: a set that is looked for anywhere
--- would be read through at each byte.
-local HARMLESS = "^[a-z0-9=/.:, A-Z_%-~+@%%()*<>?!'\"{}%[%]^`]*$"
+-- Nearly all texts are harmless, and have no bytes but these.
+local is_harmless = host.only "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789\z
+    !\"%'()*+,-./:<=>?@[]^_`{}~ "
+
+-- Whether iPXE reads the text back as it stands.
+function ipxe_text.is_plain(text)
+    return is_harmless(text) and byte(text) ~= 32 and byte(text, -1) ~= 32
+        and not find(text, "  ", 1, true)
+end
 
 -- Text as script tokens which iPXE reads back, joined by spaces, as this very text.
 -- The bytes that need a setting are added to the set `used`. Nil and a message when
 -- iPXE has no way to say it.
 function ipxe_text.tokens(text, used)
-    if (text:find(HARMLESS) or not text:find("[%c\\$;|&#]")) and not text:find("  ", 1, true) and not text:find("^ ")
-        and not text:find(" $") then
-        return text -- nothing that could be misread
+    if ipxe_text.is_plain(text) then
+        return text
     end
     if text:find("[%z\r\n]") then
         return nil, "a line break or a NUL cannot stand in an iPXE script"
@@ -62,12 +70,15 @@ end
 -- The lines that must come before the tokens.
 function ipxe_text.settings(used)
     local bytes = {}
+    if next(used) == nil then
+        return bytes
+    end
     for char in pairs(used) do
         bytes[#bytes + 1] = char:byte()
     end
     table.sort(bytes)
-    for i, byte in ipairs(bytes) do
-        bytes[i] = ("set x%02x:hex %02x"):format(byte, byte)
+    for i, code in ipairs(bytes) do
+        bytes[i] = ("set x%02x:hex %02x"):format(code, code)
     end
     return bytes
 end
@@ -75,6 +86,9 @@ end
 -- A message for a person as a text that `tokens` takes: what iPXE could not show becomes
 -- "?".
 function ipxe_text.message(text)
+    if is_harmless(text) then
+        return text
+    end
     return (text:gsub("[^\32-\126]+", "?"):gsub("%${", "$ {"))
 end
 

@@ -6,6 +6,7 @@
 
 #include "http_response.h"
 #include "http_select.h"
+#include "query.h"
 
 #define MAX_HEAD 4096
 
@@ -30,10 +31,29 @@ static void check_page(struct http_response *page)
     http_response_clear(page);
 }
 
+/* All of it stands in a piece, but what parts them; nothing becomes longer. */
+static void check_query(const char *query)
+{
+    const char *at = query, *end = query + strlen(query);
+    struct query_piece piece;
+    size_t n = 0;
+    while (query_next(&at, end, &piece)) {
+        char *out = malloc(piece.value_len);
+        require(piece.name >= query && piece.value + piece.value_len == at);
+        require(piece.value == piece.name + piece.name_len + (piece.name_len > 0));
+        require(query_decode(piece.value, piece.value_len, out) <= piece.value_len);
+        free(out);
+        n++;
+    }
+    require(at == end && n <= query_count(query, end));
+}
+
 static void use(const struct http_head *head)
 {
     static const struct http_version version = {
         .etag = "\"e\"", .has_modified = true, .modified = 784111777, .size = 1000};
+    if (head->query)
+        check_query(head->query);
     struct http_selection s = http_select(head, &version, 1790000000);
     require(s.status == 200 || s.status == 206 || s.status == 304 || s.status == 412 ||
             s.status == 416);

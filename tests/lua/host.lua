@@ -130,6 +130,39 @@ function host.where(level)
     end
 end
 
+local function decoded(text)
+    return (text:gsub("%%(%x%x)", function(hex)
+        return string.char(tonumber(hex, 16))
+    end))
+end
+
+function host.query(text)
+    local fields, last = {}, nil
+    for part in text:gmatch "[^&]+" do
+        local name, value = part:match "^([^=]+)=(.*)$"
+        if name then
+            name, last = decoded(name), nil
+            if value ~= "" and fields[name] == nil then
+                fields[name], last = decoded(value), name
+            end
+        elseif last then
+            fields[last] = fields[last] .. "&" .. decoded(part)
+        end
+    end
+    return fields
+end
+
+function host.only(bytes)
+    return function(text)
+        for i = 1, #text do
+            if not bytes:find(text:sub(i, i), 1, true) then
+                return false
+            end
+        end
+        return true
+    end
+end
+
 function host.mac(text)
     local digits = {}
     local groups = { text:match("^(%x%x?)([:-])(%x%x?)%2(%x%x?)%2(%x%x?)%2(%x%x?)%2(%x%x?)$") }
