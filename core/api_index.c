@@ -176,11 +176,9 @@ static int next_candidate(lua_State *L)
     return 1;
 }
 
-/* index:candidates(machine, stage) -> iterator over rules' numbers, ascending. `stage`: its
- * bit, or 0 when all is known. */
-static int index_candidates(lua_State *L)
+/* Looks for the machine in argument 2 at the stage in argument 3. */
+static size_t look(lua_State *L, struct lua_index *self, struct index_list **lists)
 {
-    struct lua_index *self = check_index(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     unsigned stage = (unsigned)luaL_checkinteger(L, 3);
     lua_getfenv(L, 1);
@@ -191,14 +189,33 @@ static int index_candidates(lua_State *L)
         lua_rawget(L, 2);
         note_value(L, self, field, stage);
     }
-    const struct index_list *lists;
-    int n = index_look(self->index, self->values, self->n_values, stage, &lists);
-    if (n < 0)
-        return no_memory(L);
-    struct cursor *cursor = lua_newuserdata(L, sizeof *cursor + (size_t)n * sizeof *lists);
-    cursor->n = (size_t)n;
+    int n = index_look(self->index, self->values, self->n_values, stage, lists);
+    return n < 0 ? (size_t)no_memory(L) : (size_t)n;
+}
+
+/* index:first(machine, stage) -> the lowest rule's number, or nil; whether there are others.
+ * `stage`: its bit, or 0 when all is known. */
+static int index_first(lua_State *L)
+{
+    struct index_list *lists;
+    size_t n = look(L, check_index(L), &lists);
+    uint32_t rule = index_take(lists, &n);
+    if (!rule)
+        return 0;
+    lua_pushnumber(L, rule);
+    lua_pushboolean(L, n > 0);
+    return 2;
+}
+
+/* index:candidates(machine, stage) -> iterator over rules' numbers, ascending. */
+static int index_candidates(lua_State *L)
+{
+    struct index_list *lists;
+    size_t n = look(L, check_index(L), &lists);
+    struct cursor *cursor = lua_newuserdata(L, sizeof *cursor + n * sizeof *lists);
+    cursor->n = n;
     if (n > 0)
-        memcpy(cursor->lists, lists, (size_t)n * sizeof *lists);
+        memcpy(cursor->lists, lists, n * sizeof *lists);
     lua_pushvalue(L, 1);
     lua_pushcclosure(L, next_candidate, 2);
     return 1;
@@ -213,9 +230,13 @@ static int index_bytes(lua_State *L)
 
 void api_index_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"field", index_field_of},        {"add", index_add_key},  {"freeze", index_freeze_it},
-        {"candidates", index_candidates}, {"memory", index_bytes}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"field", index_field_of},
+                                       {"add", index_add_key},
+                                       {"freeze", index_freeze_it},
+                                       {"first", index_first},
+                                       {"candidates", index_candidates},
+                                       {"memory", index_bytes},
+                                       {NULL, NULL}};
     luaL_newmetatable(L, INDEX_METATABLE);
     luaL_register(L, NULL, methods);
     lua_pushvalue(L, -1);

@@ -43,21 +43,6 @@ static void set_number(lua_State *L, const char *key, int value)
     lua_setfield(L, -2, key);
 }
 
-static void set_wants(lua_State *L, const struct request_dhcp *dhcp)
-{
-    int n = 0;
-    for (size_t i = 0; i < sizeof dhcp->wanted; i++)
-        n += __builtin_popcount(dhcp->wanted[i]);
-    lua_createtable(L, 0, n); /* as large as it gets: growing is what would take long */
-    for (int code = 1; code < 255 && n > 0; code++) {
-        if (request_wants(dhcp, (uint8_t)code)) {
-            lua_pushboolean(L, 1);
-            lua_rawseti(L, -2, code);
-        }
-    }
-    lua_setfield(L, -2, "wants");
-}
-
 static void push_dhcp(lua_State *L, const struct request_dhcp *dhcp)
 {
     static const char *const messages[] = {"discover", "request", "inform"};
@@ -91,7 +76,6 @@ static void push_dhcp(lua_State *L, const struct request_dhcp *dhcp)
         set_number(L, "layer", dhcp->boot_item_layer);
         lua_setfield(L, -2, "boot_item");
     }
-    set_wants(L, dhcp);
 }
 
 static void push_tls(lua_State *L, const struct request_tls *tls)
@@ -105,7 +89,7 @@ static void push_tls(lua_State *L, const struct request_tls *tls)
 void bridge_push_request(lua_State *L, const struct request *request, const char *base_url)
 {
     static const char *const protocols[] = {"dhcp", "tftp", "http", "control"};
-    lua_createtable(L, 0, 20);
+    lua_createtable(L, 0, 16); /* as large as it gets: growing is what would take long */
     set_string(L, "protocol", protocols[request->protocol]);
     set_address(L, "client", request->client);
     set_address(L, "server", request->server);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "index_table.h"
 
 /* A key of a rule, as it was added. Of its text only the hash is kept: when two texts have the
  * same one, their rules are candidates for each other's machines, and nothing is lost. */
@@ -31,17 +32,6 @@ struct probe {
     uint8_t kind, length;
 };
 
-/* A slot of the table: the rules under one key, `n` from `first` on. */
-struct slot {
-    uint64_t hash;
-    uint32_t first, n;
-};
-
-struct table {
-    struct slot *slots;
-    size_t n, size; /* a power of two, at least twice `n` */
-};
-
 struct index {
     unsigned *late; /* by field */
     size_t n_fields, room_fields;
@@ -50,7 +40,7 @@ struct index {
     struct group *groups; /* 0: all rules */
     size_t n_groups, room_groups;
     uint16_t *waiting; /* by stage and field: the group for when the field is unknown, or 0 */
-    struct table table;
+    struct index_table table;
     uint32_t *rules; /* what the slots share */
     size_t n_rules;
     struct index_list *lists;
@@ -93,44 +83,6 @@ static uint64_t in_group(uint64_t hash, size_t group)
 {
     hash = mix(hash + group);
     return hash ? hash : 1;
-}
-
-/* --- the table ------------------------------------------------------------------------------ */
-
-static struct slot *table_slot(const struct table *table, uint64_t hash)
-{
-    size_t at = hash & (table->size - 1);
-    while (table->slots[at].hash && table->slots[at].hash != hash)
-        at = (at + 1) & (table->size - 1);
-    return &table->slots[at];
-}
-
-static bool table_double(struct table *table)
-{
-    struct table larger = {.n = table->n, .size = table->size ? table->size * 2 : 64};
-    larger.slots = calloc(larger.size, sizeof *larger.slots);
-    if (!larger.slots)
-        return false;
-    for (size_t i = 0; i < table->size; i++) {
-        if (table->slots[i].hash)
-            *table_slot(&larger, table->slots[i].hash) = table->slots[i];
-    }
-    free(table->slots);
-    *table = larger;
-    return true;
-}
-
-/* The slot of a key, made when there is none; NULL when memory is out. */
-static struct slot *table_add(struct table *table, uint64_t hash)
-{
-    if (table->n * 2 >= table->size && !table_double(table))
-        return NULL;
-    struct slot *slot = table_slot(table, hash);
-    if (!slot->hash) {
-        slot->hash = hash;
-        table->n++;
-    }
-    return slot;
 }
 
 /* --- adding ----------------------------------------------------------------------------------- */
@@ -273,11 +225,11 @@ static bool add_probe(struct group *group, const struct entry *entry)
 }
 
 /* How many rules a look under these keys may find: those of the most frequent one. */
-static uint32_t frequency(const struct table *counts, const struct keys *keys)
+static uint32_t frequency(const struct index_table *counts, const struct keys *keys)
 {
     uint32_t most = 0;
     for (size_t i = 0; i < keys->n; i++) {
-        uint32_t n = table_slot(counts, in_group(keys->first[i].hash, 0))->n;
+        uint32_t n = index_table_slot(counts, in_group(keys->first[i].hash, 0))->n;
         most = n > most ? n : most;
     }
     return most;
@@ -285,7 +237,7 @@ static uint32_t frequency(const struct table *counts, const struct keys *keys)
 
 /* The rarest predicate of the rule's `n` entries, of those on fields that are not late at
  * `stage`; the one with the fewest keys when several are. `n` is 0 when there is none. */
-static struct keys rarest(const struct index *index, const struct table *counts,
+static struct keys rarest(const struct index *index, const struct index_table *counts,
                           const struct entry *entries, size_t n, unsigned stage)
 {
     struct keys best = {0};
@@ -308,7 +260,7 @@ static struct keys rarest(const struct index *index, const struct table *counts,
 /* What filling does twice: counts first, then has room for all. */
 struct filling {
     struct index *index;
-    const struct table *counts;
+    const struct index_table *counts;
     bool counting;
 };
 
@@ -319,7 +271,8 @@ static bool keep(struct filling *f, size_t group, const struct keys *keys, uint3
     if (!keys->n)
         return !f->counting || add_always(&index->groups[group], rule);
     for (size_t i = 0; i < keys->n; i++) {
-        struct slot *slot = table_add(&index->table, in_group(keys->first[i].hash, group));
+        struct index_slot *slot =
+            index_table_add(&index->table, in_group(keys->first[i].hash, group));
         if (!slot || (f->counting && !add_probe(&index->groups[group], &keys->first[i])))
             return false;
         if (f->counting)
@@ -379,7 +332,7 @@ static bool place(struct index *index)
     if (!index->rules || index->n_rules > UINT32_MAX)
         return false;
     for (size_t i = 0; i < index->table.size; i++) {
-        struct slot *slot = &index->table.slots[i];
+        struct index_slot *slot = &index->table.slots[i];
         uint32_t n = slot->n;
         slot->first = first;
         slot->n = 0;
@@ -390,13 +343,14 @@ static bool place(struct index *index)
 
 int index_freeze(struct index *index, uint32_t n)
 {
-    struct table counts = {0};
+    struct index_table counts = {0};
     struct filling filling = {index, &counts, true};
-    bool ok = add_group(index) == 0 && table_double(&counts) && table_double(&index->table);
+    bool ok =
+        add_group(index) == 0 && index_table_double(&counts) && index_table_double(&index->table);
     index->waiting = calloc(INDEX_STAGES * index->n_fields + 1, sizeof *index->waiting);
     ok = ok && index->waiting;
     for (size_t i = 0; ok && i < index->n_entries; i++) {
-        struct slot *slot = table_add(&counts, in_group(index->entries[i].hash, 0));
+        struct index_slot *slot = index_table_add(&counts, in_group(index->entries[i].hash, 0));
         ok = slot != NULL;
         if (ok)
             slot->n++;
@@ -445,7 +399,7 @@ static bool look_probe(struct index *index, size_t group, const struct probe *pr
         len = probe->length;
     }
     uint64_t hash = hash_key(probe->field, probe->kind, probe->length, text, len);
-    const struct slot *slot = table_slot(&index->table, in_group(hash, group));
+    const struct index_slot *slot = index_table_slot(&index->table, in_group(hash, group));
     return add_list(index, index->rules + slot->first, slot->n);
 }
 
@@ -466,7 +420,7 @@ static bool look_group(struct index *index, size_t number, const struct index_va
 }
 
 int index_look(struct index *index, const struct index_value *values, size_t n_values,
-               unsigned stage, const struct index_list **lists)
+               unsigned stage, struct index_list **lists)
 {
     index->n_lists = 0;
     bool ok = look_group(index, 0, values, n_values);
@@ -499,7 +453,7 @@ uint32_t index_take(struct index_list *lists, size_t *n)
 
 size_t index_memory(const struct index *index)
 {
-    size_t bytes = sizeof *index + index->table.size * sizeof(struct slot) +
+    size_t bytes = sizeof *index + index->table.size * sizeof(struct index_slot) +
                    index->n_rules * sizeof *index->rules +
                    index->n_fields * INDEX_STAGES * sizeof *index->waiting;
     for (size_t i = 0; i < index->n_groups; i++)

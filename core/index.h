@@ -52,11 +52,12 @@ struct index_list {
 };
 
 /* The lists whose union are the candidates for a machine at a stage (a bit, or 0: all is
- * known). The array is the index's, and valid until the next look. -ENOMEM, or how many. */
+ * known). The array is the index's, valid until the next look, and may be taken from. -ENOMEM, or
+ * how many. */
 int index_look(struct index *index, const struct index_value *values, size_t n_values,
-               unsigned stage, const struct index_list **lists);
+               unsigned stage, struct index_list **lists);
 
-/* Takes the lowest number out of the lists (the caller's copy); 0 when they are empty. */
+/* Takes the lowest number out of the lists; 0 when they are empty. */
 uint32_t index_take(struct index_list *lists, size_t *n);
 
 /* Bytes that it holds. */

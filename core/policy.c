@@ -129,7 +129,9 @@ static void info_field(lua_State *L, int info, const char *key, char *out, size_
 {
     lua_getfield(L, info, key);
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    snprintf(out, size, "%s", text);
+    size_t len = strnlen(text, size - 1);
+    memcpy(out, text, len);
+    out[len] = '\0';
     lua_pop(L, 1);
 }
 
@@ -214,14 +216,31 @@ static void hide_secrets(const struct mask *mask, char *text, size_t size)
     mask_text(mask, whole, len, text, size);
 }
 
-static void log_decision(struct decision *d)
+static void log_line_of(const struct decision *d, enum log_level level)
 {
     char ran[32], waited[32];
-    if (!*d->machine)
-        name_machine(d);
     snprintf(ran, sizeof ran, "%llu", (unsigned long long)d->course.ran);
     snprintf(waited, sizeof waited, "%llu",
              (unsigned long long)course_suspended(&d->course) / 1000);
+    const struct log_field fields[] = {
+        {"machine", d->machine},
+        {"rule", *d->rule ? d->rule : NULL},
+        {"verdict", *d->verdict ? d->verdict : NULL},
+        {"stage", *d->stage ? d->stage : NULL},
+        {"us", ran},
+        {"waited_ms", d->course.waited ? waited : NULL},
+        {"error", *d->error ? d->error : NULL},
+    };
+    log_event(level, fields, sizeof fields / sizeof *fields, "decision");
+}
+
+static void log_decision(struct decision *d)
+{
+    enum log_level level = *d->error ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+    if (!decision_log_on(&d->policy->log) && !log_enabled(level))
+        return;
+    if (!*d->machine)
+        name_machine(d);
     hide_secrets(&d->policy->mask, d->verdict, sizeof d->verdict);
     hide_secrets(&d->policy->mask, d->error, sizeof d->error);
     if (decision_log_on(&d->policy->log)) {
@@ -237,17 +256,8 @@ static void log_decision(struct decision *d)
         };
         decision_log_write(&d->policy->log, &entry, d->policy->courses.metrics);
     }
-    const struct log_field fields[] = {
-        {"machine", d->machine},
-        {"rule", *d->rule ? d->rule : NULL},
-        {"verdict", *d->verdict ? d->verdict : NULL},
-        {"stage", *d->stage ? d->stage : NULL},
-        {"us", ran},
-        {"waited_ms", d->course.waited ? waited : NULL},
-        {"error", *d->error ? d->error : NULL},
-    };
-    log_event(*d->error ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, fields, sizeof fields / sizeof *fields,
-              "decision");
+    if (log_enabled(level))
+        log_line_of(d, level);
 }
 
 /* When the engine itself failed: no answer by DHCP, so that the firmware goes on to

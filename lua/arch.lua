@@ -53,13 +53,20 @@ local names = {
 
 -- Set of the names.
 arch.names = {}
+local without_http = {}
 for _, name in pairs(names) do
     arch.names[name] = true
+    without_http[name] = name:gsub("%-http$", "")
 end
 
 -- Every number has a name: those without one of their own are "arch-N".
 function arch.name(id)
     return names[id] or string.format("arch-%d", id)
+end
+
+-- The name of the same machine when it does not boot over HTTP.
+function arch.without_http(name)
+    return without_http[name] or name
 end
 
 -- A number or a name, in any case, as the name; nil for what is neither.

@@ -2,6 +2,8 @@
 -- `dhcp = { loader = "grub" }`. File names are Debian's; core/files.c knows which package has
 -- them when the TFTP root has none of that name.
 
+local arch_of = require("arch").without_http
+
 local bootloaders = {}
 
 local GRUB = {
@@ -42,7 +44,7 @@ end
 -- What DHCP tells a client whose loader it is -> file, options; nil when there is no such
 -- program for this architecture. `facts` is a query of what DHCP told (carry.lua).
 function bootloaders.answer(loader, arch, request, facts)
-    arch = arch and arch:gsub("%-http$", "")
+    arch = arch and arch_of(arch)
     local program = bootloaders.programs[loader][arch]
     if not program then
         return nil

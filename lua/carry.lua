@@ -43,6 +43,9 @@ end
 
 -- A query of those of `names` that the machine has; "" for none.
 function carry.query(names, m)
+    if #names == 0 then
+        return ""
+    end
     local pieces = {}
     for _, name in ipairs(names) do
         if m[name] and m[name] ~= "" then

@@ -41,48 +41,63 @@ local function note(trace, rule, matched, outcome, why, failing)
     end
 end
 
-local function after(n, i)
-    return i < n and i + 1 or nil
-end
-
--- An iterator over the rules to try: those that the index finds, for a trace all.
-local function candidates(policy, m, trace)
-    if trace then
-        return after, #policy.rules, 0
+-- What rule number `i` makes of the machine: its decision; nil when it has no opinion.
+local function try(policy, m, trace, i)
+    local rule = policy.rules[i]
+    local matched, detail, needs = rules.match(rule, m)
+    if matched then
+        local ask = rule.call and decision.consult or decision.new
+        local found = ask(policy, rule, m, rule.plan)
+        if trace and found then
+            note(trace, rule, true, found.needs and "undetermined" or found.error and "failed" or "decided",
+                 found.needs and found.needs .. " is not known yet" or found.error)
+        elseif trace then
+            note(trace, rule, true, "no opinion", rule.call and "its function has no opinion"
+                                                  or "its inventory has no such machine")
+        end
+        return found
+    elseif needs then
+        note(trace, rule, false, "undetermined", needs .. " is not known yet")
+        return decision.undetermined(rule, needs)
+    elseif matched == nil then
+        local failed = decision.failed(policy, rule, m, decision.locate(policy, rule, detail))
+        note(trace, rule, false, "failed", failed.error)
+        return failed
     end
-    return policy.index:candidates(m)
+    note(trace, rule, false, "no match", trace and rules.why(detail, m), detail)
+    return nil
 end
 
--- What this machine boots: the first rule with an opinion decides. With `trace`, a list, all rules
--- down to that one are tried and added to it; trace.clock, if there is one, times each, in seconds.
+-- All rules in order, for a trace.
+local function decide_all(policy, m, trace)
+    for i = 1, #policy.rules do
+        local found = try(policy, m, trace, i)
+        if found then
+            return found
+        end
+    end
+    return decision.unmatched()
+end
+
+-- What this machine boots: the first rule with an opinion decides. Tried are those that the index
+-- finds, of which most often the first one decides; with `trace`, a list, all rules down to that one,
+-- which are added to it; trace.clock, if there is one, times each, in seconds.
 function engine.decide(policy, m, trace)
     m.needs, m.base, m.client = nil, policy.base, policy.client
     m.trace = trace
-    if trace and trace.clock then
-        trace.at = trace.clock()
+    if trace then
+        trace.at = trace.clock and trace.clock()
+        return decide_all(policy, m, trace)
     end
-    for i in candidates(policy, m, trace) do
-        local rule = policy.rules[i]
-        local matched, detail, needs = rules.match(rule, m)
-        if matched then
-            local ask = rule.call and decision.consult or decision.new
-            local found = ask(policy, rule, m, rule.plan)
-            if found then
-                note(trace, rule, true, found.needs and "undetermined" or found.error and "failed" or "decided",
-                     found.needs and found.needs .. " is not known yet" or found.error)
-                return found
-            end
-            note(trace, rule, true, "no opinion", rule.call and "its function has no opinion"
-                                                  or "its inventory has no such machine")
-        elseif needs then
-            note(trace, rule, false, "undetermined", needs .. " is not known yet")
-            return decision.undetermined(rule, needs)
-        elseif matched == nil then
-            local failed = decision.failed(policy, rule, m, decision.locate(policy, rule, detail))
-            note(trace, rule, false, "failed", failed.error)
-            return failed
-        else
-            note(trace, rule, false, "no match", trace and rules.why(detail, m), detail)
+    local first, more = policy.index:first(m)
+    local found = first and try(policy, m, nil, first)
+    if found or not more then
+        return found or decision.unmatched()
+    end
+    for i in policy.index:candidates(m) do
+        found = i > first and try(policy, m, nil, i)
+        if found then
+            return found
         end
     end
     return decision.unmatched()

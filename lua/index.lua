@@ -50,6 +50,11 @@ function index.new(rules)
     return of
 end
 
+-- The first of candidates(m), or nil; and whether there are more.
+function Index:first(m)
+    return self.index:first(m, bits[m.stage] or 0)
+end
+
 -- An iterator over the numbers of the rules that may match, ascending. All that match, or
 -- would if more were known of the machine, are among them.
 function Index:candidates(m)

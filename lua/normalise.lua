@@ -12,7 +12,9 @@ local normalise = {}
 
 -- SMBIOS strings and DHCP options come padded.
 local function trim(value)
-    if type(value) == "number" then
+    if type(value) == "string" and (value:byte(-1) or 0) > 32 then
+        return value
+    elseif type(value) == "number" then
         value = string.format("%.14g", value)
     elseif type(value) ~= "string" then
         return nil, "text"

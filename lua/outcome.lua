@@ -100,7 +100,7 @@ end
 -- What was decided, in a few words.
 function outcome.verdict(d)
     if d.verdict == "boot" then
-        return d.profile.name and "boot " .. d.profile.name or "boot"
+        return d.profile.said
     elseif d.verdict == "deny" then
         return "deny: " .. outcome.why(d)
     elseif d.verdict == "chain" then

@@ -71,7 +71,8 @@ end
 function profile.read(reading, body, path)
     path = path or {}
     reading:keys(path, body, profile.keys)
-    local result = { name = #path == 0 and reading.name or nil, line = reading.line }
+    local name = #path == 0 and reading.name or nil
+    local result = { name = name, line = reading.line, said = name and "boot " .. name or "boot" }
     result.kernel = reading:template(within(path, "kernel"), body.kernel, "the name of a file")
     result.initrd = read_initrd(reading, within(path, "initrd"), body.initrd)
     profile.read_shared(reading, body, result, path)

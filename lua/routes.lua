@@ -32,18 +32,7 @@ local function from_dhcp(policy, request)
         return nil
     end
     local stage = request.port == 4011 and "dhcp-4011" or "dhcp"
-    local who, problem = machine.new({
-        hostname = request.hostname, vendor_class = request.vendor_class, user_class = request.user_class,
-        circuit_id = request.circuit_id, remote_id = request.remote_id, features = dhcp.features(request.ipxe),
-    }, "dhcp")
-    if not who then
-        return nil, { machine = request.mac, verdict = "ignore", stage = stage, error = problem }
-    end
-    -- The core has made these from the packet's bytes: there is no other way they could be written.
-    who.mac, who.uuid, who.ip, who.relay = request.mac, request.uuid, request.ip, request.relay
-    who.interface, who.firmware = request.interface, dhcp.firmware(request, kind)
-    who.arch, who.arch_id = request.arch_id and machine.arch_name(request.arch_id), request.arch_id
-
+    local who = machine.of_dhcp(request, dhcp.firmware(request, kind), dhcp.features(request.ipxe))
     local decision = engine.decide(policy, who)
     local log = outcome.info(who, decision, stage)
     if ANSWERED[decision.verdict] then

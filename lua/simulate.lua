@@ -36,7 +36,7 @@ end
 
 local function discover(policy, m, id, class)
     return routes.handle(policy, {
-        protocol = "dhcp", message = "discover", port = 67, wants = {},
+        protocol = "dhcp", message = "discover", port = 67,
         server = simulate.server, base = simulate.base, interface = m.interface,
         mac = m.mac, uuid = m.uuid, arch_id = id, hostname = m.hostname,
         vendor_class = class, user_class = m.user_class,

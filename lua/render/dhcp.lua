@@ -5,6 +5,7 @@
 -- messages a boot server answers at all, and the fields and options that every answer
 -- has, are the codec's affair.
 
+local arch_of = require("arch").without_http
 local bootloaders = require "bootloaders"
 local pxe_menu = require "render.pxe_menu"
 local url = require "url"
@@ -71,19 +72,22 @@ function dhcp.features(bytes)
 end
 
 local function starts_with(text, prefix)
-    return text ~= nil and text:sub(1, #prefix) == prefix
+    return text:sub(1, #prefix) == prefix
 end
 
 -- What kind of client a request comes from: "ipxe", "http", "pxe" or, for a vendor that
 -- the policy answers too, "other". Nil: none of ours.
 function dhcp.kind(request, settings)
-    if starts_with(request.vendor_class, "HTTPClient") then
-        return request.arch_id and "http"
-    elseif starts_with(request.vendor_class, "PXEClient") then
+    local class = request.vendor_class
+    if not class then
+        return nil
+    elseif starts_with(class, "PXEClient") then
         return request.arch_id and (request.is_ipxe and "ipxe" or "pxe")
+    elseif starts_with(class, "HTTPClient") then
+        return request.arch_id and "http"
     end
     for _, prefix in ipairs(settings.vendors or {}) do
-        if starts_with(request.vendor_class, prefix) then
+        if starts_with(class, prefix) then
             return "other"
         end
     end
@@ -91,10 +95,10 @@ end
 
 -- The machine field `firmware`.
 function dhcp.firmware(request, kind)
-    if starts_with(request.vendor_class, "U-Boot") then
-        return "uboot"
+    if kind ~= "other" then
+        return kind
     end
-    return kind ~= "other" and kind or nil
+    return starts_with(request.vendor_class, "U-Boot") and "uboot" or nil
 end
 
 -- Whether this iPXE can run our script: it loads HTTP and Linux kernels. One whose
@@ -115,7 +119,7 @@ local function is_pi(request)
 end
 
 local function program(settings, arch)
-    arch = arch and arch:gsub("%-http$", "") or ""
+    arch = arch and arch_of(arch) or ""
     return settings.programs and settings.programs[arch] or PROGRAMS[arch]
 end
 
@@ -131,7 +135,7 @@ end
 
 -- The answer that needs no policy, or nil when there is none for this client.
 local function default(request, kind, arch, settings, carried, image)
-    local answer = { options = {} }
+    local answer = { options = {}, vendor_class = nil, file = nil, server = nil }
     if kind == "ipxe" then
         answer.vendor_class = "PXEClient"
         answer.options[175] = IPXE_OPTIONS

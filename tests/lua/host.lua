@@ -303,6 +303,10 @@ local function after(n, i)
     return i < n and i + 1 or nil
 end
 
+function Index:first()
+    return self.n > 0 and 1 or nil, self.n > 1
+end
+
 function Index:candidates()
     return after, self.n, 0
 end

@@ -20,7 +20,7 @@ end
 
 local function offered(policy, fields)
     local request = { protocol = "dhcp", message = "discover", port = 67, mac = "52:54:00:00:00:01", arch_id = 7,
-                      wants = {}, vendor_class = "PXEClient:Arch:00007", user_class = "iPXE", is_ipxe = true }
+                      vendor_class = "PXEClient:Arch:00007", user_class = "iPXE", is_ipxe = true }
     for key, value in pairs(fields) do
         request[key] = value
     end

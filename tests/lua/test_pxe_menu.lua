@@ -21,7 +21,7 @@ rule "all" { boot = "menu" }
 local function ask(fields)
     local request = {
         protocol = "dhcp", message = "discover", port = 67, server = "10.0.0.2", base = "http://10.0.0.2:8080",
-        mac = "52:54:00:00:00:02", arch_id = 0, vendor_class = "PXEClient:Arch:00000", wants = {},
+        mac = "52:54:00:00:00:02", arch_id = 0, vendor_class = "PXEClient:Arch:00000",
     }
     for name, value in pairs(fields or {}) do
         request[name] = value

@@ -7,7 +7,7 @@ local BASE = "http://10.0.0.2:8080"
 local function request(fields)
     local r = {
         protocol = "dhcp", message = "discover", port = 67, base = BASE, server = "10.0.0.2",
-        mac = "52:54:00:12:34:56", arch_id = 0, vendor_class = "PXEClient:Arch:00000:UNDI:002001", wants = {},
+        mac = "52:54:00:12:34:56", arch_id = 0, vendor_class = "PXEClient:Arch:00000:UNDI:002001",
     }
     for key, value in pairs(fields or {}) do
         r[key] = value or nil

@@ -33,7 +33,7 @@ local function ask(request)
 end
 
 local function discover(mac, fields)
-    local request = { protocol = "dhcp", message = "discover", port = 67, mac = mac, arch_id = 7, wants = {},
+    local request = { protocol = "dhcp", message = "discover", port = 67, mac = mac, arch_id = 7,
                       vendor_class = "PXEClient:Arch:00007:UNDI:003016", is_ipxe = false }
     for key, value in pairs(fields or {}) do
         request[key] = value or nil
@@ -244,7 +244,7 @@ rule "7" { boot = disk }
 ]=]
     local function file(n, arch_id, vendor_class)
         local reply = routes.handle(policy, {
-            protocol = "dhcp", message = "discover", port = 67, mac = "52:54:00:00:00:0" .. n, wants = {},
+            protocol = "dhcp", message = "discover", port = 67, mac = "52:54:00:00:00:0" .. n,
             arch_id = arch_id or 16, vendor_class = vendor_class or "HTTPClient", base = BASE, server = "10.0.0.2",
         })
         return reply and reply.dhcp.file

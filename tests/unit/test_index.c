@@ -41,7 +41,7 @@ static const char *look(const struct index_value *values, size_t n_values, unsig
 {
     static char text[256];
     struct index_list copy[16];
-    const struct index_list *lists;
+    struct index_list *lists;
     int found = index_look(index_, values, n_values, stage, &lists);
     assert_in_range(found, 0, 16);
     size_t n = (size_t)found;
