@@ -283,6 +283,8 @@ static size_t add_boot_item(const struct request_dhcp *dhcp, struct bytes given,
     return w.failed ? 0 : bytes_written(&w);
 }
 
+/* An ACK without its boot item is dropped, so it is not sent without: the reply's own
+ * sub-options make room for it. */
 static void put_vendor_options(struct builder *b, const struct request_dhcp *dhcp,
                                const struct reply_dhcp *reply)
 {
@@ -296,9 +298,10 @@ static void put_vendor_options(struct builder *b, const struct request_dhcp *dhc
         given = (struct bytes){option->data, option->len};
     if (dhcp->has_boot_item && dhcp->message != REQUEST_DISCOVER) {
         size_t len = add_boot_item(dhcp, given, merged);
-        if (len == 0)
+        if (len == 0 || dhcp_option_size(len) > (size_t)(b->w.end - b->w.at))
             len = add_boot_item(dhcp, (struct bytes){NULL, 0}, merged);
-        given = (struct bytes){merged, len};
+        put(b, DHCP_OPT_VENDOR, merged, len);
+        return;
     }
     if (given.len > 0)
         put_if_room(b, DHCP_OPT_VENDOR, given.data, given.len);

@@ -255,6 +255,39 @@ static void test_what_is_left_out_first(void **state)
         assert_int_equal(dhcp_map_reply(&x.packet, &x.request, &x.reply, out, room), 0);
 }
 
+/* In less and less room the menu goes first, then all of the answer, the boot item never. */
+static void test_boot_item_is_never_left_out(void **state)
+{
+    (void)state;
+    static uint8_t menu[60], file[151];
+    uint8_t out[DHCP_MAP_REPLY_MAX];
+    struct reply_option option = {43, sizeof menu, menu};
+    struct exchange x;
+    struct bytes item;
+    size_t n, menus = 0, alone = 0;
+    menu[0] = 9;
+    menu[1] = sizeof menu - 2;
+    memset(file, 'f', sizeof file - 1);
+    begin(&x, DHCP_REQUEST, true);
+    dhcp_make_option(&x.make, 43, "\x47\4\x80\0\0\1\xff");
+    x.reply.file = (char *)file;
+    x.reply.options = &option;
+    x.reply.n_options = 1;
+    answer(&x);
+    for (size_t room = x.len; (n = dhcp_map_reply(&x.packet, &x.request, &x.reply, out, room)) > 0;
+         room--) {
+        assert_null(dhcp_rules_broken(&x.packet, x.arrival.server, &x.reply, out, n));
+        assert_true(dhcp_parse(out, n, &x.answer));
+        assert_true(dhcp_suboption(x.answer.options[43], 71, &item));
+        if (dhcp_suboption(x.answer.options[43], 9, &item))
+            menus++;
+        else
+            alone++;
+    }
+    assert_true(menus > 0);
+    assert_true(alone > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_boot_item_is_echoed),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_what_is_left_out_first),
+        cmocka_unit_test(test_boot_item_is_never_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
