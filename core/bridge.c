@@ -243,10 +243,6 @@ static struct reply *begin(struct reading *r, enum reply_kind kind)
 
 static void read_dhcp(struct reading *r, int table, const struct request *request)
 {
-    if (request->protocol != REQUEST_DHCP) {
-        fail(r, "a DHCP reply to a request that was not DHCP");
-        return;
-    }
     struct reply *reply = begin(r, REPLY_DHCP);
     if (!reply)
         return;
@@ -356,9 +352,21 @@ static void read_file(struct reading *r, int table)
     lua_pop(r->L, 1);
 }
 
+static void read_dhcp_of(struct reading *r, int table, const struct request *request)
+{
+    get(r, table, "dhcp");
+    if (lua_istable(r->L, -1))
+        read_dhcp(r, lua_gettop(r->L), request);
+    else
+        fail(r, "the reply's `dhcp` is no table");
+    lua_pop(r->L, 1);
+}
+
 static void read_table(struct reading *r, int table, const struct request *request)
 {
-    if (has(r, table, "silence")) {
+    if (request->protocol == REQUEST_DHCP && has(r, table, "dhcp")) {
+        read_dhcp_of(r, table, request);
+    } else if (has(r, table, "silence")) {
         begin(r, REPLY_SILENCE);
     } else if (has(r, table, "path")) {
         read_file(r, table);
@@ -367,12 +375,7 @@ static void read_table(struct reading *r, int table, const struct request *reque
     } else if (has(r, table, "error")) {
         read_error(r, table);
     } else if (has(r, table, "dhcp")) {
-        get(r, table, "dhcp");
-        if (lua_istable(r->L, -1))
-            read_dhcp(r, lua_gettop(r->L), request);
-        else
-            fail(r, "the reply's `dhcp` is no table");
-        lua_pop(r->L, 1);
+        fail(r, "a DHCP reply to a request that was not DHCP");
     } else {
         fail(r, "the reply says nothing");
     }

@@ -19,6 +19,7 @@
 #include "log.h"
 
 #define BATCH         DHCP_OUTBOX_MAX /* datagrams read at a wake-up; other events get their turn then */
+#define BUFFER_SIZE   (1 << 20)       /* a rack that is switched on asks all at once */
 #define LATE_MS       1000
 #define MAX_IN_FLIGHT 1024 /* a rack at once, and a policy that waits */
 #define LINKS_SECONDS 1    /* how long what is known of the interfaces is believed */
@@ -92,6 +93,9 @@ int dhcp_server_adopt(int fd)
 {
     int on = 1;
     int discover = IP_PMTUDISC_DONT;
+    int room = BUFFER_SIZE; /* the first for who has CAP_NET_ADMIN, the second as far as he may */
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) < 0 ||
         dhcp_arrival_adopt(fd) < 0 ||
         setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover) < 0)

@@ -150,12 +150,15 @@ void vm_settle(struct vm *vm)
     collect(vm);
     size_t live = vm->memory, room = vm->options.memory - live;
     size_t garbage = live > GARBAGE_MIN ? live : GARBAGE_MIN;
-    if (garbage > room / 3)
-        garbage = room / 3;
+    if (garbage > room / 4)
+        garbage = room / 4;
     lua_gc(vm->L, LUA_GCSETPAUSE, 100 + (int)(garbage * 100 / live));
-    /* While a cycle runs, garbage grows on: the less room, the faster it must run. */
-    size_t speed = live / (garbage + 1);
-    lua_gc(vm->L, LUA_GCSETSTEPMUL, 200 * (int)(speed < 1 ? 1 : speed > 20 ? 20 : speed));
+    /* While a cycle runs, garbage grows on. It takes a step for each live byte, and one for each
+     * eight that it looks through for garbage; it is spread over so many new ones that no decision
+     * has to wait for it long. */
+    size_t spread = 2 * garbage + 1;
+    size_t percent = 100 * (live + (live + garbage + spread) / 8) / spread;
+    lua_gc(vm->L, LUA_GCSETSTEPMUL, (int)(percent < 10 ? 10 : percent > 4000 ? 4000 : percent));
     lua_gc(vm->L, LUA_GCRESTART, -1); /* from here, by these figures */
 }
 

@@ -162,6 +162,9 @@ end
 
 -- A path of TFTP or HTTP that is a loader's configuration -> reply, info; nil when it is none.
 function configs.answer(policy, request, path, text)
+    if not path:find(".cfg", 1, true) then
+        return nil
+    end
     local mac, rest = bootloaders.machine_of(path)
     local name = asked.read(text and text ~= "" and rest .. "?" .. text or rest)
     if name then

@@ -161,6 +161,14 @@ function machine.of_dhcp(request, firmware, features)
     }
 end
 
+-- One that asks TFTP, by what its name for a file and its packet tell.
+function machine.of_tftp(request, mac)
+    return {
+        stage = "tftp", label = {}, mac = mac and normalise.mac(mac), ip = request.client,
+        interface = request.interface, base = nil, client = nil, needs = nil, trace = nil, view = nil,
+    }
+end
+
 -- What is behind a view: of a machine, or of its labels. Weak both ways, as a machine has
 -- its view.
 local behind = setmetatable({}, { __mode = "kv" })

@@ -45,6 +45,9 @@ end
 
 -- A name as a client wrote it, as a path below the root.
 local function tftp_path(file)
+    if not file:find("[\\%c\128-\255]") and not file:find("//", 1, true) and file:byte() ~= 47 then
+        return file -- as most do
+    end
     file = file:gsub("\\", "/"):gsub("/+", "/"):gsub("^/", "")
     -- shim takes its own file's name from option 67 with the bytes that follow there.
     return (file:gsub("(%.efi)[%c\128-\255].*$", "%1"))
@@ -69,10 +72,7 @@ local function from_tftp(policy, request)
         return { path = path, root = "tftp" } -- every iPXE asks; no choice of the policy's
     end
 
-    local who, problem = machine.new({ mac = mac, ip = request.client, interface = request.interface }, "tftp")
-    if not who then
-        return { error = problem, reason = "failed" }
-    end
+    local who = machine.of_tftp(request, mac)
     local decision = engine.decide(policy, who)
     local alias = decision.files and decision.files[path]
     if alias == nil and (path == "boot.ipxe" or path == "boot.ipxe.0") then
