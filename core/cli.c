@@ -9,7 +9,9 @@
 #include "api.h"
 #include "cli_capture.h"
 #include "config.h"
+#include "config_policy.h"
 #include "control_path.h"
+#include "fetch_cache.h"
 #include "files.h"
 #include "mask.h"
 #include "privileges.h"
@@ -74,6 +76,26 @@ static void set_path(lua_State *L, const char *key, const struct config *config,
     lua_setfield(L, -2, key);
 }
 
+/* What was fetched last, where the policy is fetched: nil before. */
+static void set_policy(lua_State *L, const struct config *config)
+{
+    char *cache, *name = NULL;
+    if (!config_policy_is_fetched(config)) {
+        set_path(L, "policy", config, config->policy);
+        return;
+    }
+    lua_pushstring(L, config->policy);
+    lua_setfield(L, -2, "fetched_from");
+    cache = config_path(config, config->policy_cache);
+    if (cache && fetch_cache_has(cache, FETCH_CACHE_RAN, config->policy, NULL) &&
+        asprintf(&name, "%s/" FETCH_CACHE_RAN "/" FETCH_CACHE_BUNDLE, cache) >= 0) {
+        lua_pushstring(L, name);
+        lua_setfield(L, -2, "policy");
+        free(name);
+    }
+    free(cache);
+}
+
 /* What site.yaml has chosen tftp-hpa for will not be served what its root lacks. */
 static void set_hpa(lua_State *L, const struct config *config)
 {
@@ -120,7 +142,7 @@ static void set_network(lua_State *L, const struct config *config)
 static void set_refused(lua_State *L, struct site *site)
 {
     struct release release;
-    release_open(&release, site->config, false, &site->problems);
+    release_open(&release, site->config, RELEASE_TO_CHECK, &site->problems);
     bool is_bundle = release.bundled;
     release_close(&release);
     if (!is_bundle || site->problems.n == 0)
@@ -135,9 +157,10 @@ static void set_refused(lua_State *L, struct site *site)
 
 /* host.cli.site(path) -> { policy =, assets =, tftp_root =, state = (names of files; all but the
  * first are nil when there are none), state_max_mb =, user = (of workers; nil: none), advertise =
- * (nil: none), dhcp_port =, boot_port =, tftp_port =, http_ports = (a list), refused = (why the
- * bundle that `policy` names is not good, a list) }, beside tftp-hpa static_tftp = true and
- * tftp_missing = the boot programs that it does not find (nil: none) | nil, list of problems */
+ * (nil: none), dhcp_port =, boot_port =, tftp_port =, http_ports = (a list), fetched_from = (the
+ * URL where `policy` is one; `policy` is then what was fetched last), refused = (why the bundle
+ * that `policy` names is not good, a list) }, beside tftp-hpa static_tftp = true and tftp_missing =
+ * the boot programs that it does not find (nil: none) | nil, list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -158,7 +181,7 @@ static int read_site(lua_State *L)
         return 2;
     }
     lua_newtable(L);
-    set_path(L, "policy", site->config, site->config->policy);
+    set_policy(L, site->config);
     set_path(L, "assets", site->config, site->config->http.assets);
     set_path(L, "tftp_root", site->config, site->config->tftp.root);
     set_path(L, "state", site->config, site->config->state.path);

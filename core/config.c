@@ -348,10 +348,20 @@ static const struct key limits_keys[] = {
     {"connections", read_number, AT(limits.connections), 1, 1000000, NULL},
     {0},
 };
+static const struct key refresh_keys[] = {
+    {"interval_s", read_number, AT(policy_refresh.interval_s), 1, 86400, NULL},
+    {"timeout_s", read_number, AT(policy_refresh.timeout_s), 1, 600, NULL},
+    {"max_mb", read_number, AT(policy_refresh.max_mb), 1, 256, NULL},
+    {"ca", read_string, AT(policy_refresh.ca), 0, 0, NULL},
+    {"cert", read_string, AT(policy_refresh.cert), 0, 0, NULL},
+    {"key", read_string, AT(policy_refresh.key), 0, 0, NULL},
+    {0},
+};
 static const struct key site_keys[] = {
     {"policy", read_string, AT(policy), 0, 0, NULL},
     {"policy_keys", read_names, AT(policy_keys), 0, 0, NULL},
     {"policy_cache", read_string, AT(policy_cache), 0, 0, NULL},
+    {"policy_refresh", read_mapping, 0, 0, 0, refresh_keys},
     {"interfaces", read_interfaces, 0, 0, 0, NULL},
     {"advertise", read_ip, AT(advertise), 0, 0, NULL},
     {"dhcp", read_mapping, 0, 0, 0, dhcp_keys},

@@ -28,6 +28,12 @@ struct config {
     char *policy; /* as the file says; relative names start at site.yaml's directory */
     struct config_names policy_keys; /* files of public keys; none: any policy loads */
     char *policy_cache;              /* where the version that ran is kept; NULL: nowhere */
+    struct {
+        unsigned interval_s;
+        unsigned timeout_s;
+        unsigned max_mb;
+        char *ca, *cert, *key; /* NULL: the system's authorities; no certificate of ours */
+    } policy_refresh;
     char **interfaces;
     size_t n_interfaces;      /* 0: every interface that is up, loopback apart */
     struct in_addr advertise; /* 0.0.0.0: the address of the interface asked */

@@ -22,6 +22,9 @@ bool config_defaults(struct config *config, const char *path)
     config->state.max_mb = 256;
     config->tokens.required = true;
     config->tokens.lifetime_s = 86400;
+    config->policy_refresh.interval_s = 60;
+    config->policy_refresh.timeout_s = 30;
+    config->policy_refresh.max_mb = 64;
     config->workers = cores < 1                             ? 1
                       : cores > CONFIG_DEFAULTS_WORKERS_MAX ? CONFIG_DEFAULTS_WORKERS_MAX
                                                             : (unsigned)cores;

@@ -2,14 +2,37 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define CLEAR  "http://"
+#define SECURE "https://"
+
+static bool starts(const char *text, const char *with)
+{
+    return text && strncasecmp(text, with, strlen(with)) == 0;
+}
+
+bool config_policy_is_fetched(const struct config *config)
+{
+    return starts(config->policy, CLEAR) || starts(config->policy, SECURE);
+}
 
 const char *config_policy_finish(struct config *config)
 {
-    if (!config->policy_keys.n || config->policy_cache)
+    bool fetched = config_policy_is_fetched(config);
+    if (starts(config->policy, CLEAR) && !config->policy_keys.n)
+        return "`policy` would be fetched in the clear, where anybody could change it: https://, "
+               "or `policy_keys`";
+    if (!config->policy_refresh.cert != !config->policy_refresh.key)
+        return "`policy_refresh` wants both `cert` and `key`, or neither";
+    if ((!config->policy_keys.n && !fetched) || config->policy_cache)
         return NULL;
     if (!config->state.path)
-        return "`policy_keys` wants a directory to remember the version in that ran last: "
-               "`state: { path: … }`, or `policy_cache`";
+        return fetched ? "`policy` is fetched, and wants a directory to keep the last good one in: "
+                         "`state: { path: … }`, or `policy_cache`"
+                       : "`policy_keys` wants a directory to remember the version in that ran "
+                         "last: `state: { path: … }`, or `policy_cache`";
     if (asprintf(&config->policy_cache, "%s/policy", config->state.path) < 0) {
         config->policy_cache = NULL;
         return "no memory for `policy_cache`";
@@ -29,4 +52,7 @@ void config_policy_free(struct config *config)
 {
     config_names_free(&config->policy_keys);
     free(config->policy_cache);
+    free(config->policy_refresh.ca);
+    free(config->policy_refresh.cert);
+    free(config->policy_refresh.key);
 }

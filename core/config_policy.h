@@ -7,6 +7,9 @@
 /* Fits them together. NULL, or what is wrong. */
 const char *config_policy_finish(struct config *config);
 
+/* Whether `policy` is a URL, to be fetched from. */
+bool config_policy_is_fetched(const struct config *config);
+
 void config_names_free(struct config_names *names);
 void config_policy_free(struct config *config);
 

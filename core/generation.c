@@ -52,7 +52,7 @@ static int open_decisions(const struct config *config, struct problems *problems
 }
 
 struct generation *generation_open(const char *site, const struct generation *previous,
-                                   struct problems *problems)
+                                   bool fetched, struct problems *problems)
 {
     struct generation *g = calloc(1, sizeof *g);
     size_t before = problems->n;
@@ -71,7 +71,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
                  previous->config->workers);
         g->config->workers = previous->config->workers;
     }
-    release_open(&g->release, g->config, true, problems);
+    release_open(&g->release, g->config, fetched ? RELEASE_FETCHED : RELEASE_TO_SERVE, problems);
     trust_open(&g->trust, g->config, previous ? &previous->trust : NULL, problems);
     g->files.roots[REPLY_ROOT_TFTP] = open_root(g->config, "root", g->config->tftp.root, problems);
     g->files.roots[REPLY_ROOT_ASSETS] =

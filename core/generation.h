@@ -32,10 +32,11 @@ struct generation {
     int channels[METRICS_MAX_WORKERS]; /* of workers that were asked for; -1: none */
 };
 
-/* Reads site.yaml and opens what it names; `previous` (NULL: none) lends its sockets.
+/* Reads site.yaml and opens what it names; `previous` (NULL: none) lends its sockets. With
+ * `fetched` the policy is the one that has just been fetched.
  * NULL after adding to `problems`. */
 struct generation *generation_open(const char *site, const struct generation *previous,
-                                   struct problems *problems);
+                                   bool fetched, struct problems *problems);
 
 /* Starts the nursery: 0, or a negative errno. `board`, `supervisor` and `notify` are
  * set by then. The child lets go of `previous` (NULL: none). */

@@ -186,6 +186,26 @@ static void print_histogram(FILE *out, const struct metrics_board *board, size_t
             (unsigned long long)total, name, (double)sum / 1e6, name, (unsigned long long)total);
 }
 
+/* Where the policy is a bundle, and is fetched. */
+static void print_fetches(FILE *out, const struct metrics_board *board)
+{
+    static const char *const results[] = {"failed", "unchanged", "new"};
+    if (board->policy_version)
+        print_one(out, "moonboot_policy_version", "The version of the bundle that serves.", "gauge",
+                  board->policy_version);
+    if (!board->policy_fetched_at)
+        return;
+    print_family(out, "moonboot_policy_fetches_total", "Times that the policy was fetched.",
+                 "counter");
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+        fprintf(out, "moonboot_policy_fetches_total{result=\"%s\"} %llu\n", results[i],
+                (unsigned long long)board->policy_fetches[i]);
+    print_one(out, "moonboot_policy_fetch_timestamp_seconds", "When it was fetched last.", "gauge",
+              board->policy_fetched_at);
+    print_one(out, "moonboot_policy_fetch_success_timestamp_seconds",
+              "When that went well for the last time.", "gauge", board->policy_fetched_well_at);
+}
+
 char *metrics_text(const struct metrics_board *board, size_t *len)
 {
     char *text = NULL;
@@ -222,6 +242,7 @@ char *metrics_text(const struct metrics_board *board, size_t *len)
         print_one(out, "moonboot_tftp_hpa_restarts_total", "Times that in.tftpd ended by itself.",
                   "counter", board->tftp_hpa_restarts);
     }
+    print_fetches(out, board);
     print_family(out, "moonboot_build_info", "The version, as a label.", "gauge");
     fprintf(out, "moonboot_build_info{version=\"%s\"} 1\n", MOONBOOT_VERSION);
     return fclose(out) == 0 ? text : NULL;

@@ -136,6 +136,10 @@ struct metrics_board {
     _Atomic uint64_t workers_restarted;
     _Atomic uint64_t tftp_hpa; /* enum metrics_hpa */
     _Atomic uint64_t tftp_hpa_restarts;
+    _Atomic uint64_t policy_fetches[3];      /* by enum fetch_result (fetch_child.h) */
+    _Atomic uint64_t policy_fetched_at;      /* the last time; 0: it is not fetched */
+    _Atomic uint64_t policy_fetched_well_at; /* the last time that it went well */
+    _Atomic uint64_t policy_version;         /* of the bundle that serves */
     struct metrics slots[METRICS_MAX_WORKERS];
     struct metrics_seat seats[METRICS_SEATS];
 };

@@ -153,8 +153,8 @@ static struct watch *watch_all(const struct generation *g, const struct policy *
     const char *const *names = policy_files(policy, &n);
     watch_file(g, watch, g->config->path);
     if (g->release.bundled) { /* as a whole; a new one is whole when its signature is there */
-        watch_file(g, watch, g->release.bundle);
-        watch_file(g, watch, g->release.signature);
+        for (size_t i = 0; !g->release.fetched && i < 2; i++)
+            watch_file(g, watch, i ? g->release.signature : g->release.bundle);
         n = 0;
     }
     for (size_t i = 0; i < n && i < WATCHED_MAX; i++)

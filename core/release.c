@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_policy.h"
+#include "fetch_cache.h"
 #include "files.h"
 #include "log.h"
 #include "privileges.h"
@@ -24,8 +26,10 @@
 struct looking {
     struct release *release;
     const struct config *config;
-    bool to_serve;
+    enum release_use use;
     struct problems *problems;
+    const char *name; /* what messages call a bundle */
+    size_t name_len;
     const uint8_t *data;
     size_t len;
 };
@@ -137,10 +141,8 @@ static int prepare_state(const struct config *config, const char *path)
                          entry ? entry->pw_gid : getegid());
 }
 
-/* The directory that the version is kept in, made by who may. */
-static char *prepare_cache(const struct looking *l)
+char *release_prepare_cache(const struct config *config)
 {
-    const struct config *config = l->config;
     char *path = config_path(config, config->policy_cache);
     char *state = config->state.path ? config_path(config, config->state.path) : NULL;
     int error = path && (state || !config->state.path) ? 0 : -ENOMEM;
@@ -151,12 +153,23 @@ static char *prepare_cache(const struct looking *l)
     free(state);
     if (!error)
         return path;
-    problems_add(l->problems, "%s: `policy_cache: %s`: %s", config->path, config->policy_cache,
-                 error == -EPERM ? "it is to be a directory that only the user can write to who "
-                                   "starts the service"
-                                 : strerror(-error));
     free(path);
+    errno = -error;
     return NULL;
+}
+
+/* The same for this load; NULL after a complaint. */
+static char *prepare_cache(const struct looking *l)
+{
+    const struct config *config = l->config;
+    char *path = l->use == RELEASE_TO_CHECK ? config_path(config, config->policy_cache)
+                                            : release_prepare_cache(config);
+    if (!path)
+        problems_add(l->problems, "%s: `policy_cache: %s`: %s", config->path, config->policy_cache,
+                     errno == EPERM ? "it is to be a directory that only the user can write to who "
+                                      "starts the service"
+                                    : strerror(errno));
+    return path;
 }
 
 static bool check_version(const struct looking *l)
@@ -164,12 +177,12 @@ static bool check_version(const struct looking *l)
     struct ratchet ran;
     char why[512];
     const struct ratchet *found = &l->release->version;
-    char *cache = l->to_serve ? prepare_cache(l) : config_path(l->config, l->config->policy_cache);
+    char *cache = prepare_cache(l);
     if (!cache)
-        return !l->to_serve;
+        return false;
     int error = ratchet_read(cache, &ran);
     *why = '\0';
-    if (error && !l->to_serve)
+    if (error && l->use == RELEASE_TO_CHECK)
         error = -ENOENT;
     if (error && error != -ENOENT)
         snprintf(why, sizeof why, "the version that ran last cannot be read: %s/%s: %s", cache,
@@ -190,15 +203,17 @@ static bool check_version(const struct looking *l)
 bool release_ran(const struct release *release, const struct config *config)
 {
     struct ratchet ran;
-    if (!release->bundled || !*release->key)
+    if (!*release->key && !release->fresh)
         return true;
     char *cache = config_path(config, config->policy_cache);
-    int error = cache ? ratchet_read(cache, &ran) : -ENOMEM;
-    if (error || memcmp(&ran, &release->version, sizeof ran) != 0)
-        error = cache ? ratchet_write(cache, &release->version) : -ENOMEM;
+    int error = !cache ? -ENOMEM : release->fresh ? fetch_cache_commit(cache) : 0;
+    /* In this order: what is there to be started by is never older than what ran. */
+    if (!error && *release->key &&
+        (ratchet_read(cache, &ran) || memcmp(&ran, &release->version, sizeof ran) != 0))
+        error = ratchet_write(cache, &release->version);
     if (error)
-        log_error("version %" PRIu64 " of the policy cannot be remembered: %s/%s: %s",
-                  release->version.version, config->policy_cache, RATCHET_FILE, strerror(-error));
+        log_error("version %" PRIu64 " of the policy cannot be remembered: %s: %s",
+                  release->version.version, config->policy_cache, strerror(-error));
     free(cache);
     return error == 0;
 }
@@ -222,7 +237,7 @@ static bool look_into(struct looking *l)
                        0);
     release->file = strdup(bundle.policy);
     if (!release->file ||
-        asprintf(&release->display, "%s/%s", release->bundle, bundle.policy) < 0) {
+        asprintf(&release->display, "%.*s/%s", (int)l->name_len, l->name, bundle.policy) < 0) {
         release->display = NULL;
         return refuse(l, strerror(ENOMEM));
     }
@@ -233,6 +248,10 @@ static bool open_bundle(struct looking *l, const char *path)
 {
     struct release *release = l->release;
     release->bundled = true;
+    if (!l->name) {
+        l->name = path;
+        l->name_len = strlen(path);
+    }
     release->bundle = strdup(path);
     if (!release->bundle || asprintf(&release->signature, "%s.minisig", path) < 0) {
         release->signature = NULL;
@@ -246,6 +265,38 @@ static bool open_bundle(struct looking *l, const char *path)
         return refuse(l, strerror(errno));
     bool good = look_into(l);
     source_unmap(l->data, l->len);
+    return good;
+}
+
+/* The last part of a URL's path. */
+static void name_by_url(struct looking *l, const char *url)
+{
+    size_t end = strcspn(url, "?#"), start = end;
+    while (start > 0 && url[start - 1] != '/')
+        start--;
+    l->name = end > start ? url + start : "policy";
+    l->name_len = end > start ? end - start : strlen("policy");
+}
+
+/* What was fetched from the URL that `policy` is. */
+static bool open_fetched(struct looking *l)
+{
+    const char *which = l->use == RELEASE_FETCHED ? FETCH_CACHE_NEW : FETCH_CACHE_RAN;
+    char *cache = prepare_cache(l), *path = NULL;
+    bool good = false;
+    if (!cache)
+        return false;
+    l->release->fetched = true;
+    l->release->fresh = l->use == RELEASE_FETCHED;
+    name_by_url(l, l->config->policy);
+    if (!fetch_cache_has(cache, which, l->config->policy, NULL))
+        good = l->use == RELEASE_TO_CHECK || refuse(l, "nothing has been fetched from there yet");
+    else if (asprintf(&path, "%s/%s/" FETCH_CACHE_BUNDLE, cache, which) < 0)
+        path = NULL;
+    else
+        good = open_bundle(l, path);
+    free(path);
+    free(cache);
     return good;
 }
 
@@ -275,13 +326,16 @@ static bool begins_as_bundle(const char *path)
     return bundle;
 }
 
-bool release_open(struct release *release, const struct config *config, bool to_serve,
+bool release_open(struct release *release, const struct config *config, enum release_use use,
                   struct problems *problems)
 {
-    struct looking l = {
-        .release = release, .config = config, .to_serve = to_serve, .problems = problems};
+    struct looking l = {.release = release, .config = config, .use = use, .problems = problems};
     *release = (struct release){.source = -1};
-    char *path = sodium_init() < 0 ? NULL : config_path(config, config->policy);
+    if (sodium_init() < 0)
+        return refuse(&l, "no random numbers");
+    if (config_policy_is_fetched(config))
+        return open_fetched(&l);
+    char *path = config_path(config, config->policy);
     bool good = path ? (config->policy_keys.n || begins_as_bundle(path) ? open_bundle(&l, path)
                                                                         : open_file(&l, path))
                      : refuse(&l, strerror(ENOMEM));

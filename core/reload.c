@@ -45,6 +45,14 @@ static void forget(struct load *load)
     *load = (struct load){0};
 }
 
+/* Nothing serves, but what is fetched next may. */
+static bool awaits_fetch(struct supervisor *s)
+{
+    if (!s->fetch.config)
+        fetch_follow(&s->fetch, s->site, true);
+    return s->fetch.config && s->fetch.failures < FETCH_FIRST_TRIES;
+}
+
 static void refuse(struct supervisor *s)
 {
     s->board->reloads_refused++;
@@ -53,11 +61,13 @@ static void refuse(struct supervisor *s)
     s->refused = s->loading;
     s->refused.at = time(NULL);
     s->loading = (struct load){0};
+    fetch_settle(&s->fetch, false,
+                 s->refused.problems.n ? s->refused.problems.lines[0] : "it was refused");
     if (s->current)
         log_error("reload refused: generation %llu goes on serving",
                   (unsigned long long)s->current->number);
     else
-        s->failed = true;
+        s->failed = !awaits_fetch(s);
     if (s->current)
         systemd_notify("READY=1\nSTATUS=Generation %llu serves; the last reload was refused",
                        (unsigned long long)s->current->number);
@@ -84,6 +94,17 @@ void reload_changed(struct supervisor *s, const char *file)
     snprintf(origin.file, sizeof origin.file, "%s", file);
     log_info("reloading %s: %s has changed", s->site, file);
     reload_begin(s, &origin);
+}
+
+void reload_fetched(struct supervisor *s)
+{
+    if (s->stopping)
+        return;
+    if (s->fetch.pending) {
+        log_info("reloading %s: the policy has been fetched", s->site);
+        reload_begin(s, &(struct origin){.kind = ORIGIN_FETCH});
+    } else if (!s->current && !s->candidate)
+        s->failed = !awaits_fetch(s);
 }
 
 void reload_forget(struct supervisor *s)
@@ -159,7 +180,11 @@ void reload_begin(struct supervisor *s, const struct origin *origin)
         systemd_reloading();
     forget(&s->loading);
     s->loading.origin = *origin;
-    struct generation *g = generation_open(s->site, s->current, problems);
+    if (fetch_first(&s->fetch, s->site) && !s->current) {
+        log_info("fetching %s first", s->fetch.config->policy);
+        return;
+    }
+    struct generation *g = generation_open(s->site, s->current, s->fetch.pending, problems);
     if (g && start(s, g, problems)) {
         s->candidate = g;
         return;
@@ -198,6 +223,11 @@ static void finish_swap(struct supervisor *s)
     s->board->loaded_at = (uint64_t)s->serving.at;
     s->board->reloads++;
     s->board->last_refused = 0;
+    s->board->policy_version = s->current->release.version.version;
+    fetch_settle(&s->fetch, true, NULL);
+    fetch_follow(&s->fetch, s->site,
+                 s->serving.origin.kind == ORIGIN_SIGNAL ||
+                     s->serving.origin.kind == ORIGIN_CONTROL);
     CREW_EACH(&s->crew, w) {
         if (w->generation == s->current->number && w->state == CREW_READY)
             crew_serve(w);

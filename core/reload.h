@@ -13,6 +13,9 @@ void reload_begin(struct supervisor *s, const struct origin *origin);
 /* A file that a generation has read has changed. */
 void reload_changed(struct supervisor *s, const char *file);
 
+/* A fetch has ended: there may be something to load. */
+void reload_fetched(struct supervisor *s);
+
 /* The candidate's nursery has found a problem, or what is no reason to refuse it; has loaded the
  * policy. */
 void reload_problem(struct supervisor *s, const char *problem);

@@ -8,11 +8,9 @@
 
 #include "json.h"
 
-static const char *const origins[] = {[ORIGIN_START] = "start",
-                                      [ORIGIN_SIGNAL] = "signal",
-                                      [ORIGIN_CONTROL] = "control",
-                                      [ORIGIN_WATCH] = "watch",
-                                      [ORIGIN_NURSERY] = "lost nursery"};
+static const char *const origins[] = {
+    [ORIGIN_START] = "start", [ORIGIN_SIGNAL] = "signal",        [ORIGIN_CONTROL] = "control",
+    [ORIGIN_WATCH] = "watch", [ORIGIN_NURSERY] = "lost nursery", [ORIGIN_FETCH] = "fetch"};
 
 static const char *const states[] = {[CREW_STARTING] = "starting",
                                      [CREW_READY] = "ready",
@@ -142,6 +140,24 @@ static void put_hpa(FILE *out, const struct supervisor *s)
                 s->board->tftp_hpa_restarts);
 }
 
+/* null: the policy is not fetched. */
+static void put_fetch(FILE *out, const struct fetch *fetch)
+{
+    if (!fetch->config) {
+        fputs("null", out);
+        return;
+    }
+    fputs("{\"url\":", out);
+    json_string(out, fetch->config->policy);
+    fprintf(out, ",\"last\":%lld,\"last_good\":%lld,\"failures\":%u,\"problem\":",
+            (long long)fetch->last, (long long)fetch->last_good, fetch->failures);
+    if (*fetch->problem)
+        json_string(out, fetch->problem);
+    else
+        fputs("null", out);
+    fputs("}", out);
+}
+
 static void put_counters(FILE *out, const struct metrics_board *board)
 {
     fputs("{", out);
@@ -190,6 +206,8 @@ char *status_json(struct supervisor *s)
         fputs("[]", out);
     fputs(",\"tftp_hpa\":", out);
     put_hpa(out, s);
+    fputs(",\"fetch\":", out);
+    put_fetch(out, &s->fetch);
     fputs(",\"counters\":", out);
     put_counters(out, s->board);
     fputs("}", out);

@@ -9,13 +9,21 @@
 
 #include "control.h"
 #include "crew.h"
+#include "fetch.h"
 #include "generation.h"
 #include "metrics.h"
 #include "problems.h"
 
 /* Who asked for a load. */
 struct origin {
-    enum { ORIGIN_START, ORIGIN_SIGNAL, ORIGIN_CONTROL, ORIGIN_WATCH, ORIGIN_NURSERY } kind;
+    enum {
+        ORIGIN_START,
+        ORIGIN_SIGNAL,
+        ORIGIN_CONTROL,
+        ORIGIN_WATCH,
+        ORIGIN_NURSERY,
+        ORIGIN_FETCH
+    } kind;
     pid_t pid; /* of the one who asked, with ORIGIN_SIGNAL and ORIGIN_CONTROL */
     uid_t uid;
     char file[256]; /* that has changed, with ORIGIN_WATCH */
@@ -56,6 +64,7 @@ struct supervisor {
     struct crew crew;
     struct control control;
     struct tftp_hpa *hpa;
+    struct fetch fetch;
 };
 
 #endif

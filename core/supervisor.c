@@ -193,6 +193,8 @@ static void reap(struct supervisor *s)
         struct crew_worker *w = crew_find(&s->crew, pid);
         if (w)
             on_worker_end(s, w, status);
+        else if (fetch_ended(&s->fetch, pid, status))
+            reload_fetched(s);
         else if (!tftp_hpa_ended(s->hpa, pid, status))
             on_nursery_end(s, pid);
     }
@@ -234,6 +236,7 @@ static void tick(struct supervisor *s)
     kill_hung(s);
     fill_vacancies(s);
     reload_tick(s);
+    fetch_tick(&s->fetch, s->current, s->candidate);
     s->board->workers_ready =
         s->current ? crew_count(&s->crew, s->current->number, CREW_SERVING) : 0;
 }
@@ -248,6 +251,7 @@ static void begin_stop(struct supervisor *s)
         log_info("stopping: transfers in flight have %d s", DRAIN_MS / 1000);
     systemd_notify("STOPPING=1\nSTATUS=Stopping; the last transfers end");
     s->stopping = true;
+    fetch_stop(&s->fetch);
     if (s->candidate)
         reload_end_candidate(s);
     crew_signal_all(&s->crew, SIGTERM);
@@ -393,6 +397,8 @@ int supervisor_run(const char *site)
         s->board = metrics_board_alloc();
         s->hpa = s->board ? tftp_hpa_alloc(s->board) : NULL;
     }
+    if (s && s->board)
+        fetch_init(&s->fetch, s->board);
     if (!s || !s->hpa || !open_channels(s)) {
         log_error("cannot start: %s", strerror(errno));
         free(s);
@@ -401,6 +407,7 @@ int supervisor_run(const char *site)
     reload_begin(s, &(struct origin){.kind = ORIGIN_START});
     loop(s);
     bool failed = s->failed;
+    fetch_stop(&s->fetch);
     if (s->candidate)
         reload_end_candidate(s);
     generation_close(s->current);

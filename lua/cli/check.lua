@@ -64,7 +64,7 @@ end
 local function policy_of(config)
     local site = host.yaml(text_of(config))
     local policy = type(site) == "table" and site.policy
-    if type(policy) ~= "string" or policy == "" then
+    if type(policy) ~= "string" or policy == "" or policy:find("^%a+://") then
         return nil
     end
     return policy:sub(1, 1) == "/" and policy or path.join((path.split(config)), policy)
@@ -207,7 +207,15 @@ return function(args)
         if site then
             site.file, site.line = config, line_of(config)
         end
-        local policy = site and site.policy or policy_of(config)
+        local policy
+        if site then
+            policy = site.policy
+        else
+            policy = policy_of(config)
+        end
+        if site and site.fetched_from and not policy and format == "text" then
+            host.cli.write(("%s: nothing has been fetched yet, so nothing is checked\n"):format(site.fetched_from))
+        end
         if policy then
             one(policy, check_policy, log, site)
         end

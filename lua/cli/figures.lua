@@ -30,6 +30,7 @@ function figures.amount(number, unit)
 end
 
 local ASKERS = {
+    fetch = "as it was fetched",
     start = "at the start",
     ["lost nursery"] = "as its processes were lost",
     signal = "by SIGHUP from process %d (user %d)",

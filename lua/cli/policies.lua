@@ -30,6 +30,8 @@ local function resolve(name)
     end
     if site.refused then
         return nil, site.refused
+    elseif not site.policy then
+        return nil, { ("%s: nothing has been fetched from %s yet"):format(name, site.fetched_from) }
     end
     return bundled.policy(site.policy), site
 end

@@ -39,6 +39,19 @@ local function write_generation(status, generation)
     end
 end
 
+local function write_fetch(status, fetch)
+    if not fetch then
+        return
+    end
+    local function ago(at)
+        return at > 0 and figures.duration(status.now - at) .. " ago" or "never"
+    end
+    line("fetched", "%s: %s, with success %s", fetch.url, ago(fetch.last), ago(fetch.last_good))
+    if fetch.failures > 0 then
+        line("", "%d failures in a row: %s", fetch.failures, fetch.problem)
+    end
+end
+
 local function write_refusal(status, refused)
     if not refused then
         return
@@ -68,6 +81,7 @@ local function write_text(status)
     line("moonboot", "%s, %s for %s, process %d, %s", status.version, status.state,
          figures.duration(status.now - status.started), status.pid, status.site)
     write_generation(status, control.some(status.generation))
+    write_fetch(status, control.some(status.fetch))
     write_refusal(status, control.some(status.refused))
     local sockets = {}
     for i, socket in ipairs(status.sockets) do

@@ -70,6 +70,7 @@ static void test_everything(void **state)
                                  "signing: { key: s }\n"
                                  "policy_keys: [one.pub, two.pub]\n"
                                  "secrets: { key: [new, old] }\n"
+                                 "policy_refresh: { interval_s: 5, max_mb: 2, ca: ca.pem }\n"
                                  "workers: 3\n"
                                  "user: nobody\n"
                                  "control: c.sock\n"
@@ -115,6 +116,8 @@ static void test_everything(void **state)
     assert_int_equal(config->policy_keys.n, 2);
     assert_string_equal(config->policy_keys.names[1], "two.pub");
     assert_string_equal(config->policy_cache, "st/policy");
+    assert_int_equal(config->policy_refresh.interval_s, 5);
+    assert_string_equal(config->policy_refresh.ca, "ca.pem");
     char *beside = config_path(config, "x/y");
     assert_string_equal(beside, "/tmp/x/y");
     free(beside);
@@ -201,11 +204,11 @@ static void test_problems_at_once(void **state)
                    ":7:10: `workers` is many, expected auto, or a number from 1 to 64");
     assert_problem(&problems, 7, ":8:12: `advertise` is 10.0.0.300, expected an IPv4 address");
     assert_problem(&problems, 8, ":9:15: `level` is loud, expected error, warn, info or debug");
-    assert_problem(&problems, 9,
-                   ":10:1: unknown key `frobnicate`, expected one of: policy, policy_keys, "
-                   "policy_cache, interfaces, advertise, dhcp, tftp, http, signing, secrets, "
-                   "tokens, control, control_group, "
-                   "state, workers, watch, sandbox, user, log, limits");
+    assert_problem(
+        &problems, 9,
+        ":10:1: unknown key `frobnicate`, expected one of: policy, policy_keys, policy_cache, "
+        "policy_refresh, interfaces, advertise, dhcp, tftp, http, signing, secrets, tokens, "
+        "control, control_group, state, workers, watch, sandbox, user, log, limits");
     assert_problem(&problems, 10, ":1:1: `policy` is missing: the policy file to serve by");
     assert_int_equal(problems.n, 11);
     problems_clear(&problems);
@@ -235,6 +238,16 @@ static void test_not_yaml(void **state)
         {"policy: p\npolicy_keys: k\n",
          ":1:1: `policy_keys` wants a directory to remember the version in that ran last: "
          "`state: { path: … }`, or `policy_cache`"},
+        {"policy: https://r.lab/r\n",
+         ":1:1: `policy` is fetched, and wants a directory to keep the last good one in: "
+         "`state: { path: … }`, or `policy_cache`"},
+        {"policy: HTTP://r.lab/r\npolicy_cache: c\n",
+         ":1:1: `policy` would be fetched in the clear, where anybody could change it: https://, "
+         "or `policy_keys`"},
+        {"policy: p\npolicy_refresh: { key: k }\n",
+         ":1:1: `policy_refresh` wants both `cert` and `key`, or neither"},
+        {"policy: p\npolicy_refresh: { interval_s: 0 }\n",
+         ":2:31: `interval_s` is 0, expected a number from 1 to 86400"},
         {"policy:\n", ":1:8: `policy` is nothing, expected a string"},
     };
     (void)state;

@@ -79,7 +79,7 @@ static char *load(const char *more)
     struct problems problems = {0};
     struct release release;
     char *problem = NULL;
-    if (release_open(&release, site, true, &problems)) {
+    if (release_open(&release, site, RELEASE_TO_SERVE, &problems)) {
         char *text;
         size_t len;
         assert_int_equal(problems.n, 0);
@@ -175,7 +175,7 @@ static void test_sealed(void **state)
     size_t len;
     (void)state;
     save_bundle(9, "-- good", ours);
-    assert_true(release_open(&release, site, true, &problems));
+    assert_true(release_open(&release, site, RELEASE_TO_SERVE, &problems));
     save_bundle(9, "-- evil", theirs);
     assert_int_equal(source_read(release.source, "policy.lua", 100, &text, &len), 0);
     assert_int_equal(len, 7);
