@@ -102,6 +102,7 @@ static struct policy *load(const struct generation *g)
         .tokens = &g->trust.tokens,
         .seals = g->trust.seals,
         .state = g->config->state.path != NULL,
+        .stages = g->config->state.stages,
         .static_tftp = g->config->tftp.backend == CONFIG_TFTP_HPA,
         .metrics = &g->board->slots[0],
         .generation = g->number,

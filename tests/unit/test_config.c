@@ -78,7 +78,7 @@ static void test_everything(void **state)
                                  "watch: true\n"
                                  "control_group: admins\n"
                                  "log: { level: debug, format: json }\n"
-                                 "state: { backend: lmdb, path: st, max_mb: 8 }\n"
+                                 "state: { backend: lmdb, path: st, max_mb: 8, stages: false }\n"
                                  "limits: { decision_ms: 100, wait_ms: 900, memory_mb: 64,\n"
                                  "          request_kb: 8, connections: 50 }\n",
                                  &problems);
@@ -118,6 +118,7 @@ static void test_everything(void **state)
     assert_string_equal(config->policy_cache, "st/policy");
     assert_int_equal(config->policy_refresh.interval_s, 5);
     assert_string_equal(config->policy_refresh.ca, "ca.pem");
+    assert_false(config->state.stages);
     char *beside = config_path(config, "x/y");
     assert_string_equal(beside, "/tmp/x/y");
     free(beside);
