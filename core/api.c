@@ -63,6 +63,7 @@ void api_open(lua_State *L)
     api_pattern_open(L);
     api_query_open(L);
     api_token_open(L);
+    api_seal_open(L);
     lua_pushcfunction(L, luaopen_cjson);
     lua_call(L, 0, 1);
     lua_setfield(L, -2, "json");

@@ -15,6 +15,7 @@ void api_yaml_open(lua_State *L);      /* yaml */
 void api_index_open(lua_State *L);     /* index */
 void api_inventory_open(lua_State *L); /* inventory */
 void api_token_open(lua_State *L);     /* token: where URLs carry them */
+void api_seal_open(lua_State *L);      /* seal_problem mask hide; unseal: in a server */
 void api_pattern_open(lua_State *L);   /* pattern */
 void api_query_open(lua_State *L);     /* query only */
 void api_cli_open(lua_State *L);       /* host.cli: for the command line only */

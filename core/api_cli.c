@@ -78,6 +78,13 @@ static int write_to(lua_State *L, FILE *out)
 {
     size_t len;
     const char *text = luaL_checklstring(L, 1, &len);
+    lua_getglobal(L, "host");
+    lua_getfield(L, -1, "hide");
+    if (lua_isfunction(L, -1)) { /* what stands for a secret is shown as one */
+        lua_pushvalue(L, 1);
+        lua_call(L, 1, 1);
+        text = luaL_checklstring(L, -1, &len);
+    }
     if (fwrite(text, 1, len, out) != len || fflush(out) != 0)
         return luaL_error(L, "cannot write: %s", strerror(errno));
     return 0;

@@ -181,6 +181,18 @@ static int inventory_var_of(lua_State *L)
     return name != NULL;
 }
 
+/* inventory:sealed(i) -> text, line of the i-th sealed value | nil behind the last one */
+static int inventory_sealed_of(lua_State *L)
+{
+    size_t i = (size_t)luaL_checkinteger(L, 2);
+    const struct inventory_sealed *sealed = inventory_sealed(check_inventory(L), i - 1);
+    if (!sealed)
+        return 0;
+    lua_pushstring(L, sealed->text);
+    lua_pushnumber(L, sealed->line);
+    return 2;
+}
+
 /* inventory:bootless() -> line of the first host that says nothing of boot | nil */
 static int inventory_bootless_of(lua_State *L)
 {
@@ -189,17 +201,30 @@ static int inventory_bootless_of(lua_State *L)
     return line > 0;
 }
 
+/* What `open`, a function at stack index 3 of `find`, makes of a sealed text. */
+static void push_opened(lua_State *L, const char *text, size_t len)
+{
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    lua_pushvalue(L, 3);
+    lua_pushlstring(L, text, len);
+    lua_call(L, 1, 1);
+}
+
 static void push_args(lua_State *L, struct inventory_host *host)
 {
     const char *text;
     size_t len;
+    bool sealed;
     if (!host->n_args) {
         lua_pushnil(L);
         return;
     }
     lua_createtable(L, (int)host->n_args, 0);
-    for (int i = 1; inventory_take_arg(host, &text, &len); i++) {
-        lua_pushlstring(L, text, len);
+    for (int i = 1; inventory_take_arg(host, &text, &len, &sealed); i++) {
+        if (sealed)
+            push_opened(L, text, len);
+        else
+            lua_pushlstring(L, text, len);
         lua_rawseti(L, -2, i);
     }
 }
@@ -233,6 +258,9 @@ static void push_value(lua_State *L, struct inventory_host *host,
     case INVENTORY_STRING:
         lua_pushlstring(L, value->text, value->len);
         break;
+    case INVENTORY_SEALED:
+        push_opened(L, value->text, value->len);
+        break;
     case INVENTORY_DOUBLE:
         lua_pushnumber(L, value->number);
         break;
@@ -260,9 +288,9 @@ static void push_vars(lua_State *L, const struct inventory *inventory, struct in
     }
 }
 
-/* inventory:find(key) -> verdict, text, args, vars, line | nil. verdict: "nothing", "boot" (text:
- * the profile), "disk", "ignore", "shell", "deny" (why), "chain" (the URL); args a list, vars a
- * table, both nil when there are none. */
+/* inventory:find(key, open) -> verdict, text, args, vars, line | nil. verdict: "nothing", "boot"
+ * (text: the profile), "disk", "ignore", "shell", "deny" (why), "chain" (the URL); args a list,
+ * vars a table, both nil when there are none. open(text) -> value is called for what is sealed. */
 static int inventory_find_host(lua_State *L)
 {
     static const char *const verdicts[] = {"nothing", "boot", "disk", "ignore",
@@ -271,6 +299,7 @@ static int inventory_find_host(lua_State *L)
     struct inventory_host host;
     size_t len;
     luaL_checkstring(L, 2);
+    lua_settop(L, 3);
     lua_pushvalue(L, 2); /* a number becomes text there, not in the caller's table */
     const char *key = lua_tolstring(L, -1, &len);
     if (!inventory_find(inventory, key, len, &host))
@@ -306,6 +335,7 @@ void api_inventory_open(lua_State *L)
                                        {"size", inventory_size},
                                        {"profile", inventory_profile_of},
                                        {"var", inventory_var_of},
+                                       {"sealed", inventory_sealed_of},
                                        {"bootless", inventory_bootless_of},
                                        {"find", inventory_find_host},
                                        {"has", inventory_has},

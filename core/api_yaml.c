@@ -139,6 +139,11 @@ static bool push_value(lua_State *L, struct data *data, const struct data_event 
         return push_list(L, data, wrong);
     if (event->kind == DATA_MAPPING)
         return push_mapping(L, data, wrong);
+    if (event->sealed) {
+        *wrong = *event;
+        wrong->text = "!sealed is for inventories; a policy says sealed \"…\"";
+        return false;
+    }
     if (event->kind == DATA_SCALAR)
         push_scalar(L, event);
     else

@@ -11,11 +11,13 @@
 #include "config.h"
 #include "control_path.h"
 #include "files.h"
+#include "mask.h"
 #include "privileges.h"
 #include "problems.h"
 #include "release.h"
 #include "task.h"
 #include "tftp_hpa.h"
+#include "trust.h"
 #include "vm.h"
 
 #define MEMORY      ((size_t)4 << 30)
@@ -171,6 +173,54 @@ static int read_site(lua_State *L)
     return 1;
 }
 
+/* A site's keys for what is sealed: a userdata, so that they are wiped whatever throws. */
+static int seals_free(lua_State *L)
+{
+    struct seal_keys **keys = lua_touserdata(L, 1);
+    seal_keys_free(*keys);
+    *keys = NULL;
+    return 0;
+}
+
+/* The function that read_seals gives; its upvalue is the userdata. */
+static int try_seal(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    struct seal_keys **keys = lua_touserdata(L, lua_upvalueindex(1));
+    struct secret value;
+    const char *problem = seal_open(*keys, text, len, &value);
+    secret_clear(&value);
+    lua_pushstring(L, problem);
+    return 1;
+}
+
+/* host.cli.seals(path) -> a function: text -> nil if the keys of that site.yaml open it, or what
+ * is wrong; the value is shown to nobody | nil, why there are no keys */
+static int read_seals(lua_State *L)
+{
+    struct problems problems = {0};
+    struct config *config = config_load(luaL_checkstring(L, 1), &problems);
+    bool named = config && config->secrets.keys.n;
+    struct seal_keys **keys = lua_newuserdata(L, sizeof(struct seal_keys *));
+    *keys = config ? trust_seals(config, &problems) : NULL;
+    config_free(config);
+    if (*keys) {
+        lua_newtable(L);
+        lua_pushcfunction(L, seals_free);
+        lua_setfield(L, -2, "__gc");
+        lua_setmetatable(L, -2);
+        lua_pushcclosure(L, try_seal, 1);
+        return 1;
+    }
+    char why[512];
+    snprintf(why, sizeof why, "%s", problems.n ? problems.lines[0] : "");
+    problems_clear(&problems);
+    lua_pushnil(L);
+    lua_pushstring(L, named ? why : "site.yaml names no key for it");
+    return 2;
+}
+
 /* Protected. Argument: struct command. */
 static int run(lua_State *L)
 {
@@ -181,6 +231,8 @@ static int run(lua_State *L)
     lua_getfield(L, -1, "cli");
     lua_pushcfunction(L, read_site);
     lua_setfield(L, -2, "site");
+    lua_pushcfunction(L, read_seals);
+    lua_setfield(L, -2, "seals");
     lua_pushcfunction(L, control_path_of_site);
     lua_setfield(L, -2, "control_path");
     cli_capture_open(L);
@@ -199,7 +251,9 @@ static int run(lua_State *L)
 int cli_run(const char *name, int argc, char **argv)
 {
     struct command command = {name, argc, argv, 2};
-    struct vm *vm = vm_alloc(&(struct vm_options){.memory = MEMORY, .decision_ms = DECISION_MS});
+    struct mask mask = {0};
+    struct vm *vm =
+        vm_alloc(&(struct vm_options){.memory = MEMORY, .decision_ms = DECISION_MS, .mask = &mask});
     if (!vm || !task_clock_start()) {
         fprintf(stderr, "moonboot: no memory to start\n");
         vm_free(vm);
@@ -213,5 +267,6 @@ int cli_run(const char *name, int argc, char **argv)
         command.exit_code = 2;
     }
     vm_free(vm);
+    mask_clear(&mask);
     return command.exit_code;
 }

@@ -20,22 +20,6 @@
 #define KEY_FILE_MAX  4096
 #define PIECE         ((size_t)1 << 20)
 #define QUIET_SECONDS 2
-#define BEARER_ROUNDS 2
-#define BEARER_MEMORY ((size_t)8 << 20)
-
-static const char keygen_help[] =
-    "Usage: moonboot keygen [OPTION…] NAME\n"
-    "Makes a pair of keys in minisign's format: NAME.key, the secret one, signs; NAME.pub,\n"
-    "which may be known to all, verifies. The passphrase is asked for, or read from standard\n"
-    "input when that is no terminal.\n"
-    "\n"
-    "  -W, --no-passphrase  leave the secret key in the clear, as `moonboot serve` wants it\n"
-    "      --bearer         make NAME.token instead, a token for `http.admin` of site.yaml, and\n"
-    "                       print its argon2id hash, which belongs there\n"
-    "  -f, --force          replace files of these names\n"
-    "  -h, --help           print this\n"
-    "\n"
-    "Exit codes: 0 done, 1 it could not be done, 2 bad usage.\n";
 
 static const char sign_help[] =
     "Usage: moonboot sign -s KEY [OPTION…] FILE…\n"
@@ -65,7 +49,7 @@ static const char verify_help[] =
 struct options {
     const char *command, *help;
     const char *key, *key_text, *comment, *signature;
-    bool no_passphrase, force, raw, quiet, bearer;
+    bool raw, quiet;
     char **files;
     int n_files;
 };
@@ -85,10 +69,7 @@ __attribute__((format(printf, 2, 3))) static bool complain(const struct options 
 /* -1: go on; else the exit code. */
 static int parse(struct options *o, const char *known, int argc, char **argv)
 {
-    static const struct option options[] = {{"no-passphrase", no_argument, NULL, 'W'},
-                                            {"bearer", no_argument, NULL, 'b'},
-                                            {"force", no_argument, NULL, 'f'},
-                                            {"secret-key", required_argument, NULL, 's'},
+    static const struct option options[] = {{"secret-key", required_argument, NULL, 's'},
                                             {"public-key", required_argument, NULL, 'p'},
                                             {"comment", required_argument, NULL, 't'},
                                             {"signature", required_argument, NULL, 'x'},
@@ -98,7 +79,7 @@ static int parse(struct options *o, const char *known, int argc, char **argv)
                                             {0}};
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "Wfs:p:P:t:x:rqh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "s:p:P:t:x:rqh", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(o->help, stdout);
             return 0;
@@ -109,9 +90,6 @@ static int parse(struct options *o, const char *known, int argc, char **argv)
             fprintf(stderr, "Try: moonboot %s --help\n", o->command);
             return 2;
         }
-        o->no_passphrase |= option == 'W';
-        o->bearer |= option == 'b';
-        o->force |= option == 'f';
         o->raw |= option == 'r';
         o->quiet |= option == 'q';
         if (option == 's' || option == 'p')
@@ -230,87 +208,6 @@ static char *beside(const char *path, const char *suffix)
     return asprintf(&name, "%s%s", path, suffix) < 0 ? NULL : name;
 }
 
-/* What a passphrase's key takes is meant to be long. */
-static void say_deriving(const struct passphrase *passphrase)
-{
-    if (passphrase->text && isatty(STDERR_FILENO))
-        fputs("deriving a key from the passphrase: some seconds\n", stderr);
-}
-
-/* --- keygen --------------------------------------------------------------------------------- */
-
-static bool save_keys(const struct options *o, const struct minisign_key *key,
-                      const char *passphrase)
-{
-    char secret[MINISIGN_SECRET_TEXT], public_text[MINISIGN_PUBLIC_TEXT];
-    struct minisign_public public;
-    char *secret_path = beside(o->files[0], ".key"), *public_path = beside(o->files[0], ".pub");
-    bool good = secret_path && public_path && minisign_key_write(key, passphrase, secret);
-    if (!good)
-        complain(o, "there is not enough memory");
-    minisign_key_public(key, &public);
-    minisign_public_write(&public, public_text);
-    good = good && write_file(o, secret_path, secret, strlen(secret), 0600, o->force) &&
-           write_file(o, public_path, public_text, strlen(public_text), 0644, o->force);
-    if (good)
-        printf("%s: %s", public_path, strchr(public_text, '\n') + 1);
-    sodium_memzero(secret, sizeof secret);
-    free(secret_path);
-    free(public_path);
-    return good;
-}
-
-/* A token that nobody could guess, and a hash that is quick to check (config_http.c). */
-static bool save_bearer(const struct options *o)
-{
-    unsigned char bytes[24];
-    char token[sodium_base64_ENCODED_LEN(sizeof bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
-    char hash[crypto_pwhash_STRBYTES];
-    char *path = sodium_init() < 0 ? NULL : beside(o->files[0], ".token");
-    if (!path)
-        return complain(o, "there is not enough memory");
-    randombytes_buf(bytes, sizeof bytes);
-    sodium_bin2base64(token, sizeof token, bytes, sizeof bytes,
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    bool good = crypto_pwhash_str(hash, token, strlen(token), BEARER_ROUNDS, BEARER_MEMORY) == 0;
-    good = good ? write_file(o, path, token, strlen(token), 0600, o->force)
-                : complain(o, "there is not enough memory");
-    if (good)
-        printf("%s\n", hash);
-    sodium_memzero(token, sizeof token);
-    sodium_memzero(bytes, sizeof bytes);
-    free(path);
-    return good;
-}
-
-int cli_keygen(int argc, char **argv)
-{
-    struct options o = {.command = "keygen", .help = keygen_help};
-    int code = parse(&o, "Wfb", argc, argv);
-    if (code >= 0)
-        return code;
-    if (o.n_files != 1)
-        return usage(&o, "one name is wanted");
-    if (o.bearer)
-        return save_bearer(&o) ? 0 : 1;
-    struct minisign_key *key = minisign_key_alloc();
-    struct passphrase passphrase = {0};
-    const char *problem = key ? NULL : "there is not enough memory";
-    if (!problem && !o.no_passphrase)
-        problem = passphrase_read("Passphrase: ", "Once more: ", &passphrase);
-    if (problem) {
-        complain(&o, "%s", problem);
-        code = 1;
-    } else {
-        minisign_key_make(key);
-        say_deriving(&passphrase);
-        code = save_keys(&o, key, passphrase.text) ? 0 : 1;
-    }
-    passphrase_clear(&passphrase);
-    minisign_key_free(key);
-    return code;
-}
-
 /* --- sign ----------------------------------------------------------------------------------- */
 
 static struct minisign_key *load_key(const struct options *o)
@@ -325,7 +222,7 @@ static struct minisign_key *load_key(const struct options *o)
         problem = minisign_key_problem(file.data, file.len);
     if (!problem && minisign_key_is_locked(file.data, file.len))
         problem = passphrase_read("Passphrase: ", NULL, &passphrase);
-    say_deriving(&passphrase);
+    passphrase_say_deriving(&passphrase);
     if (!problem)
         problem = minisign_key_read(file.data, file.len, passphrase.text, key);
     passphrase_clear(&passphrase);

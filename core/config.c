@@ -316,6 +316,10 @@ static const struct key signing_keys[] = {
     {"key", read_string, AT(signing.key), 0, 0, NULL},
     {0},
 };
+static const struct key secrets_keys[] = {
+    {"key", read_names, AT(secrets.keys), 0, 0, NULL},
+    {0},
+};
 static const struct key tokens_keys[] = {
     {"key", read_string, AT(tokens.key), 0, 0, NULL},
     {"required", read_bool, AT(tokens.required), 0, 0, NULL},
@@ -354,6 +358,7 @@ static const struct key site_keys[] = {
     {"tftp", read_mapping, 0, 0, 0, tftp_keys},
     {"http", read_mapping, 0, 0, 0, http_keys},
     {"signing", read_mapping, 0, 0, 0, signing_keys},
+    {"secrets", read_mapping, 0, 0, 0, secrets_keys},
     {"tokens", read_mapping, 0, 0, 0, tokens_keys},
     {"control", read_string, AT(control), 0, 0, NULL},
     {"control_group", read_string, AT(control_group), 0, 0, NULL},

@@ -63,6 +63,9 @@ struct config {
         char *key; /* NULL: nothing is signed */
     } signing;
     struct {
+        struct config_names keys; /* files: what was sealed for any of them is opened */
+    } secrets;
+    struct {
         char *key; /* NULL: one that the service makes itself */
         bool required;
         bool pin;

@@ -55,6 +55,7 @@ void config_free(struct config *config)
     config_http_free(config);
     free(config->signing.key);
     free(config->tokens.key);
+    config_names_free(&config->secrets.keys);
     free(config->state.path);
     free(config->user);
     free(config->log.decisions);

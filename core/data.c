@@ -231,6 +231,8 @@ static bool yaml_event(struct data *data, struct data_event *event, const char *
             event->text = (const char *)e->data.scalar.value;
             event->len = e->data.scalar.length;
             event->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !e->data.scalar.tag;
+            event->sealed =
+                e->data.scalar.tag && !strcmp((const char *)e->data.scalar.tag, "!sealed");
             *anchor = (const char *)e->data.scalar.anchor;
             return true;
         case YAML_SEQUENCE_START_EVENT:

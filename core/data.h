@@ -28,6 +28,7 @@ struct data_event {
     const char *text; /* of a scalar, with a NUL behind it; valid until the next event */
     size_t len;
     bool plain;            /* a scalar without quotes: it may be a number */
+    bool sealed;           /* a scalar with YAML's tag !sealed */
     bool key;              /* a scalar that is a mapping's key */
     unsigned line, column; /* from 1 */
 };

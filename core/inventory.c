@@ -6,8 +6,9 @@
 #include "inventory_build.h"
 
 /* A host's record in the arena: its key (length, bytes), verdict, what belongs to that
- * (profile's number, or text), number of args, their length, each, number of vars, each (name's
- * number, kind, value). Numbers are varints. */
+ * (profile's number, or text), number of args, their length, each (with the lowest bit of its
+ * length saying whether it is sealed), number of vars, each (name's number, kind, value). Numbers
+ * are varints. */
 struct entry {
     uint32_t line;
     uint32_t hash;
@@ -33,6 +34,8 @@ struct inventory {
     size_t size;
     struct names profiles, vars;
     unsigned bootless;
+    struct inventory_sealed *sealed;
+    size_t n_sealed, room_sealed;
 };
 
 _Static_assert(sizeof(struct entry) + 3 * sizeof(uint32_t) == INVENTORY_HOST,
@@ -258,6 +261,9 @@ void inventory_free(struct inventory *inventory)
     free(inventory->arena.data);
     free(inventory->hosts);
     free(inventory->slots);
+    for (size_t i = 0; i < inventory->n_sealed; i++)
+        free(inventory->sealed[i].text);
+    free(inventory->sealed);
     free(inventory);
 }
 
@@ -343,6 +349,29 @@ bool inventory_store_add(struct inventory *inventory, const unsigned char *key, 
     return true;
 }
 
+bool inventory_store_sealed(struct inventory *inventory, const char *text, size_t len,
+                            unsigned line)
+{
+    if (inventory->n_sealed == inventory->room_sealed) {
+        size_t room = inventory->room_sealed ? 2 * inventory->room_sealed : 8;
+        struct inventory_sealed *list = realloc(inventory->sealed, room * sizeof *list);
+        if (!list)
+            return false;
+        inventory->sealed = list;
+        inventory->room_sealed = room;
+    }
+    char *copy = strndup(text, len);
+    if (!copy)
+        return false;
+    inventory->sealed[inventory->n_sealed++] = (struct inventory_sealed){copy, line};
+    return true;
+}
+
+const struct inventory_sealed *inventory_sealed(const struct inventory *inventory, size_t i)
+{
+    return i < inventory->n_sealed ? &inventory->sealed[i] : NULL;
+}
+
 /* Gives back the room that is left. */
 bool inventory_store_finish(struct inventory *inventory)
 {
@@ -419,12 +448,16 @@ bool inventory_find(const struct inventory *inventory, const char *key, size_t l
     return found;
 }
 
-bool inventory_take_arg(struct inventory_host *host, const char **text, size_t *len)
+bool inventory_take_arg(struct inventory_host *host, const char **text, size_t *len, bool *sealed)
 {
     if (!host->n_args)
         return false;
     host->n_args--;
-    *text = take_text(&host->args, len);
+    size_t number = take_number(&host->args);
+    *sealed = number & 1;
+    *len = number >> 1;
+    *text = (const char *)host->args;
+    host->args += *len;
     return true;
 }
 
@@ -436,6 +469,7 @@ void inventory_take_value(struct inventory_host *host, struct inventory_value *v
         value->name = take_text(&host->vars, &value->name_len);
     switch (value->kind) {
     case INVENTORY_STRING:
+    case INVENTORY_SEALED:
         value->text = take_text(&host->vars, &value->len);
         break;
     case INVENTORY_DOUBLE:

@@ -9,6 +9,9 @@
  * CSV: a header line; the first column is the key, unless another one is asked for. `boot` and
  * `args` (separated by spaces) are what they are above, all other columns are vars.
  *
+ * An argument, and the value of a var, may be sealed (core/seal.h): `!sealed seal1.…` in YAML,
+ * {"sealed": "seal1.…"} in JSON and YAML, `sealed:seal1.…` in CSV. They are kept as they stand.
+ *
  * `boot` is a profile's name, or disk, ignore, shell, "deny WHY", "chain URL". */
 #ifndef MOONBOOT_INVENTORY_H
 #define MOONBOOT_INVENTORY_H
@@ -75,6 +78,13 @@ const struct inventory_name *inventory_var(const struct inventory *inventory, si
 /* The first of the hosts that say nothing of `boot`: its line; 0 when all do. */
 unsigned inventory_bootless(const struct inventory *inventory);
 
+/* What is sealed in it, in order. NULL behind the last one. */
+struct inventory_sealed {
+    char *text;
+    unsigned line;
+};
+const struct inventory_sealed *inventory_sealed(const struct inventory *inventory, size_t i);
+
 enum inventory_verdict {
     INVENTORY_NOTHING, /* no `boot` */
     INVENTORY_BOOT,
@@ -97,6 +107,7 @@ struct inventory_host {
 
 enum inventory_kind {
     INVENTORY_STRING,
+    INVENTORY_SEALED, /* a text that is to be opened (core/seal.h) */
     INVENTORY_DOUBLE,
     INVENTORY_BOOLEAN,
     INVENTORY_LIST,    /* values follow, and INVENTORY_END */
@@ -120,7 +131,7 @@ bool inventory_find(const struct inventory *inventory, const char *key, size_t l
 
 /* Its next argument, or var; false when there are no more. Of a var that is a list or a
  * mapping, all values must be taken, with their ends, before the next var. */
-bool inventory_take_arg(struct inventory_host *host, const char **text, size_t *len);
+bool inventory_take_arg(struct inventory_host *host, const char **text, size_t *len, bool *sealed);
 bool inventory_take_var(const struct inventory *inventory, struct inventory_host *host,
                         struct inventory_value *value);
 void inventory_take_value(struct inventory_host *host, struct inventory_value *value);

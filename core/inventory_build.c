@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "seal.h"
+
 #define MESSAGE_MAX 512
 
 struct inventory_build *inventory_build_alloc(const struct inventory_options *options,
@@ -184,14 +186,38 @@ void inventory_build_boot(struct inventory_build *build, struct inventory_draft 
     }
 }
 
+static void add_arg(struct inventory_build *build, struct inventory_draft *draft, const char *text,
+                    size_t len, bool sealed)
+{
+    check(build, inventory_bytes_number(&draft->args, len << 1 | sealed) &&
+                     inventory_bytes_add(&draft->args, text, len));
+    draft->n_args++;
+}
+
 void inventory_build_arg(struct inventory_build *build, struct inventory_draft *draft,
                          const char *text, size_t len, unsigned line)
 {
     if (!is_literal(build, "args", text, line))
         return;
-    check(build, inventory_bytes_number(&draft->args, len) &&
-                     inventory_bytes_add(&draft->args, text, len));
-    draft->n_args++;
+    add_arg(build, draft, text, len, false);
+}
+
+void inventory_build_sealed_arg(struct inventory_build *build, struct inventory_draft *draft,
+                                const char *text, size_t len, unsigned line)
+{
+    if (inventory_build_sealed(build, text, len, line))
+        add_arg(build, draft, text, len, true);
+}
+
+bool inventory_build_sealed(struct inventory_build *build, const char *text, size_t len,
+                            unsigned line)
+{
+    const char *problem = seal_problem(text, len, NULL, NULL);
+    if (problem)
+        inventory_build_problem(build, line, "sealed: %s", problem);
+    else
+        check(build, inventory_store_sealed(build->inventory, text, len, line));
+    return !problem;
 }
 
 bool inventory_build_is_name(const char *text)
@@ -232,7 +258,7 @@ void inventory_build_value(struct inventory_build *build, struct inventory_draft
     if (value->name)
         ok = ok && inventory_bytes_number(vars, value->name_len) &&
              inventory_bytes_add(vars, value->name, value->name_len);
-    if (value->kind == INVENTORY_STRING)
+    if (value->kind == INVENTORY_STRING || value->kind == INVENTORY_SEALED)
         ok = ok && inventory_bytes_number(vars, value->len) &&
              inventory_bytes_add(vars, value->text, value->len);
     else if (value->kind == INVENTORY_DOUBLE)

@@ -55,12 +55,18 @@ void inventory_build_boot(struct inventory_build *build, struct inventory_draft 
                           const char *text, unsigned line);
 void inventory_build_arg(struct inventory_build *build, struct inventory_draft *draft,
                          const char *text, size_t len, unsigned line);
+void inventory_build_sealed_arg(struct inventory_build *build, struct inventory_draft *draft,
+                                const char *text, size_t len, unsigned line);
 /* A var begins: false after a problem. Its value comes next, or its values: those of a list
  * or a mapping follow up to an INVENTORY_END. */
 bool inventory_build_var(struct inventory_build *build, struct inventory_draft *draft,
                          const char *name, unsigned line);
 void inventory_build_value(struct inventory_build *build, struct inventory_draft *draft,
                            const struct inventory_value *value);
+
+/* A sealed value was read: false, and a problem, when it is malformed. */
+bool inventory_build_sealed(struct inventory_build *build, const char *text, size_t len,
+                            unsigned line);
 
 /* What `draft` does not say and `other` does. */
 void inventory_build_merge(struct inventory_build *build, struct inventory_draft *draft,
@@ -91,6 +97,8 @@ unsigned inventory_store_line_of(const struct inventory *inventory, const unsign
                                  size_t len);
 bool inventory_store_add(struct inventory *inventory, const unsigned char *key, size_t len,
                          const struct inventory_draft *draft, unsigned line);
+bool inventory_store_sealed(struct inventory *inventory, const char *text, size_t len,
+                            unsigned line);
 bool inventory_store_finish(struct inventory *inventory);
 
 bool inventory_bytes_add(struct inventory_bytes *bytes, const void *data, size_t len);

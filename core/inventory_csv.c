@@ -202,22 +202,39 @@ static bool read_header(struct inventory_build *build, struct csv *csv, struct h
     return ok;
 }
 
+#define SEALED "sealed:"
+
+/* What follows "sealed:"; NULL when the text is not sealed. */
+static const char *sealed_of(const char *text)
+{
+    return strncmp(text, SEALED, sizeof SEALED - 1) ? NULL : text + sizeof SEALED - 1;
+}
+
 /* Words between spaces. */
 static void read_args(struct inventory_build *build, const char *text, unsigned line)
 {
-    char word[4096];
+    char small[4096];
     for (;;) {
         text += strspn(text, " \t");
         size_t len = strcspn(text, " \t");
         if (!len)
             return;
-        if (len >= sizeof word) {
-            inventory_build_problem(build, line, "args: an argument of %zu bytes", len);
+        char *word = len < sizeof small ? small : malloc(len + 1);
+        if (!word) {
+            build->out_of_memory = true;
             return;
         }
         memcpy(word, text, len);
         word[len] = '\0';
-        inventory_build_arg(build, &build->draft, word, len, line);
+        const char *sealed = sealed_of(word);
+        if (sealed)
+            inventory_build_sealed_arg(build, &build->draft, sealed, strlen(sealed), line);
+        else if (len >= sizeof small)
+            inventory_build_problem(build, line, "args: an argument of %zu bytes", len);
+        else
+            inventory_build_arg(build, &build->draft, word, len, line);
+        if (word != small)
+            free(word);
         text += len;
     }
 }
@@ -238,6 +255,13 @@ static void read_host(struct inventory_build *build, const struct csv *csv,
             .kind = INVENTORY_STRING, .text = cell(csv, i), .len = cell_len(csv, i)};
         if (!value.len)
             continue; /* nothing was said */
+        const char *sealed = header->columns[i] == COLUMN_VAR ? sealed_of(value.text) : NULL;
+        if (sealed) {
+            value.kind = INVENTORY_SEALED;
+            value.text = sealed;
+            value.len = strlen(sealed);
+            inventory_build_sealed(build, sealed, value.len, csv->row);
+        }
         if (header->columns[i] == COLUMN_BOOT)
             inventory_build_boot(build, &build->draft, value.text, csv->row);
         else if (header->columns[i] == COLUMN_ARGS)

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "data.h"
@@ -12,12 +13,77 @@ struct reading {
     char key[KEY_MAX];             /* of the host at hand */
     size_t key_len;
     unsigned line;
+    struct data_event ahead[3]; /* what was looked at, and is to come again; their texts */
+    struct inventory_bytes texts[3];
+    unsigned n_ahead, at_ahead;
 };
 
 /* The next event; false when there is none, which is reported in the end. */
 static bool next(struct reading *r, struct data_event *event)
 {
-    return data_next(r->data, event);
+    if (r->at_ahead == r->n_ahead)
+        return data_next(r->data, event);
+    *event = r->ahead[r->at_ahead++];
+    return true;
+}
+
+/* Reads on to the end of what `event` began. */
+static bool skip(struct reading *r, const struct data_event *event)
+{
+    struct data_event inside;
+    unsigned depth = event->kind == DATA_LIST || event->kind == DATA_MAPPING;
+    while (depth) {
+        if (!next(r, &inside))
+            return false;
+        if (inside.kind == DATA_LIST || inside.kind == DATA_MAPPING)
+            depth++;
+        else if (inside.kind == DATA_END)
+            depth--;
+    }
+    return true;
+}
+
+/* Looks at the next event, as the i-th of those to come again. */
+static bool look(struct reading *r, unsigned i)
+{
+    struct data_event *event = &r->ahead[i];
+    struct inventory_bytes *text = &r->texts[i];
+    if (!data_next(r->data, event))
+        return false;
+    r->n_ahead = i + 1;
+    if (event->kind != DATA_SCALAR)
+        return true;
+    text->len = 0;
+    if (!inventory_bytes_add(text, event->text, event->len + 1)) {
+        r->build->out_of_memory = true;
+        return false;
+    }
+    event->text = (const char *)text->data;
+    return true;
+}
+
+/* A value begins: {"sealed": "…"} becomes the text, marked as sealed. */
+static bool read_sealed(struct reading *r, struct data_event *event)
+{
+    struct data_event *ahead = r->ahead;
+    bool boolean;
+    double number;
+    if (event->kind != DATA_MAPPING)
+        return true;
+    r->at_ahead = r->n_ahead = 0;
+    if (!look(r, 0))
+        return false;
+    if (ahead[0].kind != DATA_SCALAR || strcmp(ahead[0].text, "sealed") != 0)
+        return true;
+    if (!look(r, 1) || (ahead[1].kind == DATA_SCALAR && !look(r, 2)))
+        return false;
+    if (r->n_ahead < 3 || ahead[2].kind != DATA_END ||
+        data_type(&ahead[1], &boolean, &number) != DATA_TEXT)
+        return true;
+    *event = ahead[1];
+    event->sealed = true;
+    r->n_ahead = 0;
+    return true;
 }
 
 static const char *found(const struct data_event *event)
@@ -28,7 +94,7 @@ static const char *found(const struct data_event *event)
     case DATA_MAPPING:
         return "a mapping";
     case DATA_SCALAR:
-        return "text";
+        return event->sealed ? "a sealed value" : "text";
     default:
         return "nothing";
     }
@@ -40,7 +106,7 @@ static bool unexpected(struct reading *r, const struct data_event *event, const 
 {
     inventory_build_problem(r->build, event->line, "%s: found %s, expected %s", where, found(event),
                             expected);
-    return data_skip(r->data, event);
+    return skip(r, event);
 }
 
 /* Nothing was said: `boot:` with nothing behind it. */
@@ -63,7 +129,7 @@ static const char *text_of(struct reading *r, const struct data_event *event, co
 static bool read_boot(struct reading *r, struct inventory_draft *draft,
                       const struct data_event *event)
 {
-    if (event->kind != DATA_SCALAR)
+    if (event->kind != DATA_SCALAR || event->sealed)
         return unexpected(r, event, "boot", "a profile's name");
     const char *text = text_of(r, event, "boot");
     if (text)
@@ -78,10 +144,14 @@ static bool read_args(struct reading *r, struct inventory_draft *draft,
     if (event->kind != DATA_LIST)
         return unexpected(r, event, "args", "a list of texts");
     for (;;) {
-        if (!next(r, &item))
+        if (!next(r, &item) || !read_sealed(r, &item))
             return false;
         if (item.kind == DATA_END)
             return true;
+        if (item.sealed) {
+            inventory_build_sealed_arg(r->build, draft, item.text, item.len, item.line);
+            continue;
+        }
         if (item.kind != DATA_SCALAR) {
             if (!unexpected(r, &item, "args", "text"))
                 return false;
@@ -105,19 +175,25 @@ static size_t keep(const struct data_event *event, char name[KEY_MAX])
 /* A value of a var, with its name in a mapping. What is not said stays away, but in a list,
  * where others would take its place. */
 static bool read_value(struct reading *r, struct inventory_draft *draft, const char *name,
-                       size_t name_len, const struct data_event *event)
+                       size_t name_len, struct data_event *event)
 {
     static const enum inventory_kind kinds[] = {[DATA_TEXT] = INVENTORY_STRING,
                                                 [DATA_BOOLEAN] = INVENTORY_BOOLEAN,
                                                 [DATA_NUMBER] = INVENTORY_DOUBLE};
+    enum data_type type = DATA_TEXT;
+    if (!read_sealed(r, event))
+        return false;
     struct inventory_value value = {
         .name = name, .name_len = name_len, .text = event->text, .len = event->len};
-    enum data_type type = DATA_TEXT;
     if (event->kind == DATA_SCALAR)
         type = data_type(event, &value.boolean, &value.number);
     value.kind = event->kind == DATA_SCALAR ? kinds[type]
                  : event->kind == DATA_LIST ? INVENTORY_LIST
                                             : INVENTORY_MAPPING;
+    if (event->sealed) {
+        value.kind = INVENTORY_SEALED;
+        inventory_build_sealed(r->build, event->text, event->len, event->line);
+    }
     inventory_build_value(r->build, draft, &value);
     if (event->kind == DATA_SCALAR)
         return true;
@@ -141,12 +217,12 @@ static bool read_value(struct reading *r, struct inventory_draft *draft, const c
 }
 
 static bool read_var(struct reading *r, struct inventory_draft *draft, const char *name,
-                     unsigned line, const struct data_event *event)
+                     unsigned line, struct data_event *event)
 {
     if (is_null(event))
         return true;
     return inventory_build_var(r->build, draft, name, line) ? read_value(r, draft, NULL, 0, event)
-                                                            : data_skip(r->data, event);
+                                                            : skip(r, event);
 }
 
 static bool read_vars(struct reading *r, struct inventory_draft *draft,
@@ -207,10 +283,10 @@ static bool read_once(struct reading *r, const struct part *part, const char *na
                       read_part *read, const struct data_event *value)
 {
     if (is_null(value) || (*has && part->merging))
-        return data_skip(r->data, value);
+        return skip(r, value);
     if (*has) {
         inventory_build_problem(r->build, value->line, "there is a key \"%s\" already", name);
-        return data_skip(r->data, value);
+        return skip(r, value);
     }
     *has = true;
     return read(r, part->draft, value);
@@ -219,7 +295,7 @@ static bool read_once(struct reading *r, const struct part *part, const char *na
 static bool read_own_key(struct reading *r, const struct data_event *value)
 {
     const char *field = inventory_key(r->build->inventory)->name;
-    if (value->kind != DATA_SCALAR)
+    if (value->kind != DATA_SCALAR || value->sealed)
         return unexpected(r, value, field, "text");
     r->key_len = keep(value, r->key);
     r->line = value->line;
@@ -254,7 +330,7 @@ static bool read_pair(struct reading *r, const struct part *part, const struct d
     inventory_build_problem(r->build, line, "unknown key \"%.80s\" in a host%s%s%s", name,
                             nearest ? " (did you mean \"" : ", expected boot, args or vars",
                             nearest ? nearest : "", nearest ? "\"?)" : "");
-    return data_skip(r->data, &value);
+    return skip(r, &value);
 }
 
 /* The pairs of a mapping that has begun. */
@@ -358,7 +434,7 @@ static bool read_headed(struct reading *r, struct data_event *name)
             return false;
         if (is_key               ? !read_key(r, &value, hosts)
             : is_hosts && !hosts ? !read_hosts(r, &value)
-                                 : !data_skip(r->data, &value))
+                                 : !skip(r, &value))
             return false;
         hosts = hosts || is_hosts;
         if (!next(r, name))
@@ -401,5 +477,7 @@ void inventory_data_read(struct inventory_build *build, const char *text, size_t
         inventory_build_problem(build, line, "%s", problem);
     }
     inventory_build_free_draft(&r.merged);
+    for (size_t i = 0; i < sizeof r.texts / sizeof *r.texts; i++)
+        free(r.texts[i].data);
     data_free(r.data);
 }

@@ -5,11 +5,13 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "json.h"
+#include "mask.h"
 
 #define LOG_LINE_MAX   8192
 #define QUOTED         "\"\\"
@@ -18,7 +20,8 @@
 static struct {
     enum log_level level;
     enum log_format format;
-    unsigned long lost; /* lines that nobody took */
+    const struct mask *mask; /* NULL: nothing is hidden */
+    unsigned long lost;      /* lines that nobody took */
 } logger = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -34,6 +37,22 @@ void log_setup(enum log_level level, enum log_format format)
 {
     logger.level = level;
     logger.format = format;
+}
+
+void log_hide(const struct mask *mask)
+{
+    logger.mask = mask;
+}
+
+/* The text; where a secret stands in it a copy without, which is the caller's to free. */
+static const char *shown(const char *text, char **copy)
+{
+    size_t len = strlen(text);
+    *copy = NULL;
+    if (!logger.mask || !mask_has(logger.mask, text, len))
+        return text;
+    *copy = mask_copy(logger.mask, text, len);
+    return *copy ? *copy : MASK_MARK;
 }
 
 bool log_enabled(enum log_level level)
@@ -169,6 +188,8 @@ void log_event(enum log_level level, const struct log_field *fields, size_t n_fi
         return;
     struct line line = {.len = 0};
     bool json = logger.format == LOG_FORMAT_JSON;
+    char *copy;
+    message = shown(message, &copy);
     if (json) {
         put_text(&line, "{\"time\":\"");
         put_time(&line);
@@ -182,13 +203,16 @@ void log_event(enum log_level level, const struct log_field *fields, size_t n_fi
         put_text(&line, name);
         put_escaped(&line, message, "");
     }
+    free(copy);
     for (size_t i = 0; i < n_fields; i++) {
         if (!fields[i].value)
             continue;
+        const char *value = shown(fields[i].value, &copy);
         if (json)
-            put_pair_json(&line, fields[i].key, fields[i].value);
+            put_pair_json(&line, fields[i].key, value);
         else
-            put_pair_text(&line, fields[i].key, fields[i].value);
+            put_pair_text(&line, fields[i].key, value);
+        free(copy);
     }
     memcpy(line.text + line.len, json ? "}\n" : "\n", json ? 2 : 1);
     line.len += json ? 2 : 1;
@@ -199,10 +223,18 @@ void log_line(enum log_level level, const char *format, ...)
 {
     if (!log_enabled(level))
         return;
-    char message[LOG_LINE_MAX / 2];
+    char message[LOG_LINE_MAX / 2], *whole = NULL;
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    int len = vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    log_event(level, NULL, 0, message);
+    /* Of a secret that is cut, a part would not be known. */
+    if (logger.mask && len >= (int)sizeof message) {
+        va_start(args, format);
+        if (vasprintf(&whole, format, args) < 0)
+            whole = NULL;
+        va_end(args);
+    }
+    log_event(level, NULL, 0, whole ? whole : message);
+    free(whole);
 }

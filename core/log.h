@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct mask;
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -20,6 +22,9 @@ struct log_field {
 
 /* Sets what is written (that level and the graver ones) and how. */
 void log_setup(enum log_level level, enum log_format format);
+
+/* From here on no line has these secrets (core/mask.h) in it. Not owned, may grow; NULL: none. */
+void log_hide(const struct mask *mask);
 
 bool log_enabled(enum log_level level);
 

@@ -3,6 +3,8 @@
 
 #include "cli.h"
 #include "cli_bundle.h"
+#include "cli_keygen.h"
+#include "cli_seal.h"
 #include "cli_serve.h"
 #include "cli_sign.h"
 #include "problems.h"
@@ -32,6 +34,7 @@ static const struct command commands[] = {
     {"sign", cli_sign, "sign files, in minisign's format"},
     {"verify", cli_verify, "verify files by their signatures"},
     {"bundle", cli_bundle, "make one file of a policy's directory, signed"},
+    {"seal", cli_seal, "seal a secret, for a server alone to open"},
     {"event", NULL, "say on a machine's behalf that something has happened"},
     {"machines", NULL, "show what has happened to machines"},
     {"state", NULL, "read and write what the service remembers"},

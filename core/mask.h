@@ -5,18 +5,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define MASK_MARK       "\u2022\u2022\u2022"
 #define MASK_SECRET_MIN 4 /* bytes: a shorter secret is in every text */
 
-/* Secrets to look for. All zero: none. */
+/* Secrets to look for, found by their first bytes: a text is read once, however many there are.
+ * Their copies are in memory that is locked (as far as may be), left out of core dumps, and
+ * wiped. All zero: none. */
 struct mask {
-    char **secrets;
-    size_t *lengths;
-    size_t n;
+    char *area;
+    size_t used, room;
+    struct mask_secret *secrets; /* in the area; those with a first slot in common, longest first */
+    size_t n, secrets_room;
+    uint32_t *slots; /* number of a secret + 1; 0: none */
+    size_t n_slots;  /* a power of two */
 };
 
-/* Adds a copy; too short a one is left out. False when memory is out. */
+/* Adds a copy; too short a one, and one that is there, are left out. False when memory is out. */
 bool mask_add(struct mask *mask, const char *secret, size_t len);
 void mask_clear(struct mask *mask);
 
@@ -30,5 +36,14 @@ bool mask_may_find(const struct mask *mask, const char *text, size_t len);
  * name is one, and of the password in "//user:password@". What does not fit is cut. Returns
  * the length; a NUL follows. */
 size_t mask_text(const struct mask *mask, const char *text, size_t len, char *out, size_t size);
+
+/* Whether a secret that was added stands in `text`. */
+bool mask_has(const struct mask *mask, const char *text, size_t len);
+
+/* As mask_text, but for the secrets that were added alone. */
+size_t mask_secrets(const struct mask *mask, const char *text, size_t len, char *out, size_t size);
+
+/* The same in a copy for the caller to free; NULL when memory is out. */
+char *mask_copy(const struct mask *mask, const char *text, size_t len);
 
 #endif

@@ -100,6 +100,7 @@ static struct policy *load(const struct generation *g)
         .wait_ms = g->config->limits.wait_ms,
         .memory_mb = g->config->limits.memory_mb,
         .tokens = &g->trust.tokens,
+        .seals = g->trust.seals,
         .state = g->config->state.path != NULL,
         .static_tftp = g->config->tftp.backend == CONFIG_TFTP_HPA,
         .metrics = &g->board->slots[0],

@@ -61,6 +61,12 @@ const char *passphrase_read(const char *prompt, const char *again, struct passph
     return problem;
 }
 
+void passphrase_say_deriving(const struct passphrase *passphrase)
+{
+    if (passphrase->text && isatty(STDERR_FILENO))
+        fputs("deriving a key from the passphrase: some seconds\n", stderr);
+}
+
 void passphrase_clear(struct passphrase *passphrase)
 {
     sodium_free(passphrase->text);

@@ -13,6 +13,9 @@ struct passphrase {
  * wrong. */
 const char *passphrase_read(const char *prompt, const char *again, struct passphrase *passphrase);
 
+/* Tells a person that what comes next, deriving a key from it, takes a while. */
+void passphrase_say_deriving(const struct passphrase *passphrase);
+
 /* Wipes it. */
 void passphrase_clear(struct passphrase *passphrase);
 

@@ -29,6 +29,7 @@ void policy_free(struct policy *policy)
     http_cache_close(policy->courses.waits.http);
     wait_dns_close(policy->courses.waits.dns);
     vm_free(policy->vm);
+    log_hide(NULL);
     mask_clear(&policy->mask);
     free(policy->fixed_url);
     problems_clear(&policy->files);
@@ -125,13 +126,25 @@ struct decision {
     char error[ERROR_MAX];
 };
 
-static void info_field(lua_State *L, int info, const char *key, char *out, size_t size)
+/* Without secrets before it is cut: a part of one would not be known. */
+static void keep_text(const struct decision *d, const char *text, char *out, size_t size)
 {
-    lua_getfield(L, info, key);
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    size_t len = strnlen(text, size - 1);
+    const struct mask *mask = &d->policy->mask;
+    size_t len = mask->n ? strlen(text) : strnlen(text, size - 1);
+    if (mask_has(mask, text, len)) {
+        mask_secrets(mask, text, len, out, size);
+        return;
+    }
+    len = len < size ? len : size - 1;
     memcpy(out, text, len);
     out[len] = '\0';
+}
+
+static void info_field(lua_State *L, const struct decision *d, int info, const char *key, char *out,
+                       size_t size)
+{
+    lua_getfield(L, info, key);
+    keep_text(d, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "", out, size);
     lua_pop(L, 1);
 }
 
@@ -154,12 +167,12 @@ static void read_info(lua_State *L, int info, struct decision *d)
     if (!lua_istable(L, info))
         return;
     d->decided = true;
-    info_field(L, info, "machine", d->machine, sizeof d->machine);
-    info_field(L, info, "rule", d->rule, sizeof d->rule);
-    info_field(L, info, "verdict", d->verdict, sizeof d->verdict);
-    info_field(L, info, "stage", d->stage, sizeof d->stage);
-    info_field(L, info, "profile", d->profile, sizeof d->profile);
-    info_field(L, info, "error", d->error, sizeof d->error);
+    info_field(L, d, info, "machine", d->machine, sizeof d->machine);
+    info_field(L, d, info, "rule", d->rule, sizeof d->rule);
+    info_field(L, d, info, "verdict", d->verdict, sizeof d->verdict);
+    info_field(L, d, info, "stage", d->stage, sizeof d->stage);
+    info_field(L, d, info, "profile", d->profile, sizeof d->profile);
+    info_field(L, d, info, "error", d->error, sizeof d->error);
     note_facts(L, info, d);
 }
 
@@ -270,6 +283,23 @@ static struct reply *fallback(enum request_protocol protocol)
     return reply ? reply : reply_silence();
 }
 
+/* What is no machine's answer but one to who runs the service tells no secret. An error that is
+ * told to a client does not either: it has what he sent, and to hide a secret in that would tell
+ * him that he has guessed it. */
+static void hide_in_reply(const struct decision *d, struct reply *reply)
+{
+    const struct mask *mask = &d->policy->mask;
+    if (d->asked.protocol != REQUEST_CONTROL || reply->kind != REPLY_BODY ||
+        !mask_has(mask, (const char *)reply->body.data, reply->body.len))
+        return;
+    char *copy = mask_copy(mask, (const char *)reply->body.data, reply->body.len);
+    reply->body.len = copy ? strlen(copy) : 0;
+    if (!copy)
+        return;
+    free(reply->body.data);
+    reply->body.data = (uint8_t *)copy;
+}
+
 static void decision_free(struct decision *d)
 {
     course_clear(&d->course);
@@ -323,7 +353,7 @@ static void on_ended(struct course *course, const char *error)
     struct policy *policy = d->policy;
     struct metrics *metrics = policy->courses.metrics;
     if (error) {
-        snprintf(d->error, sizeof d->error, "%s", error);
+        keep_text(d, error, d->error, sizeof d->error);
         reply_free(d->reply);
         d->reply = NULL;
     }
@@ -341,6 +371,7 @@ static void on_ended(struct course *course, const char *error)
         log_decision(d);
     struct reply *reply = d->reply ? d->reply : fallback(d->asked.protocol);
     d->reply = NULL;
+    hide_in_reply(d, reply);
     LIST_INSERT_HEAD(&policy->idle, d, link);
     d->done(reply, d->arg);
 }

@@ -13,6 +13,7 @@
 struct event_base;
 struct metrics;
 struct policy;
+struct seal_keys;
 struct store_writer;
 struct token_rules;
 
@@ -28,6 +29,7 @@ struct policy_options {
     unsigned wait_ms;     /* that a decision may be suspended; DHCP's has POLICY_DHCP_WAIT_MS */
     unsigned memory_mb;
     const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the policy */
+    const struct seal_keys *seals;    /* NULL: what is sealed stays shut. Outlives the policy */
     bool state;       /* there will be a store: a policy that wants one is not refused */
     bool static_tftp; /* TFTP gives plain files: a policy that needs more of it is refused */
     struct metrics *metrics;

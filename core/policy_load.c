@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "policy_state.h"
 #include "task.h"
 
@@ -141,14 +142,33 @@ static int load(lua_State *L)
     return 0;
 }
 
+/* What is told of a policy that failed is told without what it had opened. */
+static void hide_problems(struct problems *problems, const struct mask *mask)
+{
+    for (size_t i = 0; mask && i < problems->n; i++) {
+        size_t len = strlen(problems->lines[i]);
+        char *copy = mask_has(mask, problems->lines[i], len)
+                         ? mask_copy(mask, problems->lines[i], len)
+                         : NULL;
+        if (copy) {
+            free(problems->lines[i]);
+            problems->lines[i] = copy;
+        }
+    }
+}
+
 struct policy *policy_load(const struct policy_options *options, struct problems *problems)
 {
     struct policy *policy = calloc(1, sizeof *policy);
     struct vm_options vm = {.memory = options->memory_mb * MEGABYTE,
                             .decision_ms = options->decision_ms,
-                            .tokens = options->tokens};
+                            .tokens = options->tokens,
+                            .seals = options->seals,
+                            .mask = policy ? &policy->mask : NULL,
+                            .serving = true};
     if (!policy || sodium_init() < 0 || !(policy->vm = vm_alloc(&vm)))
         goto out_of_memory;
+    log_hide(&policy->mask);
     policy->decide = LUA_NOREF;
     policy->wait_ms = options->wait_ms;
     policy->log =
@@ -175,6 +195,7 @@ struct policy *policy_load(const struct policy_options *options, struct problems
 out_of_memory:
     problems_add(problems, "%s: no memory to load it", options->display);
 fail:
+    hide_problems(problems, policy ? &policy->mask : NULL);
     policy_free(policy);
     return NULL;
 }
@@ -187,6 +208,13 @@ struct trial {
     void *arg;
 };
 
+static void report_one(const struct trial *trial, const char *warning)
+{
+    char *copy = mask_copy(&trial->policy->mask, warning, strlen(warning));
+    trial->report(copy ? copy : MASK_MARK, trial->arg);
+    free(copy);
+}
+
 /* Protected. Argument: struct trial. */
 static int try(lua_State *L)
 {
@@ -197,7 +225,7 @@ static int try(lua_State *L)
     lua_call(L, 1, 1);
     for (int i = 1; i <= (int)lua_objlen(L, -1); i++) {
         lua_rawgeti(L, -1, i);
-        trial->report(lua_tostring(L, -1), trial->arg);
+        report_one(trial, lua_tostring(L, -1));
         lua_pop(L, 1);
     }
     return 0;
@@ -209,7 +237,7 @@ void policy_try(struct policy *policy, void (*report)(const char *warning, void 
     lua_State *L = vm_state(policy->vm);
     if (lua_cpcall(L, try, &trial) != 0) {
         const char *message = lua_tostring(L, -1);
-        report(message ? message : "a trial ended with an error", arg);
+        report_one(&trial, message ? message : "a trial ended with an error");
         lua_pop(L, 1);
     }
 }

@@ -35,6 +35,32 @@ static struct token_keys *read_token_keys(const struct config *config, struct pr
     return keys;
 }
 
+struct seal_keys *trust_seals(const struct config *config, struct problems *problems)
+{
+    size_t before = problems->n;
+    if (!config->secrets.keys.n)
+        return NULL;
+    struct seal_keys *keys = seal_keys_alloc();
+    if (!keys)
+        problems_add(problems, "%s: no memory for keys", config->path);
+    for (size_t i = 0; keys && i < config->secrets.keys.n; i++) {
+        struct secret file = {0};
+        char *path = config_path(config, config->secrets.keys.names[i]);
+        int error = path ? secret_read(path, SEAL_FILE_MAX, &file) : -ENOMEM;
+        const char *problem =
+            error ? secret_problem(error) : seal_keys_add(keys, file.data, file.len);
+        if (problem)
+            problems_add(problems, "%s: `key: %s`: %s", config->path, config->secrets.keys.names[i],
+                         problem);
+        secret_clear(&file);
+        free(path);
+    }
+    if (problems->n == before)
+        return keys;
+    seal_keys_free(keys);
+    return NULL;
+}
+
 static struct signer *read_signer(const struct config *config, struct signer_board *board,
                                   struct problems *problems)
 {
@@ -89,6 +115,7 @@ void trust_open(struct trust *trust, const struct config *config, const struct t
         config->tokens.key ? read_token_keys(config, problems) : own_token_keys(previous);
     if (!trust->tokens.keys && trust->own_tokens)
         problems_add(problems, "%s: no memory for a key", config->path);
+    trust->seals = trust_seals(config, problems);
     if (config->http.tls.listen.n)
         trust->tls = read_tls(config, problems);
     trust->board = previous ? previous->board : NULL;
@@ -102,6 +129,8 @@ void trust_close(struct trust *trust)
 {
     token_keys_free(trust->tokens.keys);
     trust->tokens.keys = NULL;
+    seal_keys_free(trust->seals);
+    trust->seals = NULL;
     tls_close(trust->tls);
     trust->tls = NULL;
     signer_close(trust->signer);

@@ -6,12 +6,14 @@
 
 #include "config.h"
 #include "problems.h"
+#include "seal.h"
 #include "signer.h"
 #include "tls.h"
 #include "token.h"
 
 struct trust {
     struct token_rules tokens;
+    struct seal_keys *seals;    /* NULL: what is sealed stays shut */
     struct tls *tls;            /* NULL: HTTPS is not served */
     struct signer *signer;      /* NULL: nothing is signed */
     struct signer_board *board; /* the signer's, and its successors' */
@@ -22,6 +24,10 @@ struct trust {
  * wrong is added to `problems`. */
 void trust_open(struct trust *trust, const struct config *config, const struct trust *previous,
                 struct problems *problems);
+
+/* The keys that open what is sealed, of the files that `config` names; NULL when it names none, or
+ * after adding to `problems` what is wrong. */
+struct seal_keys *trust_seals(const struct config *config, struct problems *problems);
 
 /* Wipes the keys. */
 void trust_close(struct trust *trust);

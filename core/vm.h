@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct mask;
+struct seal_keys;
 struct token_rules;
 struct vm;
 
@@ -18,6 +20,9 @@ struct vm_options {
     size_t memory;                    /* ceiling in bytes */
     unsigned decision_ms;             /* CPU time that a decision may use */
     const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the state */
+    const struct seal_keys *seals;    /* NULL: nothing sealed can be opened. Outlives the state */
+    struct mask *mask; /* what logs, or the command line, hide; NULL: nothing is hidden */
+    bool serving;      /* what is sealed is opened; else it stays shut */
 };
 
 /* NULL when memory is out. */

@@ -18,6 +18,7 @@ local reader = require "reader"
 local rollout = require "rollout"
 local rules = require "rules"
 local sealed = require "sealed"
+local secrets = require "secrets"
 local serve = require "serve"
 local state = require "state"
 local template = require "template"
@@ -153,6 +154,27 @@ local function template_word(l)
     end)
 end
 
+-- `sealed "seal1.…"`: the text that was sealed for this server.
+local function sealed_word(l)
+    return function(text)
+        local file, line = blame.caller(l)
+        if text == void.value then
+            return text
+        elseif type(text) ~= "string" then
+            return wrong(file, line, 'sealed: found %s, expected what moonboot seal printed: sealed "seal1.…"',
+                         reader.show(text))
+        end
+        local value, shut = secrets.open(text)
+        if not value then
+            wrong(file, line, "sealed: %s", shut)
+            return "sealed" -- a text, so that nothing else is wrong for want of one
+        elseif l.loading and shut then
+            table.insert(l.shut, { file = file.display, line = line, text = text })
+        end
+        return value
+    end
+end
+
 -- `range(first, last)`: numbers, or texts that a field makes sense of.
 local function range(l)
     return function(...)
@@ -245,6 +267,7 @@ function dsl.words(l)
         present = sealed.new { word = "present", text = "present" },
         absent = sealed.new { word = "absent", text = "absent" },
         template = template_word(l),
+        sealed = sealed_word(l),
         chain = verdict(l, "chain", "url"),
         deny = verdict(l, "deny", "why"),
         disk = sealed.new { verdict = "disk", text = "disk" },

@@ -13,6 +13,7 @@ local machine = require "machine"
 local posted = require "posted"
 local problems = require "problems"
 local sandbox = require "sandbox"
+local secrets = require "secrets"
 local source = require "source"
 local token = require "token"
 local url = require "url"
@@ -105,6 +106,9 @@ end
 function Scope:text(raw, line, file)
     if not raw:find("{{", 1, true) then
         return { constant = raw }
+    end
+    if secrets.braced(raw, line, file) then
+        return { constant = "" }
     end
     local text = { raw = raw, line = line, file = file }
     table.insert(self.pending, text)

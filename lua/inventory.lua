@@ -11,6 +11,7 @@ local problems = require "problems"
 local profile = require "profile"
 local reader = require "reader"
 local sealed = require "sealed"
+local secrets = require "secrets"
 local void = require "void"
 local words = require "words"
 
@@ -90,7 +91,7 @@ function inventory.pick(linked, m)
     elseif not value then
         return nil
     end
-    local verdict, text, args, vars = of.data:find(value)
+    local verdict, text, args, vars = of.data:find(value, secrets.value)
     if not verdict then
         return nil
     end
@@ -114,7 +115,7 @@ local function get(of, l)
         if not key then
             return nil
         end
-        local verdict, text, args, vars = of.data:find(key)
+        local verdict, text, args, vars = of.data:find(key, secrets.value)
         if not verdict then
             return nil
         end
@@ -150,6 +151,22 @@ local function add_problems(file, list)
     end
 end
 
+-- Tries all that is sealed in it, so that what cannot be opened is known at once, and hidden in the
+-- logs from the beginning.
+local function open_sealed(l, file, data)
+    local i, text, line = 1, data:sealed(1)
+    while text do
+        local value, shut = secrets.open(text)
+        if not value then
+            file.problems:add(line, "sealed: %s", shut)
+        elseif shut then
+            table.insert(l.shut, { file = file.display, line = line, text = text })
+        end
+        i = i + 1
+        text, line = data:sealed(i)
+    end
+end
+
 local function open(l, name, key)
     local display = files.display(l, name)
     local data, problem, named = files.from_disk(l, function(dir, path)
@@ -166,6 +183,7 @@ local function open(l, name, key)
         return void.value
     end
     l:note(display, data:hash())
+    open_sealed(l, file, data)
     local vars, i = {}, 1
     while data:var(i) do
         vars[data:var(i)] = true

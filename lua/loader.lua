@@ -192,6 +192,7 @@ function loader.load(display, text, dir, inspect, static_tftp)
         unknown = {}, -- list of words that there are not
         running = {}, -- stack of files
         waiting = {}, -- set of names that have no body yet
+        shut = {}, -- list of what is sealed and cannot be opened here: { file =, line =, text = }
         readings = inspect and {}, named_templates = {},
     }, { __index = methods })
     l.scope.onces = l.onces

@@ -93,7 +93,7 @@ local function set(m, name, value)
     end
     local normal, expected = normalise[field.type](value)
     if expected then
-        return string.format("%s: found %s, expected %s", name, problems.show(value), expected)
+        return string.format("%s: found %s, expected %s", name, problems.told(value), expected)
     end
     m[name] = normal
     if field.label then

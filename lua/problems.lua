@@ -1,6 +1,8 @@
 -- What is wrong with a policy, collected so that all of it is reported at once:
 -- "file:line: message" each, in the order of the lines.
 
+local host = host
+
 local problems = {}
 
 local Problems = {}
@@ -78,6 +80,15 @@ end
 
 -- A value as it reads in a message.
 function problems.show(value)
+    if host.hide and type(value) == "string" then
+        value = host.hide(value) -- before it is cut: a part of a secret would not be known
+    end
+    return problems.told(value)
+end
+
+-- The same for what a client has told, and is told in return: were secrets hidden there, who
+-- guesses one would learn that it is one.
+function problems.told(value)
     local kind = type(value)
     if kind == "string" then
         if #value > 80 then

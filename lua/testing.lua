@@ -1,6 +1,8 @@
 -- Tests of policies: reads a *_test.lua file, runs what it declares (testing/README.md).
 
+local problems = require "problems"
 local run = require "testing.run"
+local secrets = require "secrets"
 local shape = require "testing.shape"
 local suite = require "testing.suite"
 
@@ -17,8 +19,8 @@ function testing.count()
     return count
 end
 
-local function loading(name, problems)
-    return { status = "error", name = "loading", file = name, line = 1, us = 0, message = table.concat(problems, "\n") }
+local function loading(name, wrong)
+    return { status = "error", name = "loading", file = name, line = 1, us = 0, message = table.concat(wrong, "\n") }
 end
 
 -- The tests of a suite whose names match, cases included.
@@ -34,23 +36,26 @@ local function chosen(found, filter)
     return list
 end
 
--- Runs a test file, and tells `report(result)` of each result until that says true. What keeps
--- the whole file from running is one error. `options`: filter, seed, update_golden, coverage.
-function testing.run(name, options, report)
-    local found, problems = suite.load(name)
-    if not found then
-        return report(loading(name, problems))
-    end
+-- What the file says is inside something that the policy has not sealed, as a problem; or nil.
+local function secret_problem(found)
+    local first, known = secrets.unused()
+    return first and ("%s:%d: secrets: the policy has nothing sealed that is called %s%s"):format(
+        found.display, found.secrets_line, problems.show(first), problems.hint(first, known))
+end
+
+-- Runs a suite's tests, as testing.run does.
+local function run_suite(name, found, options, report)
     local told, stopped = false, false
     local context = { suite = found, options = options }
     function context.own()
+        local wrong
         if found.policy == nil then
-            found.policy, problems = run.load(found, nil, options.coverage)
+            found.policy, wrong = run.load(found, nil, options.coverage)
             found.policy = found.policy or false
         end
         if not found.policy and not told then
             told = true
-            stopped = report(loading(name, problems))
+            stopped = report(loading(name, wrong))
         end
         return found.policy or nil
     end
@@ -63,6 +68,21 @@ function testing.run(name, options, report)
             return true
         end
     end
+    local unused = found.secrets and found.policy and not options.filter and secret_problem(found)
+    return unused and report(loading(name, { unused })) or nil
+end
+
+-- Runs a test file, and tells `report(result)` of each result until that says true. What keeps
+-- the whole file from running is one error. `options`: filter, seed, update_golden, coverage.
+function testing.run(name, options, report)
+    local found, wrong = suite.load(name)
+    if not found then
+        return report(loading(name, wrong))
+    end
+    secrets.supply(found.secrets or {})
+    local stopped = run_suite(name, found, options, report)
+    secrets.supply(nil)
+    return stopped
 end
 
 return testing

@@ -81,6 +81,8 @@ words.list = {
       params = { { "file", "string" }, { "default?", "any" } }, returns = "string" },
     { "list", usage = 'list("directory", default)', doc = "the names in a directory, sorted; of directories with a slash behind",
       params = { { "directory", "string" }, { "default?", "any" } }, returns = "string[]" },
+    { "sealed", usage = 'sealed "seal1.…"', doc = "the text that `moonboot seal` has sealed for this server",
+      params = { { "sealed", "string" } }, returns = "string" },
     { "inventory", usage = 'inventory "hosts.yaml"', doc = "hosts by a key: what each boots, its arguments and vars",
       params = { { "file", "string|InventoryFile" } }, returns = "Inventory" },
     { "problem", usage = 'problem("file", line, "text")', doc = "what is wrong in a file that was read, reported with the policy's own mistakes",

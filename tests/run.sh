@@ -75,6 +75,7 @@ for script in language testing service http tftp state asking apis decision_log 
 done
 suite e2e/control-confined with build tests/e2e/control.sh
 suite e2e/trust with build-sanitize tests/e2e/trust.sh
+suite e2e/secrets with build-sanitize tests/e2e/secrets.sh
 suite e2e/sign with build tests/e2e/sign.sh
 suite e2e/bundle with build-sanitize tests/e2e/bundle.sh
 suite e2e/https with build-sanitize tests/e2e/https.sh

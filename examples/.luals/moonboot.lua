@@ -402,6 +402,13 @@ function read(file, default) end
 ---@return string[]
 function list(directory, default) end
 
+---the text that `moonboot seal` has sealed for this server
+---
+---`sealed "seal1.…"`
+---@param sealed string
+---@return string
+function sealed(sealed) end
+
 ---hosts by a key: what each boots, its arguments and vars
 ---
 ---`inventory "hosts.yaml"`
@@ -711,6 +718,12 @@ function event(name, about) end
 ---@param seconds number
 ---@return table
 function wait(seconds) end
+
+---what is sealed under these names, as far as these tests go
+---
+---`secrets { ["root-password"] = "…" }`
+---@param values table<string, string>
+function secrets(values) end
 
 ---the policy that is tested, where the name does not tell
 ---

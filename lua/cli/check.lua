@@ -31,6 +31,8 @@ local OPTIONS = {
     ["--help"] = "flag", ["-h"] = "flag",
 }
 
+local SHUT_MAX = 5 -- notes of a file
+
 local function usage(problem)
     host.cli.warn("moonboot check: " .. problem .. "\nTry: moonboot check --help\n")
     return 2
@@ -79,6 +81,38 @@ local function progress(name)
     end
 end
 
+-- What is sealed in it: errors where the site's key does not open it, or else notes that it stays shut.
+-- Of a file with more than a few, the others are counted.
+local function check_shut(list, shut, site)
+    local open, why
+    if #shut > 0 and site then
+        open, why = host.cli.seals(site.file)
+    end
+    local notes = {}
+    for _, each in ipairs(shut) do
+        local problem = open and open(each.text)
+        local n = (notes[each.file] or 0) + 1
+        notes[each.file] = n
+        if problem then
+            list[#list + 1] = { file = each.file, line = each.line, severity = "error", kind = "sealed",
+                                text = "sealed: " .. problem }
+        elseif not open and n <= SHUT_MAX then
+            list[#list + 1] = {
+                file = each.file, line = each.line, severity = "note", kind = "sealed",
+                text = "it is well formed, and stays shut here: " .. (why or "its key is the server's"),
+            }
+        end
+    end
+    for _, each in ipairs(shut) do
+        local more = notes[each.file] - SHUT_MAX
+        if more > 0 and not open then
+            list[#list + 1] = { file = each.file, line = each.line, severity = "note", kind = "sealed",
+                                text = ("this and %d more sealed values stay shut"):format(more) }
+        end
+        notes[each.file] = 0
+    end
+end
+
 -- The policy's errors, or else its warnings, at the end of the list. `site`: what serves it, `log`:
 -- what it decided, if these are known.
 local function check_policy(list, name, log, site)
@@ -89,9 +123,14 @@ local function check_policy(list, name, log, site)
         list[#list + 1] = findings.parse(("%s: %s"):format(name, message), name)
         return
     end
-    local warnings = {}
+    local warnings, shut = {}, {}
+    local inspect = lint.inspector(warnings, site, log)
     local policy, errors = engine.load {
-        dir = dir, file = file, display = name, inspect = lint.inspector(warnings, site, log),
+        dir = dir, file = file, display = name,
+        inspect = function(l, loaded)
+            shut = l.shut
+            inspect(l, loaded)
+        end,
         static_tftp = site and site.static_tftp,
     }
     for _, text in ipairs(not policy and errors or {}) do
@@ -101,6 +140,7 @@ local function check_policy(list, name, log, site)
         warning.severity = "warning"
         list[#list + 1] = warning
     end
+    check_shut(list, shut, site)
 end
 
 local function count(list, from, severity)
@@ -140,7 +180,7 @@ return function(args)
         local from = #list + 1
         check(list, name, ...)
         for i = from, #list do
-            list[i].severity = values["--strict"] and "error" or list[i].severity
+            list[i].severity = values["--strict"] and list[i].severity == "warning" and "error" or list[i].severity
         end
         local warnings = count(list, from, "warning")
         if format == "text" and count(list, from, "error") == 0 then

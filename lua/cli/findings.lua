@@ -1,5 +1,5 @@
 -- What is wrong or odd with files, as `moonboot check` prints it. A finding is { file =, line =,
--- column =, severity = "error" or "warning", text =, kind = }; of an error that names no place, text
+-- column =, severity = "error", "warning" or "note", text =, kind = }; of an error that names no place, text
 -- and file alone.
 
 local json = require "cli.json"
@@ -30,15 +30,14 @@ function formats.text(list)
         if finding.said then
             host.cli.warn(finding.said .. "\n")
         else
-            host.cli.warn(("%s:%d: %s%s [%s]\n"):format(
-                finding.file, finding.line, finding.severity == "warning" and "warning: " or "", finding.text,
-                finding.kind))
+            local lead = finding.severity ~= "error" and finding.severity .. ": " or ""
+            host.cli.warn(("%s:%d: %s%s [%s]\n"):format(finding.file, finding.line, lead, finding.text, finding.kind))
         end
     end
 end
 
 function formats.json(list)
-    local count = { error = 0, warning = 0 }
+    local count = { error = 0, warning = 0, note = 0 }
     local problems = json.list {}
     for i, finding in ipairs(list) do
         count[finding.severity] = count[finding.severity] + 1
@@ -48,8 +47,9 @@ function formats.json(list)
         }
     end
     host.cli.write(json.encode({
-        ok = count.error == 0, errors = count.error, warnings = count.warning, problems = problems,
-    }, { "ok", "errors", "warnings", "problems" }) .. "\n")
+        ok = count.error == 0, errors = count.error, warnings = count.warning, notes = count.note,
+        problems = problems,
+    }, { "ok", "errors", "warnings", "notes", "problems" }) .. "\n")
 end
 
 -- Of a message, and of a property of it.
@@ -68,8 +68,8 @@ function formats.github(list)
                 properties[#properties + 1] = pair[1] .. "=" .. escaped(pair[2], ":,")
             end
         end
-        host.cli.write(("::%s %s::%s\n"):format(finding.severity, table.concat(properties, ","),
-                                                escaped(finding.text, "")))
+        local severity = finding.severity == "note" and "notice" or finding.severity
+        host.cli.write(("::%s %s::%s\n"):format(severity, table.concat(properties, ","), escaped(finding.text, "")))
     end
 end
 

@@ -9,6 +9,7 @@ local json = require "json"
 local path = require "path"
 local problems = require "problems"
 local sandbox = require "sandbox"
+local secrets = require "secrets"
 local steps = require "testing.steps"
 
 local host = host
@@ -55,6 +56,23 @@ function suite.words(into)
             error("a test file tests one policy", 2)
         end
         into.policy_file = file
+    end
+
+    function env.secrets(values)
+        local problem = type(values) ~= "table" and "secrets is followed by a table"
+                        or into.secrets and "a test file has one table of secrets" or nil
+        for name, value in pairs(problem and {} or values) do
+            if type(name) ~= "string" or type(value) ~= "string" then
+                problem = 'secrets: expected names of sealed values and texts: { ["root-password"] = "…" }'
+            elseif #value < secrets.MIN then
+                problem = ("secrets: %s has %d bytes, and no sealed value has less than %d"):format(
+                    problems.show(name), #value, secrets.MIN)
+            end
+        end
+        if problem then
+            error(problem, 2)
+        end
+        into.secrets, into.secrets_line = values, caller_line()
     end
     return env
 end

@@ -28,6 +28,8 @@ return {
       returns = "table" },
     { "wait", usage = "wait(30)", doc = "in `steps`: so many seconds pass",
       params = { { "seconds", "number" } }, returns = "table" },
+    { "secrets", usage = 'secrets { ["root-password"] = "…" }', doc = "what is sealed under these names, as far as these tests go",
+      params = { { "values", "table<string, string>" } } },
     { "policy", usage = 'policy "file.lua"', doc = "the policy that is tested, where the name does not tell",
       params = { { "file", "string" } } },
 }

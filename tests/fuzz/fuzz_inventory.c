@@ -24,9 +24,10 @@ static void look(const struct inventory *inventory, const char *key)
     struct inventory_value value;
     const char *text;
     size_t len;
+    bool sealed;
     if (!inventory_find(inventory, key, strlen(key), &host))
         return;
-    while (inventory_take_arg(&host, &text, &len))
+    while (inventory_take_arg(&host, &text, &len, &sealed))
         assert(text && len < SIZE_MAX);
     while (inventory_take_var(inventory, &host, &value))
         take_value(&host, &value);

@@ -69,6 +69,7 @@ static void test_everything(void **state)
                                  "tokens: { required: false, pin: true, lifetime_s: 60, key: t }\n"
                                  "signing: { key: s }\n"
                                  "policy_keys: [one.pub, two.pub]\n"
+                                 "secrets: { key: [new, old] }\n"
                                  "workers: 3\n"
                                  "user: nobody\n"
                                  "control: c.sock\n"
@@ -102,6 +103,8 @@ static void test_everything(void **state)
     assert_int_equal(config->tokens.lifetime_s, 60);
     assert_string_equal(config->tokens.key, "t");
     assert_string_equal(config->signing.key, "s");
+    assert_int_equal(config->secrets.keys.n, 2);
+    assert_string_equal(config->secrets.keys.names[1], "old");
     assert_int_equal(ntohs(config->http.listen[0].sin_port), 80);
     assert_int_equal(config->workers, 3);
     assert_int_equal(config->log.format, LOG_FORMAT_JSON);
@@ -200,8 +203,8 @@ static void test_problems_at_once(void **state)
     assert_problem(&problems, 8, ":9:15: `level` is loud, expected error, warn, info or debug");
     assert_problem(&problems, 9,
                    ":10:1: unknown key `frobnicate`, expected one of: policy, policy_keys, "
-                   "policy_cache, interfaces, advertise, dhcp, tftp, http, signing, tokens, "
-                   "control, control_group, "
+                   "policy_cache, interfaces, advertise, dhcp, tftp, http, signing, secrets, "
+                   "tokens, control, control_group, "
                    "state, workers, watch, sandbox, user, log, limits");
     assert_problem(&problems, 10, ":1:1: `policy` is missing: the policy file to serve by");
     assert_int_equal(problems.n, 11);

@@ -69,6 +69,8 @@ static void put_value(struct inventory_host *host, const struct inventory_value 
     struct inventory_value item;
     if (value->kind == INVENTORY_STRING)
         put(out, size, "'%.*s'", (int)value->len, value->text);
+    else if (value->kind == INVENTORY_SEALED)
+        put(out, size, "<%.*s>", (int)value->len, value->text);
     else if (value->kind == INVENTORY_DOUBLE)
         put(out, size, "%g", value->number);
     else if (value->kind == INVENTORY_BOOLEAN)
@@ -90,19 +92,20 @@ static const char *host_of(const struct inventory *inventory, const char *key)
 {
     static const char *const verdicts[] = {"nothing", "boot", "disk", "ignore",
                                            "shell",   "deny", "chain"};
-    static char out[1024];
+    static char out[4096];
     struct inventory_host host;
     struct inventory_value value;
     const char *text;
     size_t len;
+    bool sealed;
     *out = '\0';
     if (!inventory_find(inventory, key, strlen(key), &host))
         return "none";
     put(out, sizeof out, "line %u: %s", host.line, verdicts[host.verdict]);
     if (host.text)
         put(out, sizeof out, " %.*s", (int)host.len, host.text);
-    while (inventory_take_arg(&host, &text, &len))
-        put(out, sizeof out, " [%.*s]", (int)len, text);
+    while (inventory_take_arg(&host, &text, &len, &sealed))
+        put(out, sizeof out, sealed ? " <%.*s>" : " [%.*s]", (int)len, text);
     while (inventory_take_var(inventory, &host, &value)) {
         put(out, sizeof out, " %.*s=", (int)value.name_len, value.name);
         put_value(&host, &value, out, sizeof out);
@@ -334,6 +337,73 @@ static void test_remains(void **state)
     inventory_free(inventory);
 }
 
+#define SEALED                                                                                     \
+    "seal1.0123abcd.name."                                                                         \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"                   \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void test_sealed(void **state)
+{
+    static const char *const texts[][2] = {
+        {"h.yaml",
+         "52:54:00:00:00:01:\n  args: [a, !sealed " SEALED ", {sealed: " SEALED "}]\n"
+         "  vars: { x: !sealed " SEALED ", y: [1, {sealed: " SEALED "}, {a: b}],\n"
+         "          n: {sealed: true}, m: {sealed: x, more: 1}, o: {sealed: {a: b}}, e: {} }\n"},
+        {"h.json",
+         "{\"52:54:00:00:00:01\":\n {\"args\": [\"a\", {\"sealed\": \"" SEALED
+         "\"}, {\"sealed\": \"" SEALED "\"}],\n \"vars\": {\"x\": {\"sealed\": \"" SEALED
+         "\"}, \"y\": [1, {\"sealed\": \"" SEALED "\"}, {\"a\": \"b\"}],\n \"n\": "
+         "{\"sealed\": true}, \"m\": {\"sealed\": \"x\", \"more\": 1}, \"o\": {\"sealed\": "
+         "{\"a\": \"b\"}}, \"e\": {}}}}\n"}};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct inventory *inventory = good(texts[i][0], NULL, texts[i][1]);
+        assert_string_equal(host_of(inventory, "52:54:00:00:00:01"),
+                            "line 1: nothing [a] <" SEALED "> <" SEALED "> x=<" SEALED
+                            "> y={ 1 <" SEALED "> { a='b' } } n={ sealed=true } m={ sealed='x' "
+                            "more=1 } o={ sealed={ a='b' } } e={ }");
+        for (unsigned j = 0; j < 4; j++) {
+            assert_string_equal(inventory_sealed(inventory, j)->text, SEALED);
+            assert_int_equal(inventory_sealed(inventory, j)->line, j < 2 ? 2 : 3);
+        }
+        assert_null(inventory_sealed(inventory, 4));
+        inventory_free(inventory);
+    }
+    struct inventory *csv = good("h.csv", NULL,
+                                 "serial,args,x\nS,a sealed:" SEALED " b,sealed:" SEALED "\n"
+                                 "T,,sealed\n");
+    assert_string_equal(host_of(csv, "S"), "line 2: nothing [a] <" SEALED "> [b] x=<" SEALED ">");
+    assert_string_equal(host_of(csv, "T"), "line 3: nothing x='sealed'");
+    assert_int_equal(inventory_sealed(csv, 1)->line, 2);
+    inventory_free(csv);
+
+    /* Through anchors it is still sealed. */
+    struct inventory *anchors =
+        good("h.yaml", NULL,
+             "52:54:00:00:00:01: { vars: &v { x: !sealed " SEALED " } }\n"
+             "52:54:00:00:00:02: { vars: *v, args: &a [{sealed: " SEALED "}] }\n"
+             "52:54:00:00:00:03: { args: *a }\n");
+    assert_string_equal(host_of(anchors, "52:54:00:00:00:03"), "line 3: nothing <" SEALED ">");
+    inventory_free(anchors);
+
+    bad("h.yaml", NULL,
+        "52:54:00:00:00:01: { args: [!sealed x],\n vars: { y: !sealed seal1.00, z: {sealed: abc} } "
+        "}\n"
+        "52:54:00:00:00:02: !sealed " SEALED "\n52:54:00:00:00:03: { vars: {v: !sealed } }\n"
+        "52:54:00:00:00:04: { boot: {sealed: " SEALED "} }\n",
+        "h.yaml:1: sealed: it is no sealed value: moonboot seal makes one (seal1.…)\n"
+        "h.yaml:2: sealed: it is not whole: a character of it was changed or is missing\n"
+        "h.yaml:2: sealed: it is no sealed value: moonboot seal makes one (seal1.…)\n"
+        "h.yaml:3: boot: found a sealed value, expected a profile's name\n"
+        "h.yaml:4: sealed: it is no sealed value: moonboot seal makes one (seal1.…)\n"
+        "h.yaml:5: boot: found a mapping, expected a profile's name\n");
+    bad("h.csv", NULL, "serial,args,x\nS,sealed:abc,\nT,,sealed:\n",
+        "h.csv:2: sealed: it is no sealed value: moonboot seal makes one (seal1.…)\n"
+        "h.csv:3: sealed: it is no sealed value: moonboot seal makes one (seal1.…)\n");
+    bad("h.yaml", NULL, "52:54:00:00:00:01: { args: [{sealed: " SEALED ", more: x}] }\n",
+        "h.yaml:1: args: found a mapping, expected text\n");
+}
+
 static void test_many_hosts(void **state)
 {
     (void)state;
@@ -363,7 +433,7 @@ int main(void)
         cmocka_unit_test(test_keys),          cmocka_unit_test(test_csv),
         cmocka_unit_test(test_bad_csv),       cmocka_unit_test(test_bad_yaml),
         cmocka_unit_test(test_many_problems), cmocka_unit_test(test_many_hosts),
-        cmocka_unit_test(test_remains),
+        cmocka_unit_test(test_remains),       cmocka_unit_test(test_sealed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
