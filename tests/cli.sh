@@ -41,8 +41,8 @@ complains() { # complains TEXT: its standard error has it
 
 check "no such command" run 2 "$moonboot" foo
 check "what is too far off is not suggested" [ "$(head -n 1 "$work/err")" = 'moonboot: there is no command "foo"' ]
-run 2 "$moonboot" seal
-check "nor another word of its length" [ "$(head -n 1 "$work/err")" = 'moonboot: there is no command "seal"' ]
+run 2 "$moonboot" opal
+check "nor another word of its length" [ "$(head -n 1 "$work/err")" = 'moonboot: there is no command "opal"' ]
 run 2 "$moonboot" evl
 check "a letter too few" complains 'there is no command "evl" (did you mean "eval"?)'
 run 2 "$moonboot" chekc
