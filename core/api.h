@@ -9,7 +9,7 @@
 void api_open(lua_State *L);
 
 /* The parts, each adding functions to the table on top of the stack. */
-void api_address_open(lua_State *L);   /* mac uuid ip subnet */
+void api_address_open(lua_State *L);   /* mac uuid ip subnet normal */
 void api_source_open(lua_State *L);    /* read list policy load names where */
 void api_yaml_open(lua_State *L);      /* yaml */
 void api_index_open(lua_State *L);     /* index */

@@ -24,6 +24,8 @@ local host = host
 
 local decision = {}
 
+local none = nil -- makes room (machine.lua)
+
 -- A message with its place, "file:line: message"; `line` and `display`, or else the rule's,
 -- are for messages without one.
 function decision.locate(policy, rule, message, line, display)
@@ -72,7 +74,8 @@ local methods = {}
 local function fill_list(scope, texts)
     local list = { nil, nil, nil, nil, nil, nil, nil, nil } -- room for as many as there often are
     for i = 1, #texts do
-        list[i] = scope:render(texts[i])
+        local text = texts[i]
+        list[i] = text.constant or scope:render(text)
     end
     return list
 end
@@ -121,7 +124,9 @@ function methods.render(d)
         local ok, texts = run(d.plan, fill, policy.scope, d.plan)
         if ok then
             d.args, d.initrd, d.kernel = texts.args, texts.initrd, texts.kernel
-            d.url, d.why, d.menu = texts.url, texts.why, texts.menu
+            if not texts.kernel then
+                d.url, d.why, d.menu = texts.url, texts.why, texts.menu
+            end
             for i, entry in ipairs(texts.menu and d.plan.menu.entries or {}) do
                 local chosen = decision.new(policy, rule, m, entry.plan)
                                or decision.new(policy, rule, m, rule.ignore)
@@ -209,7 +214,7 @@ local function settled(policy, rule, m, plan)
         verdict = plan.verdict, profile = plan.profile, rule = rule,
         vars = plan.vars, dhcp = plan.dhcp, files = plan.files, config = plan.config,
         plan = plan, policy = policy, machine = m,
-        args = nil, initrd = nil, kernel = nil, rendered = nil, error = nil, -- room for these
+        args = none, initrd = none, kernel = none, rendered = none, error = none,
     }, Decision)
 end
 

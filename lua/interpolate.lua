@@ -23,6 +23,8 @@ local host = host
 
 local interpolate = {}
 
+local none = nil -- makes room (machine.lua)
+
 local Scope = {}
 Scope.__index = Scope
 
@@ -94,7 +96,11 @@ end
 
 function interpolate.scope()
     local scope = setmetatable({
-        pending = {}, known_vars = {}, names = {}, onces = {},
+        pending = {}, known_vars = {}, names = {}, onces = {}, carried = none, basics = none, env = none,
+        open_vars = none, some_unread = none,
+        -- what `enter` sets for each decision, and keys that are always there
+        machine = none, vars = none, documents = none, entry = none, line = none, display = none, at = none,
+        running = none,
     }, Scope)
     scope.basics = callable(scope)
     scope.env = setmetatable({}, { __index = lookup(scope, scope.basics), __metatable = "scope" })

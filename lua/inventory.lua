@@ -66,7 +66,7 @@ end
 
 -- The plan with what one host adds: whatever else is asked of it is the plan's.
 local function with(plan, args, vars)
-    local own = { vars = profile.merge(plan.vars, vars), args = nil }
+    local own = { vars = profile.merge(plan.vars, vars) }
     if args and plan.verdict == "boot" then
         local texts, n = { nil, nil, nil, nil, nil, nil, nil, nil }, #plan.args
         for i = 1, n do

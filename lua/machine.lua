@@ -9,6 +9,8 @@ local arch = require "arch"
 local problems = require "problems"
 local normalise = require "normalise"
 
+local host = host
+
 local machine = {}
 
 machine.arch_name = arch.name
@@ -101,19 +103,35 @@ local function set(m, name, value)
     end
 end
 
+-- For keys that are set later, and have their room: a table that need not grow takes a fifth of the
+-- time. Of a key with `nil` itself LuaJIT makes nothing.
+local none = nil
+
+-- What finds the normal form of nearly all values of a field; the others go through `set`.
+local quick_of = {}
+for _, field in ipairs(machine.fields) do
+    quick_of[field.name] = host.normal[field.type]
+end
+function quick_of.arch(value)
+    return arch.names[value] and value
+end
+
 -- A machine from field values in any notation -> machine | nil, problem. `stage`: how it
 -- asks now ("dhcp", "tftp", "ipxe", …), or the field of that name, or "http".
 -- Labels are in `label`, a table, and in fields "label.NAME"; the result has both.
 function machine.new(fields, stage)
-    -- With room for what most machines have: a table that grows is copied time and again.
     local m = { stage = stage or fields.stage or "http", label = {},
-                mac = nil, uuid = nil, serial = nil, asset = nil, manufacturer = nil, product = nil,
-                hostname = nil, domain = nil, arch = nil, arch_id = nil, platform = nil, buildarch = nil,
-                ip = nil, gateway = nil, interface = nil, firmware = nil,
-                needs = nil, base = nil, client = nil, trace = nil, view = nil }
+                mac = none, uuid = none, serial = none, asset = none, manufacturer = none, product = none,
+                hostname = none, domain = none, arch = none, arch_id = none, platform = none, buildarch = none,
+                ip = none, gateway = none, interface = none, firmware = none,
+                needs = none, base = none, client = none, trace = none, view = none }
     for name, value in pairs(fields) do
         local problem
-        if name == "label" and type(value) == "table" then
+        local quick = quick_of[name]
+        local normal = quick and quick(value)
+        if normal then
+            m[name] = normal
+        elseif name == "label" and type(value) == "table" then
             for label, text in pairs(value) do
                 problem = problem or set(m, "label." .. tostring(label), text)
             end
@@ -145,7 +163,7 @@ end
 
 -- A machine of which DHCP tells, `firmware` and `features` found out. The core has made the rest
 -- from the packet's bytes: texts apart there is no other way it could be written. All that there
--- will be stands here, what the engine keeps too: a table that need not grow takes half the time.
+-- will be stands here, what the engine keeps too.
 function machine.of_dhcp(request, firmware, features)
     local id, text, lower = request.arch_id, normalise.text, normalise.lower
     return {
@@ -157,7 +175,7 @@ function machine.of_dhcp(request, firmware, features)
         user_class = request.user_class and text(request.user_class),
         circuit_id = request.circuit_id and text(request.circuit_id),
         remote_id = request.remote_id and text(request.remote_id),
-        base = nil, client = nil, needs = nil, trace = nil, view = nil,
+        base = none, client = none, needs = none, trace = none, view = none,
     }
 end
 

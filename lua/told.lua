@@ -6,6 +6,8 @@ local query = require "query"
 
 local told = {}
 
+local none = nil -- makes room (machine.lua)
+
 -- What it may tell; the other fields are for us to know.
 told.names = {
     mac = true, uuid = true, serial = true, asset = true, manufacturer = true, product = true,
@@ -38,21 +40,20 @@ end
 -- The fields of a machine from a query as it was sent, malformed ones included; and all that
 -- the query says.
 function told.fields(text, request)
-    -- With room for all that iPXE tells: a table that grows is copied time and again.
-    local fields = { ip = request.client, interface = request.interface, label = {},
-                     mac = nil, uuid = nil, serial = nil, asset = nil, manufacturer = nil, product = nil,
-                     hostname = nil, domain = nil, arch = nil, platform = nil, buildarch = nil,
-                     gateway = nil, vlan = nil, firmware = nil }
+    local all = query.parse(text)
+    local fields = {
+        ip = all.ip or request.client, interface = request.interface, label = {}, firmware = none,
+        mac = all.mac, uuid = all.uuid, serial = all.serial, asset = all.asset,
+        manufacturer = all.manufacturer, product = all.product, hostname = all.hostname, domain = all.domain,
+        arch = all.arch, platform = all.platform, buildarch = all.buildarch, gateway = all.gateway, vlan = all.vlan,
+    }
     if request.tls then
         for _, name in ipairs(told.proved) do
             fields[name] = request[name]
         end
     end
-    local all = query.parse(text)
     for name, value in pairs(all) do
-        if told.names[name] then
-            fields[name] = value
-        elseif not carry.take(fields, name, value) then
+        if not told.names[name] and not carry.take(fields, name, value) then
             fields.label[name] = value
         end
     end

@@ -54,15 +54,32 @@ function url.clean(text)
     return (text:gsub("[^%w%-%._~:/?#%[%]@!$&'()*+,;=%%]", percent))
 end
 
--- The absolute URL of what a policy named: an absolute URL as it is, "/x" on this
--- server, anything else among its assets.
-function url.resolve(base, name)
+local function resolve(base, name)
     if url.is_absolute(name) then
         return url.clean(name)
     elseif byte(name) == 47 then -- "/"
         return base .. url.clean(name)
     end
     return base .. "/assets/" .. url.encode_path(name)
+end
+
+-- What names became, by base: policies name few files, and are asked for them again and again.
+local RESOLVED_MAX = 200
+local resolved, n_resolved = {}, 0
+
+-- The absolute URL of what a policy named: an absolute URL as it is, "/x" on this
+-- server, anything else among its assets.
+function url.resolve(base, name)
+    local known = resolved[base]
+    local found = known and known[name]
+    if not found then
+        if n_resolved == RESOLVED_MAX then
+            resolved, n_resolved, known = {}, 0, nil
+        end
+        found, known = resolve(base, name), known or {}
+        known[name], resolved[base], n_resolved = found, known, n_resolved + 1
+    end
+    return found
 end
 
 return url

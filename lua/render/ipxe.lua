@@ -10,7 +10,7 @@ local text = require "render.ipxe_text"
 local url = require "url"
 
 local host = host
-local find, match = string.find, string.match
+local concat, find, match = table.concat, string.find, string.match
 
 local ipxe = {}
 
@@ -40,25 +40,26 @@ local LOAD = { tries = 5, pause = 5 }
 local FAIL = { tries = 30, pause = 10 }
 local DENIED_PAUSE = 10
 
-local function add(lines, part)
-    if type(part) == "string" then
-        lines[#lines + 1] = part
-        return
-    end
-    for _, each in ipairs(part) do
-        add(lines, each)
+local function add(lines, parts)
+    for i = 1, #parts do
+        local part = parts[i]
+        if type(part) == "string" then
+            lines[#lines + 1] = part
+        else
+            add(lines, part)
+        end
     end
 end
 
 -- Lines and lists of lines as one text.
 local function joined(...)
-    local lines = {}
+    local lines = { nil, nil, nil, nil, nil, nil, nil, nil } -- room for as many as there often are
     add(lines, { ... })
-    return table.concat(lines, "\n")
+    return concat(lines, "\n")
 end
 
 local function script(...)
-    return "#!ipxe\n" .. joined(...) .. "\n"
+    return joined("#!ipxe", { ... }, "")
 end
 
 local function say(message)
@@ -120,7 +121,7 @@ end
 -- Under EFI iPXE hands each byte over as a character of its own: text of Unicode's first 256
 -- characters, as one byte each, is what the kernel is to read. Nil and why for any other.
 local function latin1(line)
-    if text.is_plain(line) or not find(line, "[\128-\255]") then
+    if not find(line, "[\128-\255]") then
         return line
     end
     local plain = line:gsub("([\194\195])([\128-\191])", function(lead, byte)
@@ -134,6 +135,7 @@ local function latin1(line)
 end
 
 -- Around what is loaded, for a script of one part: it is always the same.
+local NOTHING = {}
 local BEGIN_LOAD = joined("set loaded:int32 0", ":load", "imgfree")
 local END_LOAD = joined("boot ||", ":failed", again("loaded", "load", LOAD, "could not boot"))
 
@@ -152,34 +154,28 @@ local function boot(decision, base, machine, id)
         args[n + i] = arg
     end
     local line, problem = cmdline.line(args)
-    if line and machine.arch ~= "bios" then
-        line, problem = latin1(line)
+    local tokens, used = line, nil
+    if line and not text.is_plain(line) then
+        if machine.arch ~= "bios" then
+            line, problem = latin1(line)
+        end
+        used = {}
+        if line then
+            tokens, problem = text.tokens(line, used)
+        end
     end
-    if not line then
-        return nil, problem
-    end
-    local used = {}
-    local tokens
-    tokens, problem = text.tokens(line, used)
-    if not tokens then
+    if not line or not tokens then
         return nil, problem
     end
 
-    local parts = { text.settings(used) }
-    if id == "" then
-        parts[2] = BEGIN_LOAD
-    else
-        parts[2] = { "set loaded:int32 0", ":load" .. id, "imgfree" }
-    end
+    local parts = { used and text.settings(used) or NOTHING,
+                    id == "" and BEGIN_LOAD or { "set loaded:int32 0", ":load" .. id, "imgfree" }, nil, nil, nil }
     parts[3] = "kernel " .. named(url.resolve(base, decision.kernel)) .. " " .. tokens .. " || goto failed" .. id
     for i, initrd in ipairs(decision.initrd) do
-        parts[#parts + 1] = "initrd --name initrd" .. i .. " " .. url.resolve(base, initrd) .. " || goto failed" .. id
+        parts[3 + i] = "initrd --name initrd" .. i .. " " .. url.resolve(base, initrd) .. " || goto failed" .. id
     end
-    if id == "" then
-        parts[#parts + 1] = END_LOAD
-    else
-        parts[#parts + 1] = { "boot ||", ":failed" .. id, again("loaded", "load", LOAD, "could not boot", id) }
-    end
+    parts[#parts + 1] = id == "" and END_LOAD
+                        or { "boot ||", ":failed" .. id, again("loaded", "load", LOAD, "could not boot", id) }
     return parts
 end
 

@@ -4,7 +4,7 @@
 local util = require "jit.util"
 local vmdef = require "jit.vmdef"
 
-local host = { json = require "cjson", pattern = string }
+local host = { json = require "cjson", pattern = string, normal = {} }
 
 -- libyaml is C's; what can be said without it.
 function host.yaml(text)
