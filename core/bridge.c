@@ -109,6 +109,10 @@ void bridge_push_request(lua_State *L, const struct request *request, const char
         set_string(L, "host", request->http.host);
         set_string(L, "user_agent", request->http.user_agent);
         set_bytes(L, "body", request->http.body);
+        if (request->http.admin) {
+            lua_pushboolean(L, 1);
+            lua_setfield(L, -2, "admin");
+        }
         if (request->http.tls)
             push_tls(L, request->http.tls);
         break;

@@ -327,6 +327,7 @@ static const struct key state_keys[] = {
     {"backend", read_state_backend, 0, 0, 0, NULL},
     {"path", read_string, AT(state.path), 0, 0, NULL},
     {"max_mb", read_number, AT(state.max_mb), 1, 65536, NULL},
+    {"stages", read_bool, AT(state.stages), 0, 0, NULL},
     {0},
 };
 static const struct key log_keys[] = {

@@ -71,6 +71,7 @@ struct config {
     struct {
         char *path; /* NULL: no state is kept */
         unsigned max_mb;
+        bool stages; /* those of boots are recorded */
     } state;
     char *control;       /* the control socket; NULL: control_path says */
     char *control_group; /* who may use it beside its owner; NULL: nobody */

@@ -20,6 +20,7 @@ bool config_defaults(struct config *config, const char *path)
     config->tftp.transfers = 2000;
     config->tftp.transfers_per_client = 32;
     config->state.max_mb = 256;
+    config->state.stages = true;
     config->tokens.required = true;
     config->tokens.lifetime_s = 86400;
     config->workers = cores < 1                             ? 1

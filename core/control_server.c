@@ -91,11 +91,18 @@ static void command_machines(struct control_session *session, const char *argume
     ask_policy(session, "machines", arguments);
 }
 
+static void command_machine(struct control_session *session, const char *arguments)
+{
+    ask_policy(session, "machine", arguments);
+}
+
 static const struct {
     const char *name;
     command *run;
-} commands[] = {
-    {"worker", command_worker}, {"event", command_event}, {"machines", command_machines}};
+} commands[] = {{"worker", command_worker},
+                {"event", command_event},
+                {"machines", command_machines},
+                {"machine", command_machine}};
 
 /* --- sessions -----------------------------------------------------------------------------------
  */

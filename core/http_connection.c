@@ -261,7 +261,8 @@ static void decide(struct http_connection *c)
                  .query = c->head.query,
                  .host = c->head.host,
                  .user_agent = c->head.user_agent,
-                 .body = {.len = len}},
+                 .body = {.len = len},
+                 .admin = http_route_is_api(c->service, &c->head)},
     };
     if (c->peer) {
         tls = (struct request_tls){c->peer->version, c->peer->subject, c->peer->name,

@@ -58,16 +58,25 @@ bool http_route_is_own(const struct http_head *head)
            !strcmp(head->path, "/metrics");
 }
 
+bool http_route_is_api(const struct http_service *service, const struct http_head *head)
+{
+    static const char path[] = "/api/v1/machines";
+    const size_t len = sizeof path - 1;
+    return service->options.admin.restricted && !strncmp(head->path, path, len) &&
+           (head->path[len] == '\0' || head->path[len] == '/');
+}
+
 static bool answer_own(struct http_service *service, const struct http_visitor *visitor,
                        const struct http_head *head, struct http_response *response)
 {
     bool health = !strcmp(head->path, "/healthz");
     bool ready = !strcmp(head->path, "/readyz");
     bool metrics = !strcmp(head->path, "/metrics");
-    if (!http_route_is_own(head) && !visitor->admin)
-        return false;
-    if (metrics && !http_admin_may(service, visitor, head, response))
+    bool api = http_route_is_api(service, head);
+    if ((metrics || api) && !http_admin_may(service, visitor, head, response))
         return true;
+    if (api || (!http_route_is_own(head) && !visitor->admin))
+        return false;
     *response = http_response_none();
     if (!health && !ready && !metrics)
         *response = http_response_error(head, 404, NULL);

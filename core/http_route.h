@@ -12,6 +12,10 @@
 /* Whether the core answers it. */
 bool http_route_is_own(const struct http_head *head);
 
+/* Whether it is a question about machines (/api/v1/machines), where `http.admin` says who may ask.
+ * Without that there is nothing of this name but what the policy serves. */
+bool http_route_is_api(const struct http_service *service, const struct http_head *head);
+
 /* Answers what the policy need not be asked: /healthz, /readyz and /metrics, on an address of
  * `http.admin` whatever there is, signatures of what was sent before, and clients that ask too
  * often. False: it is for the policy to answer. */

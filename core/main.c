@@ -33,7 +33,8 @@ static const struct command commands[] = {
     {"verify", cli_verify, "verify files by their signatures"},
     {"bundle", cli_bundle, "make one file of a policy's directory, signed"},
     {"event", NULL, "say on a machine's behalf that something has happened"},
-    {"machines", NULL, "show what has happened to machines"},
+    {"machines", NULL, "show what has happened to machines, or which are stuck"},
+    {"machine", NULL, "show all that is recorded of one machine"},
     {"state", NULL, "read and write what the service remembers"},
     {"stubs", NULL, "write what editors need to know of the policy language"},
 };

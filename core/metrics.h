@@ -55,6 +55,8 @@
       NULL)                                                                                        \
     X(DECISION_MICROSECONDS, "moonboot_decision_microseconds_total",                               \
       "Time spent in decisions, in microseconds.")                                                 \
+    X(STAGES_DROPPED, "moonboot_stages_dropped_total",                                             \
+      "Stages of boots that were not recorded: too many at once, or of too many machines.")        \
     X(DECISION_LOG_WRITTEN, "moonboot_decision_log_lines_total{result=\"written\"}",               \
       "Lines of the decision log; lost ones could not be written.")                                \
     X(DECISION_LOG_LOST, "moonboot_decision_log_lines_total{result=\"lost\"}", NULL)

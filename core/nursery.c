@@ -101,6 +101,7 @@ static struct policy *load(const struct generation *g)
         .memory_mb = g->config->limits.memory_mb,
         .tokens = &g->trust.tokens,
         .state = g->config->state.path != NULL,
+        .stages = g->config->state.stages,
         .static_tftp = g->config->tftp.backend == CONFIG_TFTP_HPA,
         .metrics = &g->board->slots[0],
         .generation = g->number,

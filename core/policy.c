@@ -12,6 +12,7 @@
 #include "http_cache.h"
 #include "log.h"
 #include "metrics.h"
+#include "policy_stages.h"
 #include "policy_state.h"
 #include "store_writer.h"
 #include "task.h"
@@ -26,6 +27,7 @@ void policy_free(struct policy *policy)
     if (!policy)
         return;
     decisions_free(policy);
+    policy_stages_close(policy);
     http_cache_close(policy->courses.waits.http);
     wait_dns_close(policy->courses.waits.dns);
     vm_free(policy->vm);
@@ -79,6 +81,8 @@ static int attach_store(lua_State *L)
     lua_getfield(L, -1, "attach");
     lua_rawgeti(L, LUA_REGISTRYINDEX, policy->loaded);
     lua_call(L, 1, 0);
+    if (policy->stages.wanted && policy->courses.waits.base)
+        policy_stages_open(L, policy);
     return 0;
 }
 
@@ -102,6 +106,7 @@ bool policy_start(struct policy *policy, struct metrics *metrics, struct event_b
 void policy_retire(struct policy *policy)
 {
     policy->courses.quiet = true;
+    policy_stages_flush(policy);
 }
 
 /* --- deciding ----------------------------------------------------------------------- */
@@ -317,16 +322,10 @@ static unsigned wait_limit(const struct policy *policy, enum request_protocol pr
     return soon ? POLICY_DHCP_WAIT_MS : policy->wait_ms;
 }
 
-static void on_ended(struct course *course, const char *error)
+static void count(const struct decision *d)
 {
-    struct decision *d = (struct decision *)course;
-    struct policy *policy = d->policy;
-    struct metrics *metrics = policy->courses.metrics;
-    if (error) {
-        snprintf(d->error, sizeof d->error, "%s", error);
-        reply_free(d->reply);
-        d->reply = NULL;
-    }
+    struct metrics *metrics = d->policy->courses.metrics;
+    const struct course *course = &d->course;
     metrics_inc(metrics, METRICS_DECISIONS);
     metrics_add(metrics, METRICS_DECISION_MICROSECONDS, course->ran);
     metrics_observe(metrics, METRICS_DECISION_TIME, course->ran);
@@ -337,6 +336,19 @@ static void on_ended(struct course *course, const char *error)
         metrics_inc(metrics, METRICS_DECISION_ERRORS);
     if (course->task.timed_out)
         metrics_inc(metrics, METRICS_DECISION_DEADLINES);
+}
+
+static void on_ended(struct course *course, const char *error)
+{
+    struct decision *d = (struct decision *)course;
+    struct policy *policy = d->policy;
+    if (error) {
+        snprintf(d->error, sizeof d->error, "%s", error);
+        reply_free(d->reply);
+        d->reply = NULL;
+    }
+    if (d->arg != policy) /* what the core asks for itself (policy_stages.h) is no decision */
+        count(d);
     if (d->decided || *d->error)
         log_decision(d);
     struct reply *reply = d->reply ? d->reply : fallback(d->asked.protocol);

@@ -29,6 +29,7 @@ struct policy_options {
     unsigned memory_mb;
     const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the policy */
     bool state;       /* there will be a store: a policy that wants one is not refused */
+    bool stages;      /* the stages of boots are recorded in it */
     bool static_tftp; /* TFTP gives plain files: a policy that needs more of it is refused */
     struct metrics *metrics;
     uint64_t generation; /* its number, for the decision log */

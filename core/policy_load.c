@@ -120,7 +120,8 @@ static int load(lua_State *L)
     lua_getfield(L, -1, "stateful");
     if (lua_toboolean(L, -1) && !loading->options->state) {
         problems_add(loading->problems,
-                     "%s:1: it uses once or state: write `state: { path: … }` into site.yaml",
+                     "%s:1: it is to remember something (once, state, machines or on \"boot:…\"): "
+                     "write `state: { path: … }` into site.yaml",
                      loading->options->display);
         return 0;
     }
@@ -151,6 +152,7 @@ struct policy *policy_load(const struct policy_options *options, struct problems
         goto out_of_memory;
     policy->decide = LUA_NOREF;
     policy->wait_ms = options->wait_ms;
+    policy->stages.wanted = options->stages;
     policy->log =
         (struct decision_log){.fd = -1, .generation = options->generation, .policy = policy->hash};
     if (options->base_url && !(policy->fixed_url = strdup(options->base_url)))

@@ -27,6 +27,11 @@ struct policy {
     struct decision_list idle;
     struct mask mask;
     struct decision_log log;
+    struct {
+        bool wanted;
+        bool settling, woken; /* notes are being written; more have come meanwhile */
+        struct event *timer;  /* NULL: none are taken */
+    } stages;                 /* policy_stages.h */
 };
 
 /* Lua: take(decision) -> the request; give(decision, reply, info) */

@@ -65,6 +65,7 @@ struct request_http {
     const char *user_agent; /* NULL: none */
     struct bytes body;
     const struct request_tls *tls; /* NULL: in the clear */
+    bool admin;                    /* he may see what the service knows */
 };
 
 /* A command on the control socket: who may open that may ask. */

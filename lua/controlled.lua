@@ -1,36 +1,16 @@
 -- Commands of the control socket that are the policy's to answer: events, machines. Who can open the
--- socket may do all of it.
+-- socket may do all of it. Each gives JSON, or a value to be made JSON | nil, problem, and info.
 
 local events = require "events"
 local json = require "json"
+local known = require "known"
 local machine = require "machine"
+local stages = require "stages"
 local timeline = require "timeline"
 
 local host = host
 
 local controlled = {}
-
--- "52:54:00:12:34:56", a UUID, or "serial=R5" -> machine | nil, problem. What is recorded of the
--- machine is known too.
-local function machine_of(policy, text)
-    local fields = {}
-    local serial = text:match "^serial=(.+)$"
-    if serial then
-        fields.serial = serial
-    elseif host.mac(text) then
-        fields.mac = text
-    elseif host.uuid(text) then
-        fields.uuid = text
-    else
-        return nil, string.format('"%s" is neither a MAC address nor a UUID, nor serial=…', text)
-    end
-    local m = machine.new(fields, "ipxe")
-    local record = timeline.get(policy.state.store, m)
-    for _, name in ipairs { "mac", "uuid", "serial" } do
-        m[name] = m[name] or record and record[name] or nil
-    end
-    return m
-end
 
 local commands = {}
 
@@ -40,7 +20,7 @@ function commands.event(policy, arguments)
     if not name then
         return nil, "expected an event and a machine"
     end
-    local m, problem = machine_of(policy, who)
+    local m, problem = timeline.machine(policy.state.store, who)
     if not m then
         return nil, problem
     end
@@ -51,28 +31,42 @@ function commands.event(policy, arguments)
     return taken and { result = "taken", machine = machine.name(m) }, problem, info
 end
 
--- machines [MACHINE]
+-- machines [after=ID] [limit=N] [stuck=SECONDS], or machines MACHINE
 function commands.machines(policy, arguments)
-    if arguments == "" then
-        return { machines = json.array(timeline.all(policy.state.store)) }
+    local record, problem
+    if arguments == "" or arguments:find "^%a+=" and not arguments:find "^serial=" then
+        record, problem = known.list(policy, arguments)
+    else
+        record, problem = known.one(policy, arguments)
     end
-    local m, problem = machine_of(policy, arguments)
-    if not m then
-        return nil, problem
-    end
-    local record = timeline.get(policy.state.store, m)
-    if not record then
-        return nil, "nothing is known of " .. machine.name(m)
-    end
-    return record
+    return record, problem
+end
+
+-- machine MACHINE
+function commands.machine(policy, arguments)
+    local record, problem = known.one(policy, arguments)
+    return record, problem
+end
+
+-- The core's own: writes down what has been seen of boots -> whether there is more, and how much found no
+-- room, as two numbers.
+local function settle(policy)
+    local more, problem, dropped = stages.settle(policy)
+    local info = problem and { machine = "-", verdict = "stages", stage = "boot", error = problem } or nil
+    return { body = string.format("%d %d", more and 1 or 0, dropped), status = 200 }, info
 end
 
 -- request -> reply, info (core/README.md).
 function controlled.answer(policy, request)
+    if request.command == "settle" then
+        return settle(policy)
+    end
     local command = commands[request.command]
     local ok, value, problem, info = pcall(command, policy, request.arguments or "")
     if not ok then
         value, problem = nil, tostring(value)
+    elseif type(value) == "string" then
+        return { body = value, status = 200, type = "application/json" }, info
     end
     return { body = json.encode(value or { error = problem }), status = 200, type = "application/json" }, info
 end

@@ -9,6 +9,7 @@ local files = require "files"
 local http = require "http"
 local inventory = require "inventory"
 local json = require "json"
+local known = require "known"
 local menu = require "menu"
 local once = require "once"
 local parallel = require "parallel"
@@ -255,7 +256,8 @@ function dsl.words(l)
         once = with_table(l, "once", once.reader(l)),
     }
     for _, more in ipairs { files.words(l), inventory.words(l), serve.words(l), json.words(),
-                           waits.words(), parallel.words(), http.words(), state.words(l), events.words(l) } do
+                           waits.words(), parallel.words(), http.words(), state.words(l), events.words(l),
+                           known.words(l) } do
         for name, word in pairs(more) do
             words[name] = word
         end

@@ -1,5 +1,5 @@
 -- `on("installed", function (machine, event) … end)`: what a policy does when a machine, or a
--- person on its behalf, says that something has happened.
+-- person on its behalf, says that something has happened; and `emit`, by which a policy says so.
 
 local blame = require "blame"
 local decision = require "decision"
@@ -16,7 +16,12 @@ local words = require "words"
 
 local events = {}
 
+local host = host
+
 local fields = words.keys "Event"
+
+-- Stages of a boot (stages.lua), which handlers can be for. No event that is told has such a name.
+local stages = timeline.stages
 
 local Event = { __metatable = "event" }
 
@@ -26,11 +31,17 @@ function Event.__index(_, key)
     end
 end
 
+-- What a policy's own function may cause, in all, when it has ended.
+local MOST_EMITTED = 100
+
+-- What a function emits is taken in when it has ended well -> list of events, each with `machine`.
 local function call(handler, m, event)
+    local emitted = {}
     sandbox.reset()
-    state.allow(true)
+    state.allow(emitted)
     handler.call(machine.view(m), event)
     state.allow(false)
+    return emitted
 end
 
 local function note(policy, m, event)
@@ -41,47 +52,124 @@ local function note(policy, m, event)
     return once.note(policy.onces, policy.state.store, event.name, m, event.time)
 end
 
--- Something has happened: writes it down, and what `once` wants to know of it, then calls the handlers of
--- that name, in the order of the files -> true | nil, problem. All of them are called, whatever
--- becomes of one; what is wrong is the first. `event` has what words.lua says of Event; it waits,
--- like a decision.
-function events.fire(policy, m, event)
-    if not once.is_event(event.name) then
-        return nil, string.format("found %s, expected an event's name: up to 64 letters, digits and _ . -",
-                                  problems.show(event.name))
-    end
+local function given_of(event)
     local given = setmetatable({ params = {} }, Event)
     for key, value in pairs(event) do
         given[key] = value
     end
-    local ok, noted, problem = waits.guard(note, policy, m, event)
-    if not ok or not noted then
-        return nil, ok and problem or noted
-    end
+    return given
+end
+
+-- Takes in what functions have emitted, in its order -> true | nil, problem. `budget` has how many
+-- there may be in all. May wait.
+local function take_in(policy, emitted, budget)
     local first
+    for _, event in ipairs(emitted) do
+        budget.left = budget.left - 1
+        if budget.left < 0 then
+            return nil, string.format("emit: more than %d events come of one", MOST_EMITTED)
+        end
+        local ok, problem = events.fire(policy, event.machine, event, budget)
+        first = first or not ok and problem or nil
+    end
+    return first == nil or nil, first
+end
+
+-- The same, of a function that was called for another reason than an event.
+function events.take_in(policy, emitted)
+    return take_in(policy, emitted, { left = MOST_EMITTED })
+end
+
+-- Calls the handlers of an event, in the order of the files -> true | nil, problem. All of them are
+-- called, whatever becomes of one; what is wrong is the first. May wait.
+function events.call(policy, m, event, budget)
+    local given, first = given_of(event), nil
+    budget = budget or { left = MOST_EMITTED }
     for _, handler in ipairs(policy.handlers) do
         if handler.event == event.name then
-            ok, problem = waits.guard(call, handler, m, given)
-            first = first or not ok and decision.locate(policy, handler, problem) or nil
+            local ok, result = waits.guard(call, handler, m, given)
+            local problem
+            if ok then
+                ok, problem = take_in(policy, result, budget)
+            else
+                problem = decision.locate(policy, handler, result)
+            end
+            first = first or not ok and problem or nil
         end
     end
     return first == nil or nil, first
 end
 
+-- Something has happened: writes it down, and what `once` wants to know of it, then calls the handlers
+-- of that name -> true | nil, problem. `event` has what words.lua says of Event, and operator or from
+-- (timeline.lua); it waits, like a decision.
+function events.fire(policy, m, event, budget)
+    if not once.is_event(event.name) then
+        return nil, string.format("found %s, expected an event's name: up to 64 letters, digits and _ . -",
+                                  problems.show(event.name))
+    end
+    local ok, noted, problem = waits.guard(note, policy, m, event)
+    if not ok or not noted then
+        return nil, ok and problem or noted
+    end
+    return events.call(policy, m, event, budget)
+end
+
+local function text_params(params)
+    local copy = {}
+    for key, value in pairs(params or {}) do
+        if type(key) ~= "string" or type(value) ~= "string" and type(value) ~= "number" then
+            error("emit: params: found " .. reader.show(value) .. ", expected names and texts", 0)
+        end
+        copy[key] = tostring(value)
+    end
+    return copy
+end
+
+-- `emit("name", machine, params)`.
+local function emit(l, name, who, params)
+    local emitted = state.allowed()
+    if l.loading or not emitted then
+        error("emit: deciding changes nothing; emit in on, or in serve when request.method is POST", 0)
+    elseif not once.is_event(name) then
+        error(string.format("emit: found %s, expected an event's name: up to 64 letters, digits and _ . -",
+                            reader.show(name)), 0)
+    elseif params ~= nil and type(params) ~= "table" then
+        error(string.format("emit: found %s, expected params: names and texts", reader.show(params)), 0)
+    end
+    local m, problem = machine.behind(who), nil
+    if not m and type(who) == "string" then
+        m, problem = timeline.machine(l.state.store, who)
+    elseif not m then
+        problem = string.format("found %s, expected a machine, or its MAC address", reader.show(who))
+    end
+    if not m then
+        error("emit: " .. problem, 0)
+    elseif #emitted >= MOST_EMITTED then
+        error(string.format("emit: %d events are the most", MOST_EMITTED), 0)
+    end
+    emitted[#emitted + 1] = { name = name, time = host.time(), params = text_params(params), machine = m,
+                              from = "policy" }
+end
+
 function events.words(l)
     return {
+        emit = sandbox.placed(function(...)
+            return emit(l, ...)
+        end),
         on = function(name, f)
             local file, line = blame.caller(l)
             blame.loading(l, "on")
             if name == void.value or f == void.value then
                 return nil
-            elseif not once.is_event(name) then
-                return blame.wrong(file, line, 'on: found %s, expected an event\'s name: on("installed", function…)',
-                                   reader.show(name))
+            elseif not once.is_event(name) and not stages[name] then
+                return blame.wrong(file, line, 'on: found %s, expected an event\'s name: on("installed", function…)%s',
+                                   reader.show(name), type(name) == "string" and problems.hint(name, stages) or "")
             elseif type(f) ~= "function" then
                 return blame.wrong(file, line, "on %s: found %s, expected a function of the machine and the event",
                                    problems.show(name), reader.show(f))
             end
+            l.state.used = l.state.used or stages[name]
             table.insert(l.handlers, { event = name, call = f, display = file.display, line = line,
                                        name = "on " .. problems.show(name) })
             return nil

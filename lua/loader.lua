@@ -30,7 +30,7 @@ local loader = {}
 local function check_names(file, names, env)
     local assigned = {}
     for _, use in ipairs(names) do
-        if use.name == "state" and not use.set then
+        if (use.name == "state" or use.name == "machines") and not use.set then
             file.policy.state.used = true
         elseif use.set then
             assigned[use.name] = true

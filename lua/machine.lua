@@ -270,6 +270,12 @@ function machine.plain(view)
     return fields
 end
 
+-- The machine that a view shows; nil for any other value.
+function machine.behind(view)
+    local m = behind[view]
+    return m and view == m.view and m or nil
+end
+
 -- The fields that are known, and its stage, as machine.new takes them.
 function machine.facts(m)
     local fields = { stage = m.stage }

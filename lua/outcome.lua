@@ -117,6 +117,7 @@ function outcome.info(who, d, stage)
         machine = machine.name(who),
         who = who,
         profile = d.profile and d.profile.name,
+        kernel = d.verdict == "boot" and rawget(d, "kernel") or nil,
         rule = d.rule and d.rule.name,
         verdict = outcome.verdict(d),
         stage = stage,

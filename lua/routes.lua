@@ -6,12 +6,15 @@ local carry = require "carry"
 local configs = require "configs"
 local controlled = require "controlled"
 local engine = require "engine"
+local events = require "events"
 local identity = require "identity"
 local machine = require "machine"
+local machines = require "known"
 local outcome = require "outcome"
 local posted = require "posted"
 local query = require "query"
 local serve = require "serve"
+local stages = require "stages"
 local told = require "told"
 local token = require "token"
 local dhcp = require "render.dhcp"
@@ -185,12 +188,17 @@ local PATHS = {
 local function http_serve(route, params, policy, request)
     local fields, all = fields_of(request)
     local who = machine.lenient(fields, fields.firmware or "http")
-    local reply, problem = serve.answer(policy, route, {
+    local reply, problem, emitted = serve.answer(policy, route, {
         method = request.method, path = request.path, params = params, query = all,
         raw_query = request.query or "", host = request.host, user_agent = request.user_agent,
         body = request.body,
         base = request.base, client = request.client, machine = machine.view(who),
     })
+    if reply and #emitted > 0 then
+        local ok
+        ok, problem = events.take_in(policy, emitted)
+        reply = ok and reply
+    end
     local log = { machine = machine.name(who), who = who, rule = route.name, stage = "serve" }
     if reply then
         log.verdict = reply.path and "asset " .. reply.path or tostring(reply.status or 404)
@@ -201,6 +209,9 @@ local function http_serve(route, params, policy, request)
 end
 
 local function from_http(policy, request)
+    if request.admin then
+        return machines.answer(policy, request)
+    end
     local served, params = serve.find(policy.routes, request.path)
     if served then
         return http_serve(served, params, policy, request)
@@ -241,7 +252,11 @@ local PROTOCOLS = { dhcp = from_dhcp, tftp = from_tftp, http = from_http, contro
 -- request -> reply, info; reply nil is silence, info nil means that nothing was decided.
 function routes.handle(policy, request)
     policy.base, policy.client = request.base, request.client
-    return PROTOCOLS[request.protocol](policy, request)
+    local reply, info = PROTOCOLS[request.protocol](policy, request)
+    if reply and policy.seen then
+        stages.see(policy.seen, request, reply, info)
+    end
+    return reply, info
 end
 
 return routes

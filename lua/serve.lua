@@ -128,22 +128,23 @@ function Request.__index(_, key)
 end
 
 local function ask(route, request)
+    local emitted = {}
     sandbox.reset()
-    state.allow(request.method == "POST")
+    state.allow(request.method == "POST" and emitted)
     local value, problem = route.call(setmetatable(request, Request))
     state.allow(false)
     if value == nil and problem ~= nil then
         error(type(problem) == "string" and problem or show(problem), 0)
     end
-    return reply_of(value)
+    return reply_of(value), emitted
 end
 
--- The reply of a route to a request, a table with what `fields` names | nil, message with
--- its place.
+-- The reply of a route to a request, a table with what `fields` names, nil, and what it has emitted
+-- (events.lua) | nil, message with its place.
 function serve.answer(policy, route, request)
-    local ok, reply = waits.guard(ask, route, request)
+    local ok, reply, emitted = waits.guard(ask, route, request)
     if ok then
-        return reply
+        return reply, nil, emitted
     end
     return nil, decision.locate(policy, route, reply)
 end

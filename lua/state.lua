@@ -13,14 +13,15 @@ local SPACE = "state/"
 
 local MOST_ATTEMPTS = 100
 
--- Coroutines whose policy code may write.
+-- Coroutines whose policy code may write, each with the list that it emits events to (events.lua).
 local writers = setmetatable({}, { __mode = "k" })
 
--- What runs here from now on may write, or may not.
-function state.allow(may)
-    writers[coroutine.running()] = may or nil
+-- What runs here from now on may write, and emit to that list; false: it may not.
+function state.allow(emitted)
+    writers[coroutine.running()] = emitted or nil
 end
 
+-- That list; false: what runs here may not write.
 function state.allowed()
     return writers[coroutine.running()] or false
 end

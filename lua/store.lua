@@ -3,6 +3,9 @@
 -- A store has
 --   get(store, key)      -> text, version | nil: there is none. Throws when the store fails.
 --   list(store, prefix)  -> list of { key =, text =, version = } by key. Throws likewise.
+--   page(store, prefix, after) -> the same of some, by key, those behind `after` (nil: from the first
+--     on), and the last one's key when there may be more
+--   write_all(store, changes) -> list of what `write` would return for each, { value, problem }
 --   write(store, change) -> version | false: another came first | nil, why not
 --     change: key, text (nil: delete), ttl (seconds; nil: it stays), version (nil: whatever there
 --     is; 0: only if there is none; else: only that one). Deleting gives version 0.
@@ -66,6 +69,31 @@ function Memory:list(prefix)
     return found
 end
 
+local PAGE = 256 -- as the core gives it (core/api_store.c)
+
+function Memory:page(prefix, after)
+    local page = {}
+    for _, entry in ipairs(self:list(prefix)) do
+        if not after or entry.key > after then
+            page[#page + 1] = entry
+        end
+        if #page == PAGE then
+            return page, entry.key
+        end
+    end
+    return page
+end
+
+local function write_each(self, changes)
+    local results = {}
+    for i, change in ipairs(changes) do
+        results[i] = { self:write(change) }
+    end
+    return results
+end
+
+Memory.write_all = write_each
+
 function Memory:write(change)
     local problem = store.problem(change)
     if problem then
@@ -104,13 +132,39 @@ function Live.list(_, prefix)
     return all
 end
 
+function Live.page(_, prefix, after)
+    return host.store.list(prefix, after)
+end
+
+local function wait_of(change)
+    return { kind = "state", key = change.key, text = change.text, ttl = change.ttl, version = change.version }
+end
+
 function Live.write(_, change)
     local problem = store.problem(change)
     if problem then
         return nil, problem
     end
-    return waits.ask("state", { kind = "state", key = change.key, text = change.text, ttl = change.ttl,
-                                version = change.version })
+    return waits.ask("state", wait_of(change))
+end
+
+-- All at once, so that they are one commit.
+function Live:write_all(changes)
+    local list = {}
+    for i, change in ipairs(changes) do
+        if store.problem(change) then
+            return write_each(self, changes)
+        end
+        list[i] = wait_of(change)
+    end
+    if #list == 0 then
+        return {}
+    end
+    local answers, problem = waits.ask("state", { kind = "all", waits = list })
+    for i = 1, #list do
+        list[i] = answers and answers[i] or { nil, problem }
+    end
+    return list
 end
 
 -- Gives a policy the store that C keeps, for all workers.

@@ -1,45 +1,103 @@
 -- What has happened to each machine: a record in the store, by which it is known again.
 --
--- A record is { mac =, uuid =, serial =, events = list of { name =, time =, client =, from = } }, the
--- latest event last; `from` is "machine" or "operator".
+-- A record is { mac =, uuid =, serial =, client = its last address, kernel = what it was told to fetch
+-- below /assets/, events = list }, the latest event last. An event is { name =, time =, client =, from =
+-- "machine", "operator", "policy" or "boot" }; a stage of its boot (stages.lua) also has `what`, and
+-- `count` and `last` when it was seen again and again.
 
 local json = require "json"
+local machine = require "machine"
+
+local host = host
 
 local timeline = {}
 
+-- The stages of a boot.
+timeline.stages = {
+    ["boot:offered"] = true, ["boot:script"] = true, ["boot:kernel"] = true, ["boot:document"] = true,
+}
+
 local SPACE = "machine/"
-local MOST_EVENTS = 50
+local MOST_EVENTS, MOST_STAGES = 50, 24 -- of a machine
 local MOST_ATTEMPTS = 100
+local KEPT = 30 * 86400 -- seconds that a machine is remembered of which only stages are known
+local SAME = 600        -- seconds in which a stage that is seen again is the same one
+
+-- Fields by which a machine is known again.
+local NAMES = { "mac", "uuid", "serial" }
 
 -- A machine's key in the store; nil when nothing is known by which it could be known again.
-local function key_of(m)
+function timeline.key(m)
     local who = m.mac or m.uuid or m.serial
     return who and who ~= "" and SPACE .. tostring(who) or nil
 end
 
-local function read(text)
+-- A record from its text, or a new one.
+function timeline.read(text)
     local record = text and json.decode(text)
-    return type(record) == "table" and record or { events = {} }
+    return type(record) == "table" and type(record.events) == "table" and record or { events = {} }
+end
+
+local function is_stage(event)
+    return event.from == "boot"
+end
+
+-- Drops the oldest of those that are, or are not, stages until there are `most`.
+local function trim(events, stages, most)
+    local n = 0
+    for _, event in ipairs(events) do
+        n = n + (is_stage(event) == stages and 1 or 0)
+    end
+    for i = 1, #events do
+        while n > most and events[i] and is_stage(events[i]) == stages do
+            table.remove(events, i)
+            n = n - 1
+        end
+    end
+end
+
+-- Adds an event to a record -> whether it is a new one, not a stage that is seen once more.
+function timeline.add(record, m, event)
+    local events = record.events
+    for _, name in ipairs(NAMES) do
+        record[name] = m[name] or record[name]
+    end
+    local last = events[#events]
+    if is_stage(event) and last and is_stage(last) and last.name == event.name and last.what == event.what
+        and event.time - (last.last or last.time) < SAME then
+        last.count, last.last = (last.count or 1) + 1, event.time
+        return false
+    end
+    events[#events + 1] = { name = event.name, time = event.time, client = event.client, from = event.from,
+                            what = event.what }
+    trim(events, true, MOST_STAGES)
+    trim(events, false, MOST_EVENTS)
+    return true
+end
+
+-- The record as a change of the store (store.lua). What machines and people have told stays.
+function timeline.change(key, record, version)
+    local ttl = KEPT
+    for _, event in ipairs(record.events) do
+        if not is_stage(event) then
+            ttl = nil
+        end
+    end
+    return { key = key, text = json.encode(record), ttl = ttl, version = version or 0 }
 end
 
 -- Adds an event to the record of this machine, if it can have one -> true | nil, problem. May wait.
 function timeline.note(store, m, event)
-    local key = key_of(m)
+    local key = timeline.key(m)
     if not key then
         return true
     end
     for _ = 1, MOST_ATTEMPTS do
         local text, version = store:get(key)
-        local record = read(text)
-        for _, name in ipairs { "mac", "uuid", "serial" } do
-            record[name] = m[name] or record[name]
-        end
-        table.insert(record.events, { name = event.name, time = event.time, client = event.client,
-                                      from = event.operator and "operator" or "machine" })
-        while #record.events > MOST_EVENTS do
-            table.remove(record.events, 1)
-        end
-        local written, problem = store:write { key = key, text = json.encode(record), version = version or 0 }
+        local record = timeline.read(text)
+        timeline.add(record, m, { name = event.name, time = event.time, client = event.client,
+                                  from = event.from or event.operator and "operator" or "machine" })
+        local written, problem = store:write(timeline.change(key, record, version))
         if written then
             return true
         elseif written == nil then
@@ -51,18 +109,69 @@ end
 
 -- The record of a machine | nil.
 function timeline.get(store, m)
-    local key = key_of(m)
+    local key = timeline.key(m)
     local text = key and store:get(key)
-    return text and read(text) or nil
+    return text and timeline.read(text) or nil
 end
 
--- All records, by their keys.
-function timeline.all(store)
-    local list = {}
-    for i, entry in ipairs(store:list(SPACE)) do
-        list[i] = read(entry.text)
+-- "52:54:00:12:34:56" in any notation, a UUID, or "serial=R5" -> machine | nil, problem. What is
+-- recorded of the machine is known too.
+function timeline.machine(store, text)
+    local fields = {}
+    local serial = text:match "^serial=(.+)$"
+    if serial then
+        fields.serial = serial
+    elseif host.mac(text) then
+        fields.mac = text
+    elseif host.uuid(text) then
+        fields.uuid = text
+    else
+        return nil, string.format('"%s" is neither a MAC address nor a UUID, nor serial=…', text)
     end
-    return list
+    local m = machine.new(fields, "ipxe")
+    local record = timeline.get(store, m)
+    for _, name in ipairs(NAMES) do
+        m[name] = m[name] or record and record[name] or nil
+    end
+    return m
+end
+
+local AFTER_SCRIPT = { ["boot:kernel"] = true, ["boot:document"] = true }
+
+-- The stage that a machine has not got past for so many seconds; nil: it is well, or on its disk. It
+-- was told a kernel of ours and has not fetched it, or has fetched it and not been heard of since: no
+-- event came after it.
+function timeline.stuck(record, now, seconds)
+    local events = record.events
+    local last = events[#events]
+    if not last or not is_stage(last) or now - (last.last or last.time) < seconds then
+        return nil
+    elseif last.name == "boot:script" then
+        return record.kernel and last.name or nil
+    elseif not AFTER_SCRIPT[last.name] then
+        return nil
+    end
+    for i = #events, 1, -1 do
+        if not is_stage(events[i]) then
+            return nil
+        elseif events[i].name == "boot:kernel" then
+            return last.name
+        elseif events[i].name == "boot:script" then
+            return record.kernel and last.name or nil
+        end
+    end
+    return nil
+end
+
+-- Some machines in the order of their ids, those behind `after` (nil: from the first on) -> list of {
+-- id =, text = the record as JSON }, and the id behind which there may be more. At once.
+function timeline.page(store, after)
+    local list = {}
+    local page, last = store:page(SPACE, after and SPACE .. after)
+    for i, entry in ipairs(page) do
+        list[i] = { id = entry.key:sub(#SPACE + 1), text = entry.text }
+    end
+    return list, last and last:sub(#SPACE + 1)
 end
 
 return timeline

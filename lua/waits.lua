@@ -73,6 +73,11 @@ local function may_wait()
     return host.may_wait()
 end
 
+-- Whether something can be waited for here.
+function waits.may()
+    return may_wait() or false
+end
+
 -- Throws where nothing can be waited for. `word` for messages.
 function waits.check(word)
     local may = may_wait()

@@ -90,6 +90,14 @@ words.list = {
 
     { "on", usage = 'on("event", function (machine, event) … end)', doc = "what to do when that has happened",
       params = { { "event", "string" }, { "handler", "fun(machine: Machine, event: Event)" } } },
+    { "emit", usage = 'emit("event", machine, { name = "text" })', doc = "says that this has happened to a machine, or to that of an address; it is taken in when the function has ended",
+      params = { { "event", "string" }, { "machine", "Machine|string" }, { "params?", "table<string, string>" } } },
+    { "machines", usage = "machines", doc = "what has happened to machines", members = {
+        { "get", usage = 'machines.get("52:54:00:12:34:56")', doc = "the record of one: `mac`, `uuid`, `serial` and `events`, the latest last; nil: nothing is known of it",
+          params = { { "machine", "string" } }, returns = "table?" },
+        { "stuck", usage = "machines.stuck(seconds)", doc = "those that have not got past a stage of their boot for so long: a list of `mac`, `uuid`, `serial`, `at` and `since`",
+          params = { { "seconds", "number" } }, returns = "table[]" },
+    } },
     { "state", usage = "state", doc = "what a policy remembers", members = {
         { "get", usage = "state.get(key)", doc = "the value, or nil",
           params = { { "key", "string" } }, returns = "any" },

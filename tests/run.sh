@@ -70,7 +70,7 @@ suite cli with build-sanitize tests/cli.sh
 suite completion with build tests/completion.sh
 suite prompt with build-sanitize tests/prompt.py
 suite fuzz tests/fuzz/all.sh 40
-for script in language testing service http tftp state asking apis decision_log control hostile_policy overload; do
+for script in language testing service http tftp state machines asking apis decision_log control hostile_policy overload; do
     suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
 done
 suite e2e/control-confined with build tests/e2e/control.sh

@@ -110,7 +110,7 @@
 ---@class moonboot.Event
 ---@field name string what has happened
 ---@field time number when: seconds since 1970
----@field params table<string, string> what the query of the request says besides, decoded
+---@field params table<string, string> what the query of the request says besides, decoded; what `emit` was given; of a stage `what`
 ---@field body? string what was sent
 ---@field client? string the address that it came from
 
@@ -430,6 +430,33 @@ function template(file) end
 ---@param event string
 ---@param handler fun(machine: moonboot.Machine, event: moonboot.Event)
 function on(event, handler) end
+
+---says that this has happened to a machine, or to that of an address; it is taken in when the function has ended
+---
+---`emit("event", machine, { name = "text" })`
+---@param event string
+---@param machine moonboot.Machine|string
+---@param params? table<string, string>
+function emit(event, machine, params) end
+
+---what has happened to machines
+---
+---`machines`
+machines = {}
+
+---the record of one: `mac`, `uuid`, `serial` and `events`, the latest last; nil: nothing is known of it
+---
+---`machines.get("52:54:00:12:34:56")`
+---@param machine string
+---@return table?
+function machines.get(machine) end
+
+---those that have not got past a stage of their boot for so long: a list of `mac`, `uuid`, `serial`, `at` and `since`
+---
+---`machines.stuck(seconds)`
+---@param seconds number
+---@return table[]
+function machines.stuck(seconds) end
 
 ---what a policy remembers
 ---

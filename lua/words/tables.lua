@@ -136,7 +136,7 @@ local tables = {
         fields = {
             { "name", "string", "what has happened" },
             { "time", "number", "when: seconds since 1970" },
-            { "params", "table<string, string>", "what the query of the request says besides, decoded" },
+            { "params", "table<string, string>", "what the query of the request says besides, decoded; what `emit` was given; of a stage `what`" },
             { "body?", "string", "what was sent" },
             { "client?", "string", "the address that it came from" },
         },

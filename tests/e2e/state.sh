@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 make_site
-echo 'state: { path: state }' >>"$site/site.yaml"
+echo 'state: { path: state, stages: false }' >>"$site/site.yaml"
 cat >"$site/policy.lua" <<'LUA'
 profile "el9" { kernel = "el9/vmlinuz", args = { "done={{event 'installed'}}", "more={{event 'more'}}" } }
 on("more", function(machine, event)

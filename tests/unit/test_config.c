@@ -76,7 +76,7 @@ static void test_everything(void **state)
                                  "watch: true\n"
                                  "control_group: admins\n"
                                  "log: { level: debug, format: json }\n"
-                                 "state: { backend: lmdb, path: st, max_mb: 8 }\n"
+                                 "state: { backend: lmdb, path: st, max_mb: 8, stages: false }\n"
                                  "limits: { decision_ms: 100, wait_ms: 900, memory_mb: 64,\n"
                                  "          request_kb: 8, connections: 50 }\n",
                                  &problems);
@@ -112,6 +112,7 @@ static void test_everything(void **state)
     assert_int_equal(config->policy_keys.n, 2);
     assert_string_equal(config->policy_keys.names[1], "two.pub");
     assert_string_equal(config->policy_cache, "st/policy");
+    assert_false(config->state.stages);
     char *beside = config_path(config, "x/y");
     assert_string_equal(beside, "/tmp/x/y");
     free(beside);

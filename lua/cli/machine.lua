@@ -1,0 +1,2 @@
+-- `moonboot machine`: what has happened to one.
+return require "cli.known" "machine"
