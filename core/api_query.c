@@ -5,8 +5,7 @@
 #include "api.h"
 #include "query.h"
 
-/* More names than any machine has are let grow. */
-#define ROOM_MAX 64
+#define ROOM 16 /* what iPXE tells of a machine, and some */
 
 static void push_decoded(lua_State *L, const char *text, size_t len)
 {
@@ -30,9 +29,8 @@ static int api_query(lua_State *L)
     size_t len;
     const char *at = luaL_checklstring(L, 1, &len), *end = at + len;
     struct query_piece piece;
-    size_t n = query_count(at, end);
     lua_settop(L, 1);
-    lua_createtable(L, 0, (int)(n < ROOM_MAX ? n : ROOM_MAX));
+    lua_createtable(L, 0, ROOM);
     lua_pushnil(L); /* the name of the value before */
     while (query_next(&at, end, &piece)) {
         if (piece.name_len > 0) {

@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* The length of the well-formed UTF-8 sequence at `s` (RFC 3629), which ends with NUL somewhere;
- * 0 when it is none. */
-size_t json_utf8(const unsigned char *s);
+/* The length of the well-formed UTF-8 sequence at `s` (RFC 3629) of at most `left` bytes; 0 when it
+ * is none. Of text that ends with NUL no more is read than that, whatever `left`. */
+size_t json_utf8(const unsigned char *s, size_t left);
 
 /* Writes `text` as a JSON string, quotes included; bytes that are no UTF-8 as \u00XX. NULL is
  * written as null. */

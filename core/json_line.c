@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json.h"
+
 /* What the end may need: the mark of a cut, the outermost brace, the line feed. */
 #define END_ROOM sizeof ",\"cut\":true}\n"
 
@@ -14,32 +16,11 @@ struct json_line json_line_begin(char *text, size_t size)
     return line;
 }
 
-size_t json_line_utf8(const unsigned char *s, size_t left)
-{
-    if (left > 0 && s[0] < 0x80)
-        return 1;
-    size_t n = left == 0                     ? 0
-               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-               : (s[0] & 0xf0) == 0xe0       ? 3
-               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                             : 0;
-    if (n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if (n && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-              (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)))
-        return 0;
-    return n;
-}
-
 bool json_line_is_text(const char *text, size_t len)
 {
     const unsigned char *s = (const unsigned char *)text;
     for (size_t at = 0, n; at < len; at += n) {
-        n = s[at] < 0x80 ? s[at] != 0 : json_line_utf8(s + at, len - at);
+        n = s[at] < 0x80 ? s[at] != 0 : json_utf8(s + at, len - at);
         if (n == 0)
             return false;
     }

@@ -42,7 +42,4 @@ void json_line_close(struct json_line *line);
 /* Ends the line: `"cut":true` if anything was left out, "}" and a line feed. Its length. */
 size_t json_line_end(struct json_line *line);
 
-/* The length of the well-formed UTF-8 sequence at `s` (RFC 3629) of at most `left` bytes, or 0. */
-size_t json_line_utf8(const unsigned char *s, size_t left);
-
 #endif

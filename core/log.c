@@ -101,7 +101,7 @@ static void put_escaped(struct line *line, const char *text, const char *quoted)
 {
     for (const unsigned char *s = (const unsigned char *)text; *s && line->len < LOG_VALUES_MAX;) {
         char code[8];
-        size_t n = json_utf8(s);
+        size_t n = json_utf8(s, SIZE_MAX);
         if (n == 0 || *s < 0x20 || *s == 0x7f) {
             snprintf(code, sizeof code, "\\u%04x", *s);
             put_text(line, code);

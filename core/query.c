@@ -19,14 +19,6 @@ bool query_next(const char **at, const char *end, struct query_piece *piece)
     return stop > start;
 }
 
-size_t query_count(const char *text, const char *end)
-{
-    size_t n = 1;
-    for (; text < end; text++)
-        n += *text == '&';
-    return n;
-}
-
 size_t query_decode(const char *text, size_t len, char *out)
 {
     size_t n = 0;

@@ -21,9 +21,6 @@ struct query_piece {
 /* Takes the next piece that is not empty from *at, which ends at `end`; false behind the last. */
 bool query_next(const char **at, const char *end, struct query_piece *piece);
 
-/* How many pieces there are at most. */
-size_t query_count(const char *text, const char *end);
-
 /* Writes `text` with "%41" as "A" to `out`, which has room for `len` bytes; what is no escape stays
  * as it is. The length. A "+" is a plus: firmware puts plain plus signs into queries ("i440FX +
  * PIIX") and never writes a space that way. */

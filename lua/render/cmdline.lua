@@ -4,6 +4,7 @@
 -- (lib/cmdline.c, next_arg). 0xA0 is white space to it.
 
 local host = host
+local byte, concat, find = string.byte, table.concat, string.find
 
 local cmdline = {}
 
@@ -48,16 +49,20 @@ end
 -- The whole line, or nil and a message. Empty arguments are left out: an empty label
 -- or variable leaves one behind, and it means nothing.
 function cmdline.line(args)
-    local words, n = { nil, nil, nil, nil, nil, nil, nil, nil }, 0 -- room for as many as there often are
-    for i = 1, #args do
-        local arg = args[i]
+    if is_plain(concat(args)) then
+        local line = concat(args, " ")
+        if #line <= LINE_MAX and byte(line) ~= 32 and byte(line, -1) ~= 32 and not find(line, "  ", 1, true) then
+            return line -- of words that need nothing, none of them empty: nearly all lines are such
+        end
+    end
+    local words = {}
+    for _, arg in ipairs(args) do
         if arg ~= "" then
             local word, problem = cmdline.word(arg)
             if not word then
                 return nil, problem
             end
-            n = n + 1
-            words[n] = word
+            words[#words + 1] = word
         end
     end
     local line = table.concat(words, " ")

@@ -53,7 +53,7 @@ end
 
 -- Lines and lists of lines as one text.
 local function joined(...)
-    local lines = { nil, nil, nil, nil, nil, nil, nil, nil } -- room for as many as there often are
+    local lines = {}
     add(lines, { ... })
     return concat(lines, "\n")
 end
@@ -150,8 +150,9 @@ local function boot(decision, base, machine, id)
             args[i] = "initrd=initrd" .. i
         end
     end
-    for i, arg in ipairs(decision.args) do
-        args[n + i] = arg
+    local own = decision.args
+    for i = 1, #own do
+        args[n + i] = own[i]
     end
     local line, problem = cmdline.line(args)
     local tokens, used = line, nil
@@ -266,7 +267,10 @@ function ipxe.render(decision, base, machine)
     if not body then
         return nil, problem
     end
-    return script(body)
+    local all = { "#!ipxe", nil, nil, nil, nil, nil, nil, nil } -- room for as many as there often are
+    add(all, body)
+    all[#all + 1] = ""
+    return concat(all, "\n")
 end
 
 -- For a request that failed: says why and starts over after a pause. The count outlives

@@ -4,6 +4,7 @@ Contenders take turns: one round of each, then the next round; a figure is the m
 import os
 import re
 import statistics
+import sys
 
 from lab import MACHINES, SERVER, LoadFailed, get, load, run
 from servers import HOSTS, REST, RULES, fill, ipxe_path, write
@@ -36,6 +37,10 @@ class Report:
         ratio = peers[peer] / ours if ours else float("inf")
         self.add(name, unit, ours, f">= {times:g} x {peer}", ratio >= times, peer, peers, ratio)
 
+    def missing(self, name, target, why):
+        """A figure that was not measured."""
+        self.add(name, "", None, target, False)["why"] = why
+
     def below(self, name, unit, ours, most):
         self.add(name, unit, ours, f"< {most:g} {unit}", ours < most, ratio=most / ours if ours else None)
 
@@ -44,11 +49,17 @@ class Plan:
     def __init__(self, rounds, seconds):
         self.rounds, self.seconds = rounds, seconds
 
+    def turns(self, what):
+        """The numbers of the rounds, and which one it is on stderr."""
+        for turn in range(1, self.rounds + 1):
+            print(f"bench:   {what}: round {turn} of {self.rounds}", file=sys.stderr, flush=True)
+            yield turn
+
     def medians(self, contenders, measure):
         """contenders: name -> function that starts a server. measure(server) -> dict of numbers.
         The median of each number, by name."""
         runs = {name: [] for name in contenders}
-        for _ in range(self.rounds):
+        for _ in self.turns(", ".join(contenders)):
             for name, start in contenders.items():
                 with start() as server:
                     runs[name].append(measure(server))
@@ -101,7 +112,7 @@ def dhcp_hosts(world, plan, report, sizes):
     sites = {n: world.site(f"hosts-{n}", HOSTS, n) for n in sizes}
     contenders = {n: (lambda n=n: world.moonboot(sites[n])) for n in sizes}
     runs = {n: [] for n in sizes}
-    for _ in range(plan.rounds):
+    for _ in plan.turns("10 to 1,000,000 hosts"):
         for n, start in contenders.items():
             with start() as server:
                 runs[n].append(dhcp_rate(world, plan, n)(server)["us"])
@@ -165,6 +176,8 @@ def scripts(world, plan, report):
     report.at_least("iPXE script, 64 connections", "requests/s", ours["rate"], nginx, 0.8)
     report.cheaper("iPXE script, CPU of a request", "us", ours["us"], {"nginx": medians["nginx"]["us"]}, 0.8)
     if "matchbox" not in medians:
+        report.missing("iPXE script, 64 connections, 10 groups", ">= 5 x matchbox", "PEER_MATCHBOX is not set")
+        report.missing("iPXE script, 64 connections, 1,000 groups", ">= 500 x matchbox", "PEER_MATCHBOX is not set")
         return
     report.at_least("iPXE script, 64 connections, 10 groups", "requests/s", ours["rate"],
                     {"matchbox": medians["matchbox"]["rate"]}, 5)

@@ -14,6 +14,7 @@ GENERATOR = "10.99.0.2"
 MACHINES = "10.99.128.0"  # the first machine's address; 2^15 of them are the generator's own
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
+PATIENCE = 120  # seconds for a generator, which has its own idea of when it is over
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -101,11 +102,16 @@ class Server:
         if self in self.lab.running:
             self.lab.running.remove(self)
         if self.process.poll() is None:
+            family = self.pids()
             self.process.terminate()
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                for pid in family:  # its children may hold the ports that the next one needs
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
                 self.process.wait()
 
     def hang_up(self):
@@ -146,10 +152,18 @@ class Server:
         return sizes
 
 
+def finish(argv):
+    """Runs a command here to its end, which has to come: nothing may wait for ever."""
+    try:
+        return subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, encoding="utf-8", timeout=PATIENCE)
+    except subprocess.TimeoutExpired as late:
+        raise LoadFailed(f"{' '.join(argv)}: no end within {PATIENCE} s") from late
+
+
 def run(argv):
     """Runs a command here; what it printed. It has to succeed."""
-    done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          encoding="utf-8")
+    done = finish(argv)
     if done.returncode != 0:
         raise LoadFailed(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -157,8 +171,7 @@ def run(argv):
 
 def load(argv, tolerant=False):
     """Runs a load generator with --json. One that is to lose some may end with 1."""
-    done = subprocess.run([*argv, "--json"], check=False, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, encoding="utf-8")
+    done = finish([*argv, "--json"])
     if done.returncode > (1 if tolerant else 0) or not done.stdout:
         raise LoadFailed(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return json.loads(done.stdout)

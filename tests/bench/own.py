@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import time
 
-from lab import MACHINES, SERVER, LoadFailed, get, load, run
+from lab import MACHINES, PATIENCE, SERVER, LoadFailed, get, load, run
 from servers import HOSTS, REST, ROOT, RULES, fill
 
 MIB = 1 << 20
@@ -34,19 +34,23 @@ def reload(world, plan, report):
     fill(world.path("files/vmlinuz"), 65536)
     site = world.site("hosts-100000", HOSTS, 100000)
     seconds, slowest = [], []
-    for _ in range(plan.rounds):
+    for _ in plan.turns("400 machines boot meanwhile"):
         with world.moonboot(site) as server:
             before = generation()
             load_now = subprocess.Popen([*storm(world, 400, 100), "--json"], stdout=subprocess.PIPE, encoding="utf-8")
-            time.sleep(0.5)
-            start = time.monotonic()
-            server.hang_up()
-            while generation() == before:
-                if time.monotonic() - start > 30:
-                    raise LoadFailed("the site was not reloaded within 30 s")
-                time.sleep(0.005)
-            seconds.append(time.monotonic() - start)
-            told = json.loads(load_now.communicate()[0])
+            try:
+                time.sleep(0.5)
+                start = time.monotonic()
+                server.hang_up()
+                while generation() == before:
+                    if time.monotonic() - start > 30:
+                        raise LoadFailed("the site was not reloaded within 30 s")
+                    time.sleep(0.005)
+                seconds.append(time.monotonic() - start)
+                told = json.loads(load_now.communicate(timeout=PATIENCE)[0])
+            finally:
+                load_now.kill()
+                load_now.wait()
             if told["booted"] != told["machines"]:
                 raise LoadFailed(f"machines failed during a reload: {told['failed']}")
             slowest.append(max(told["steps"][step]["max_ms"] for step in DHCP_STEPS + SCRIPT_STEPS))
@@ -58,7 +62,7 @@ def start(world, plan, report):
     """The quickstart site, from the program's start to its first answer; memory of its workers."""
     site = os.path.join(ROOT, "examples/quickstart")
     took, resident = [], []
-    for _ in range(plan.rounds):
+    for _ in plan.turns("quickstart"):
         began = time.monotonic()
         with world.moonboot(site) as server:
             took.append((time.monotonic() - began) * 1e3)

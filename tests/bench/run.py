@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -35,13 +37,23 @@ def show(value):
     return "-" if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
+def verdict(figure):
+    """Reached or not, and by how much: 1 is the target itself."""
+    if figure["moonboot"] is None:
+        return f"NOT MEASURED: {figure.get('why', '?')}"
+    if figure["target"] == "-":
+        return ""
+    share = plot.reached(figure)
+    return ("reached" if figure["met"] else "MISSED") + (f", {show(share)} x the target" if share else "")
+
+
 def table(report, peers):
     lines = [" ".join(f"{name} {version}" for name, version in peers.items()), "",
              f"{'':<52} {'moonboot':>10} {'peer':>10} {'':<10} {'ratio':>7}  {'target':<20}"]
     for f in report.figures:
         peer = f["peers"].get(f["peer"])
         lines.append(f"{f['name']:<52} {show(f['moonboot']):>10} {show(peer):>10} {f['unit']:<10} "
-                     f"{show(f['ratio']):>7}  {f['target']:<20} {'' if f['met'] else 'MISSED'}")
+                     f"{show(f['ratio']):>7}  {f['target']:<20} {verdict(f)}".rstrip())
     met = sum(f["met"] for f in report.figures)
     return lines + ["", f"{met} of {len(report.figures)} figures are reached"]
 
@@ -55,9 +67,9 @@ def measure(args, directory):
             print(f"bench: {name} ...", file=sys.stderr, flush=True)
             try:
                 PARTS[name](world, plan, report)
-            except LoadFailed as failure:
+            except (LoadFailed, OSError, subprocess.SubprocessError, ValueError, LookupError) as failure:
                 print(f"bench: {name}: {failure}", file=sys.stderr)
-                report.add(name, "", None, "it can be measured", False)
+                report.missing(name, "it can be measured", str(failure).partition("\n")[0])
             print(f"bench: {name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return report
 
@@ -74,6 +86,7 @@ def main():
     if os.geteuid() != 0:
         print("skipped - the load generators: network namespaces need root")
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by what clears up
     directory = tempfile.mkdtemp(prefix="moonboot-bench-")
     try:
         if args.short:
