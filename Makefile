@@ -9,7 +9,7 @@ PKG_CONFIG ?= pkg-config
 VARIANT := $(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))$(if $(SANITIZE),-sanitize)
 BUILD   := $(if $(FUZZ),build-fuzz,build$(VARIANT))
 
-LIBRARIES := luajit lmdb libcurl libevent_core libevent_extra libevent_openssl openssl yaml-0.1 libsodium libseccomp libedit
+LIBRARIES := luajit lmdb hiredis libcurl libevent_core libevent_extra libevent_openssl openssl yaml-0.1 libsodium libseccomp libedit
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
              -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 CFLAGS    ?= -O2 -g

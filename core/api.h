@@ -5,6 +5,8 @@
 
 #include <lua.h>
 
+#include "store.h"
+
 /* Makes `host` in the state's globals. */
 void api_open(lua_State *L);
 
@@ -37,11 +39,12 @@ int api_bundle_opendir(lua_State *L, const char *path);
 lua_State *api_source_read(const char *module, const char *text, size_t len, const char *chunk);
 
 /* host.store: the state that outlives the service. */
-struct store;
 void api_store_open(lua_State *L, struct store *store);
 
-/* Lua: host.cli.store(path, max_mb). */
-int api_store_cli(lua_State *L);
-int api_store_make(lua_State *L);
+/* Pushes an answer of the store -> how many values: of a read its text and version, or false when
+ * there is none; of a list the entries, as host.store.list has them, and the last key when there
+ * may be more; of a change the version, or false when another came first; nil and why there is
+ * none. */
+int api_store_answer(lua_State *L, enum store_verb verb, const struct store_answer *answer);
 
 #endif

@@ -299,18 +299,11 @@ static int api_scratch(lua_State *L)
 
 void api_cli_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"opendir", api_opendir},
-                                         {"find", api_find},
-                                         {"write", api_write},
-                                         {"warn", api_warn},
-                                         {"save", api_save},
-                                         {"served", api_served},
-                                         {"starter", api_starter},
-                                         {"each_line", api_each_line},
-                                         {"clock", api_clock},
-                                         {"store", api_store_cli},
-                                         {"make_store", api_store_make},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"opendir", api_opendir}, {"find", api_find},
+                                         {"write", api_write},     {"warn", api_warn},
+                                         {"save", api_save},       {"served", api_served},
+                                         {"starter", api_starter}, {"each_line", api_each_line},
+                                         {"clock", api_clock},     {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     api_cover_open(L);

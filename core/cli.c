@@ -8,13 +8,13 @@
 
 #include "api.h"
 #include "cli_capture.h"
+#include "cli_state.h"
 #include "config.h"
 #include "config_policy.h"
 #include "control_path.h"
 #include "fetch_cache.h"
 #include "files.h"
 #include "mask.h"
-#include "privileges.h"
 #include "problems.h"
 #include "release.h"
 #include "task.h"
@@ -155,12 +155,12 @@ static void set_refused(lua_State *L, struct site *site)
     lua_setfield(L, -2, "refused");
 }
 
-/* host.cli.site(path) -> { policy =, assets =, tftp_root =, state = (names of files; all but the
- * first are nil when there are none), state_max_mb =, user = (of workers; nil: none), advertise =
- * (nil: none), dhcp_port =, boot_port =, tftp_port =, http_ports = (a list), fetched_from = (the
- * URL where `policy` is one; `policy` is then what was fetched last), refused = (why the bundle
- * that `policy` names is not good, a list) }, beside tftp-hpa static_tftp = true and tftp_missing =
- * the boot programs that it does not find (nil: none) | nil, list of problems */
+/* host.cli.site(path) -> { policy =, assets =, tftp_root = (names of files; all but the first
+ * are nil when there are none), advertise = (nil: none), dhcp_port =, boot_port =, tftp_port =,
+ * http_ports = (a list), fetched_from = (the URL where `policy` is one; `policy` is then what was
+ * fetched last), refused = (why the bundle that `policy` names is not good, a list) }, beside
+ * tftp-hpa static_tftp = true and tftp_missing = the boot programs that it does not find (nil:
+ * none) | nil, list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -184,11 +184,6 @@ static int read_site(lua_State *L)
     set_policy(L, site->config);
     set_path(L, "assets", site->config, site->config->http.assets);
     set_path(L, "tftp_root", site->config, site->config->tftp.root);
-    set_path(L, "state", site->config, site->config->state.path);
-    lua_pushinteger(L, (lua_Integer)site->config->state.max_mb);
-    lua_setfield(L, -2, "state_max_mb");
-    lua_pushstring(L, privileges_user(site->config->user)); /* nil for NULL */
-    lua_setfield(L, -2, "user");
     if (site->config->tftp.backend == CONFIG_TFTP_HPA)
         set_hpa(L, site->config);
     set_network(L, site->config);
@@ -259,6 +254,7 @@ static int run(lua_State *L)
     lua_pushcfunction(L, control_path_of_site);
     lua_setfield(L, -2, "control_path");
     cli_capture_open(L);
+    cli_state_open(L);
     lua_pop(L, 2);
     vm_require(L, lua_pushfstring(L, "cli.%s", command->name));
     lua_newtable(L);

@@ -14,6 +14,8 @@
 #include "config_defaults.h"
 #include "config_http.h"
 #include "config_policy.h"
+#include "config_state.h"
+#include "config_yaml.h"
 #include "tftp_hpa.h"
 
 struct reading {
@@ -57,20 +59,11 @@ static const char *scalar(const yaml_node_t *node)
     return strlen(text) == node->data.scalar.length ? text : NULL;
 }
 
-static const char *found(const yaml_node_t *node)
-{
-    if (node->type == YAML_SEQUENCE_NODE)
-        return "a list";
-    if (node->type == YAML_MAPPING_NODE)
-        return "a mapping";
-    const char *text = scalar(node);
-    return !text ? "a string with a NUL byte" : *text ? text : "nothing";
-}
-
 static void expected(struct reading *r, const struct key *key, const yaml_node_t *node,
                      const char *what)
 {
-    complain(r, node, "`%s` is %s, expected %s", key->name, found(node), what);
+    complain(r, node, "`%s` is %s, expected %s", key->name, config_yaml_found(node, scalar(node)),
+             what);
 }
 
 /* --- kinds of values ---------------------------------------------------------------- */
@@ -99,29 +92,18 @@ static void read_bool(struct reading *r, const struct key *key, yaml_node_t *nod
     *(bool *)place = yes;
 }
 
-static bool number_in(const char *text, unsigned min, unsigned max, unsigned *number)
-{
-    char *end;
-    if (!text || *text < '0' || *text > '9')
-        return false;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    *number = (unsigned)value;
-    return !errno && *end == '\0' && value >= min && value <= max;
-}
-
 static void read_number(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
 {
     char range[64];
     snprintf(range, sizeof range, "a number from %u to %u", key->min, key->max);
-    if (!number_in(scalar(node), key->min, key->max, place))
+    if (!config_yaml_number(scalar(node), key->min, key->max, place))
         expected(r, key, node, range);
 }
 
 static void read_port(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
 {
     unsigned port = 0;
-    if (!number_in(scalar(node), 1, 65535, &port))
+    if (!config_yaml_number(scalar(node), 1, 65535, &port))
         expected(r, key, node, "a port number from 1 to 65535");
     *(uint16_t *)place = (uint16_t)port;
 }
@@ -131,7 +113,7 @@ static void read_workers(struct reading *r, const struct key *key, yaml_node_t *
     const char *text = scalar(node);
     if (text && !strcmp(text, "auto"))
         return; /* the default */
-    if (!number_in(text, 1, CONFIG_DEFAULTS_WORKERS_MAX, place))
+    if (!config_yaml_number(text, 1, CONFIG_DEFAULTS_WORKERS_MAX, place))
         expected(r, key, node, "auto, or a number from 1 to 64");
 }
 
@@ -172,9 +154,8 @@ static void read_state_backend(struct reading *r, const struct key *key, yaml_no
                                void *place)
 {
     const char *text = scalar(node);
-    (void)place;
-    if (!text || strcmp(text, "lmdb") != 0)
-        expected(r, key, node, "lmdb");
+    if (!text || !config_state_backend(text, place))
+        expected(r, key, node, "lmdb or redis");
 }
 
 static void read_level(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
@@ -274,7 +255,7 @@ static void read_more(struct reading *r, const struct key *key, yaml_node_t *nod
 
 /* --- the shape of the file ----------------------------------------------------------- */
 
-static read_node read_mapping;
+static read_node read_mapping, read_state;
 
 #define AT(member) offsetof(struct config, member)
 
@@ -327,11 +308,30 @@ static const struct key tokens_keys[] = {
     {"lifetime_s", read_number, AT(tokens.lifetime_s), 1, 366 * 86400, NULL},
     {0},
 };
+static const struct key state_tls_keys[] = {
+    {"ca", read_string, AT(state.redis.tls.ca), 0, 0, NULL},
+    {"cert", read_string, AT(state.redis.tls.cert), 0, 0, NULL},
+    {"key", read_string, AT(state.redis.tls.key), 0, 0, NULL},
+    {"name", read_string, AT(state.redis.tls.name), 0, 0, NULL},
+    {0},
+};
 static const struct key state_keys[] = {
-    {"backend", read_state_backend, 0, 0, 0, NULL},
+    {"backend", read_state_backend, AT(state.backend), 0, 0, NULL},
     {"path", read_string, AT(state.path), 0, 0, NULL},
     {"max_mb", read_number, AT(state.max_mb), 1, 65536, NULL},
     {"stages", read_bool, AT(state.stages), 0, 0, NULL},
+    {"url", read_string, AT(state.redis.url), 0, 0, NULL},
+    {"host", read_string, AT(state.redis.host), 0, 0, NULL},
+    {"port", read_port, AT(state.redis.port), 0, 0, NULL},
+    {"socket", read_string, AT(state.redis.socket), 0, 0, NULL},
+    {"db", read_number, AT(state.redis.db), 0, 65535, NULL},
+    {"prefix", read_string, AT(state.redis.prefix), 0, 0, NULL},
+    {"user", read_string, AT(state.redis.user), 0, 0, NULL},
+    {"password", read_string, AT(state.redis.password), 0, 0, NULL},
+    {"password_file", read_string, AT(state.redis.password_file), 0, 0, NULL},
+    {"timeout_ms", read_number, AT(state.redis.timeout_ms), 10, 60000, NULL},
+    {"create", read_bool, AT(state.redis.create), 0, 0, NULL},
+    {"tls", read_mapping, 0, 0, 0, state_tls_keys},
     {0},
 };
 static const struct key log_keys[] = {
@@ -373,7 +373,7 @@ static const struct key site_keys[] = {
     {"tokens", read_mapping, 0, 0, 0, tokens_keys},
     {"control", read_string, AT(control), 0, 0, NULL},
     {"control_group", read_string, AT(control_group), 0, 0, NULL},
-    {"state", read_mapping, 0, 0, 0, state_keys},
+    {"state", read_state, 0, 0, 0, state_keys},
     {"workers", read_workers, AT(workers), 0, 0, NULL},
     {"watch", read_bool, AT(watch), 0, 0, NULL},
     {"sandbox", read_bool, AT(sandbox), 0, 0, NULL},
@@ -394,13 +394,15 @@ static const struct key *find_key(struct reading *r, const struct key *keys, yam
     }
     const char *nearest = name ? problems_nearest(name, names) : NULL;
     if (nearest) {
-        complain(r, node, "unknown key `%s`: did you mean `%s`?", found(node), nearest);
+        complain(r, node, "unknown key `%s`: did you mean `%s`?",
+                 config_yaml_found(node, scalar(node)), nearest);
         return NULL;
     }
     char all[512] = "";
     for (size_t i = 0, n = 0; names[i] && n < sizeof all; i++)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", names[i]);
-    complain(r, node, "unknown key `%s`, expected one of: %s", found(node), all);
+    complain(r, node, "unknown key `%s`, expected one of: %s",
+             config_yaml_found(node, scalar(node)), all);
     return NULL;
 }
 
@@ -424,6 +426,15 @@ static void read_mapping(struct reading *r, const struct key *key, yaml_node_t *
         seen[child - key->children] = true;
         child->read(r, child, value, (char *)place + child->offset);
     }
+}
+
+static void read_state(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
+{
+    size_t before = r->problems->n;
+    read_mapping(r, key, node, place);
+    const char *problem = r->problems->n == before ? config_state_finish(place) : NULL;
+    if (problem)
+        complain(r, node, "`state`: %s", problem);
 }
 
 /* --- the whole ------------------------------------------------------------------------ */
@@ -451,23 +462,6 @@ static void read_site(struct reading *r, struct config *config)
     }
 }
 
-static bool parse(FILE *file, struct reading *r)
-{
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser))
-        return false;
-    yaml_parser_set_input_file(&parser, file);
-    bool good = yaml_parser_load(&parser, &r->document);
-    if (!good && parser.error == YAML_READER_ERROR)
-        problems_add(r->problems, "%s:1:1: %s", r->path, parser.problem);
-    else if (!good)
-        problems_add(r->problems, "%s:%zu:%zu: %s", r->path, parser.problem_mark.line + 1,
-                     parser.problem_mark.column + 1,
-                     parser.problem ? parser.problem : "no memory to read it");
-    yaml_parser_delete(&parser);
-    return good;
-}
-
 struct config *config_load(const char *path, struct problems *problems)
 {
     struct reading r = {.path = path, .problems = problems};
@@ -483,7 +477,7 @@ struct config *config_load(const char *path, struct problems *problems)
         problems_add(problems, "%s: %s", path, strerror(errno));
         goto fail;
     }
-    if (!parse(file, &r))
+    if (!config_yaml_load(file, path, &r.document, problems))
         goto fail;
     read_site(&r, config);
     yaml_document_delete(&r.document);

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "problems.h"
 
+enum config_state_backend { CONFIG_STATE_LMDB, CONFIG_STATE_REDIS };
 enum config_tftp_backend { CONFIG_TFTP_BUILTIN, CONFIG_TFTP_HPA, CONFIG_TFTP_OFF };
 
 struct config_listen {
@@ -21,6 +22,24 @@ struct config_listen {
 struct config_names {
     char **names;
     size_t n;
+};
+
+/* Texts are NULL where the file has none. */
+struct config_redis {
+    char *url; /* what it says is in the others, once it is read */
+    char *host;
+    uint16_t port;
+    char *socket;
+    unsigned db;
+    char *prefix;
+    char *user, *password_file;
+    char *password; /* always refused */
+    unsigned timeout_ms;
+    bool create; /* a store that was never there */
+    struct {
+        bool on;
+        char *ca, *cert, *key, *name;
+    } tls;
 };
 
 struct config {
@@ -78,9 +97,11 @@ struct config {
         unsigned lifetime_s;
     } tokens;
     struct {
-        char *path; /* NULL: no state is kept */
+        enum config_state_backend backend;
+        char *path; /* of LMDB; NULL: none */
         unsigned max_mb;
         bool stages; /* those of boots are recorded */
+        struct config_redis redis;
     } state;
     char *control;       /* the control socket; NULL: control_path says */
     char *control_group; /* who may use it beside its owner; NULL: nobody */

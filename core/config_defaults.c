@@ -8,6 +8,7 @@
 #include "addr.h"
 #include "config_http.h"
 #include "config_policy.h"
+#include "config_state.h"
 
 bool config_defaults(struct config *config, const char *path)
 {
@@ -19,8 +20,8 @@ bool config_defaults(struct config *config, const char *path)
     config->tftp.port = 69;
     config->tftp.transfers = 2000;
     config->tftp.transfers_per_client = 32;
-    config->state.max_mb = 256;
     config->state.stages = true;
+    config_state_defaults(config);
     config->tokens.required = true;
     config->tokens.lifetime_s = 86400;
     config->policy_refresh.interval_s = 60;
@@ -60,7 +61,7 @@ void config_free(struct config *config)
     free(config->signing.key);
     free(config->tokens.key);
     config_names_free(&config->secrets.keys);
-    free(config->state.path);
+    config_state_free(config);
     free(config->user);
     free(config->log.decisions);
     free(config->control);

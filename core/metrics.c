@@ -89,6 +89,7 @@ void metrics_leave(struct metrics_board *board, pid_t pid)
         return;
     for (size_t i = 0; i < METRICS_N_GAUGES; i++)
         seat->gauges[i] = 0;
+    seat->state_trouble = 0;
     seat->pid = 0;
 }
 

@@ -9,6 +9,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Of the store; part of the list below. */
+#define METRICS_STATE_COUNTERS(X)                                                                  \
+    X(STATE_READS, "moonboot_state_requests_total{what=\"read\"}", "What the store was asked.")    \
+    X(STATE_WRITES, "moonboot_state_requests_total{what=\"write\"}", NULL)                         \
+    X(STATE_AWAY, "moonboot_state_errors_total{reason=\"away\"}",                                  \
+      "What the store was asked in vain, by the reason.")                                          \
+    X(STATE_LOST, "moonboot_state_errors_total{reason=\"connection_lost\"}", NULL)                 \
+    X(STATE_TIMEOUT, "moonboot_state_errors_total{reason=\"timeout\"}", NULL)                      \
+    X(STATE_FULL, "moonboot_state_errors_total{reason=\"full\"}", NULL)                            \
+    X(STATE_DENIED, "moonboot_state_errors_total{reason=\"denied\"}", NULL)                        \
+    X(STATE_READONLY, "moonboot_state_errors_total{reason=\"read_only\"}", NULL)                   \
+    X(STATE_BUSY, "moonboot_state_errors_total{reason=\"busy\"}", NULL)                            \
+    X(STATE_WRONG_TYPE, "moonboot_state_errors_total{reason=\"wrong_type\"}", NULL)                \
+    X(STATE_NONSENSE, "moonboot_state_errors_total{reason=\"nonsense\"}", NULL)                    \
+    X(STATE_NO_STORE, "moonboot_state_errors_total{reason=\"no_store\"}", NULL)                    \
+    X(STATE_OTHER, "moonboot_state_errors_total{reason=\"other\"}", NULL)
+
 /* One counter an entry: name in C, Prometheus name with labels, help. Entries of one
  * family (the name before the brace) stand together. */
 #define METRICS_COUNTERS(X)                                                                        \
@@ -59,7 +76,8 @@
       "Stages of boots that were not recorded: too many at once, or of too many machines.")        \
     X(DECISION_LOG_WRITTEN, "moonboot_decision_log_lines_total{result=\"written\"}",               \
       "Lines of the decision log; lost ones could not be written.")                                \
-    X(DECISION_LOG_LOST, "moonboot_decision_log_lines_total{result=\"lost\"}", NULL)
+    X(DECISION_LOG_LOST, "moonboot_decision_log_lines_total{result=\"lost\"}", NULL)               \
+    METRICS_STATE_COUNTERS(X)
 
 enum metrics_counter {
 #define X(name, prometheus, help) METRICS_##name,
@@ -107,7 +125,8 @@ struct metrics {
     X(TFTP_OPEN, "moonboot_tftp_transfers_open", "TFTP transfers under way.")                      \
     X(WAITING, "moonboot_decisions_waiting", "Decisions that wait for something outside.")         \
     X(POLICY_MEMORY, "moonboot_policy_memory_bytes", "Memory of the policies' Lua.")               \
-    X(QUEUED, "moonboot_socket_queue_bytes", "DHCP and TFTP requests that wait to be read.")
+    X(QUEUED, "moonboot_socket_queue_bytes", "DHCP and TFTP requests that wait to be read.")       \
+    X(STATE_UP, "moonboot_state_up", "Workers that can ask their store.")
 
 enum metrics_gauge {
 #define X(name, prometheus, help) METRICS_##name,
@@ -122,6 +141,7 @@ enum metrics_gauge {
 struct metrics_seat {
     _Atomic int pid; /* 0: the seat is free */
     _Atomic uint64_t gauges[METRICS_N_GAUGES];
+    _Atomic int64_t state_trouble; /* why the store cannot be asked (store.h); 0: it can */
 };
 
 /* What becomes of tftp-hpa (tftp_hpa.h). */
@@ -136,7 +156,8 @@ struct metrics_board {
     _Atomic uint64_t loaded_at;    /* seconds since the epoch */
     _Atomic uint64_t workers_ready;
     _Atomic uint64_t workers_restarted;
-    _Atomic uint64_t tftp_hpa; /* enum metrics_hpa */
+    _Atomic uint64_t state_seen; /* which store it was (store_redis.h) */
+    _Atomic uint64_t tftp_hpa;   /* enum metrics_hpa */
     _Atomic uint64_t tftp_hpa_restarts;
     _Atomic uint64_t policy_fetches[3];      /* by enum fetch_result (fetch_child.h) */
     _Atomic uint64_t policy_fetched_at;      /* the last time; 0: it is not fetched */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,11 +13,12 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "config_state.h"
 #include "log.h"
 #include "notify.h"
 #include "policy.h"
 #include "privileges.h"
-#include "store.h"
+#include "state.h"
 #include "task.h"
 #include "trial.h"
 #include "watch.h"
@@ -48,11 +48,12 @@ static void blame(const struct generation *g, const char *problem)
     tell(g, NOTIFY_PROBLEM, problem);
 }
 
-static bool refuse_store(const struct generation *g, const char *why)
+static bool refuse_store(const struct generation *g, int error)
 {
-    char text[NOTIFY_TEXT];
-    snprintf(text, sizeof text, "%s: `path: %s`: no store can be opened there: %s", g->config->path,
-             g->config->state.path, why);
+    char text[NOTIFY_TEXT], name[512];
+    state_name(g->config, name, sizeof name);
+    snprintf(text, sizeof text, "%s: `state`: no store can be opened at %s: %s", g->config->path,
+             name, error == -EINVAL ? "there is no user to make it for" : store_problem(error));
     blame(g, text);
     return false;
 }
@@ -60,24 +61,21 @@ static bool refuse_store(const struct generation *g, const char *why)
 /* The store's directory, made by who may for who will use it. */
 static bool prepare_store(const struct generation *g, const char *user)
 {
-    char *path = config_path(g->config, g->config->state.path);
-    struct passwd *entry = user ? getpwnam(user) : NULL;
-    int error = !path ? -ENOMEM
-                      : store_prepare(path, entry ? entry->pw_uid : geteuid(),
-                                      entry ? entry->pw_gid : getegid());
-    free(path);
-    return error == 0 || refuse_store(g, strerror(-error));
+    int error = state_prepare(g->config, user);
+    return error == 0 || refuse_store(g, error);
 }
 
-/* Whether the workers will be able to open it: each does so by itself. */
+/* Whether the workers will be able to open it: each does so by itself. Redis may come later. */
 static bool try_store(const struct generation *g)
 {
-    char *path = config_path(g->config, g->config->state.path);
     struct store *store = NULL;
-    int error = path ? store_open(&store, path, (size_t)g->config->state.max_mb << 20) : -ENOMEM;
+    struct event_base *base = event_base_new();
+    int error = base ? state_open(&store, g->config, &g->trust.state, base, &g->board->state_seen)
+                     : -ENOMEM;
     store_close(store);
-    free(path);
-    return error == 0 || refuse_store(g, store_problem(error));
+    if (base)
+        event_base_free(base);
+    return error == 0 || refuse_store(g, error);
 }
 
 static uint16_t https_port(const struct config *config)
@@ -101,7 +99,7 @@ static struct policy *load(const struct generation *g)
         .memory_mb = g->config->limits.memory_mb,
         .tokens = &g->trust.tokens,
         .seals = g->trust.seals,
-        .state = g->config->state.path != NULL,
+        .state = config_state_kept(g->config),
         .stages = g->config->state.stages,
         .static_tftp = g->config->tftp.backend == CONFIG_TFTP_HPA,
         .metrics = &g->board->slots[0],
@@ -260,7 +258,7 @@ _Noreturn void nursery_run(struct generation *g, int commands)
     sigprocmask(SIG_SETMASK, &none, NULL);
     log_setup(g->config->log.level, g->config->log.format);
     const char *user = privileges_user(g->config->user);
-    bool has_state = g->config->state.path != NULL;
+    bool has_state = config_state_kept(g->config);
     if (has_state && !prepare_store(g, user)) {
         tell(g, NOTIFY_REFUSED, "");
         exit(1);

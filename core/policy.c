@@ -14,7 +14,6 @@
 #include "metrics.h"
 #include "policy_stages.h"
 #include "policy_state.h"
-#include "store_writer.h"
 #include "task.h"
 
 #define ERROR_MAX 1024
@@ -77,7 +76,7 @@ unsigned policy_waiting(const struct policy *policy)
 static int attach_store(lua_State *L)
 {
     struct policy *policy = lua_touserdata(L, 1);
-    api_store_open(L, store_writer_store(policy->courses.waits.writer));
+    api_store_open(L, policy->courses.waits.store);
     vm_require(L, "store");
     lua_getfield(L, -1, "attach");
     lua_rawgeti(L, LUA_REGISTRYINDEX, policy->loaded);
@@ -88,11 +87,11 @@ static int attach_store(lua_State *L)
 }
 
 bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base,
-                  struct store_writer *store)
+                  struct store *store)
 {
     policy->courses.metrics = metrics;
     policy->courses.waits.base = base;
-    policy->courses.waits.writer = store;
+    policy->courses.waits.store = store;
     if (base && !policy->courses.waits.http)
         policy->courses.waits.http = http_cache_open(base);
     if (base && !policy->courses.waits.dns)

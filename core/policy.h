@@ -14,7 +14,7 @@ struct event_base;
 struct metrics;
 struct policy;
 struct seal_keys;
-struct store_writer;
+struct store;
 struct token_rules;
 
 struct policy_options {
@@ -65,7 +65,7 @@ int policy_log_to(struct policy *policy, int fd);
  * (timers do not survive fork), and counts into `metrics` from here on. What a decision waits
  * for is served by `base`; NULL: it is refused. `store` (NULL: none) is kept until policy_free. */
 bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base,
-                  struct store_writer *store);
+                  struct store *store);
 
 /* The bytes that its Lua takes; how many decisions wait. */
 size_t policy_memory(const struct policy *policy);

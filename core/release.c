@@ -17,7 +17,7 @@
 #include "log.h"
 #include "privileges.h"
 #include "source.h"
-#include "store.h"
+#include "store_lmdb.h"
 
 #define KEY_MAX   4096
 #define BEGIN_LEN 512
@@ -137,8 +137,8 @@ static int prepare_state(const struct config *config, const char *path)
 {
     const char *user = privileges_user(config->user);
     const struct passwd *entry = user ? getpwnam(user) : NULL;
-    return store_prepare(path, entry ? entry->pw_uid : geteuid(),
-                         entry ? entry->pw_gid : getegid());
+    return store_lmdb_prepare(path, entry ? entry->pw_uid : geteuid(),
+                              entry ? entry->pw_gid : getegid());
 }
 
 char *release_prepare_cache(const struct config *config)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "config_state.h"
 #include "json.h"
 
 static const char *const origins[] = {
@@ -158,6 +159,33 @@ static void put_fetch(FILE *out, const struct fetch *fetch)
     fputs("}", out);
 }
 
+/* null: no state is kept. */
+static void put_state(FILE *out, struct supervisor *s)
+{
+    char name[512];
+    int64_t trouble = 0;
+    uint64_t up = 0;
+    if (!s->current || !config_state_kept(s->current->config)) {
+        fputs("null", out);
+        return;
+    }
+    CREW_EACH(&s->crew, w) {
+        const struct metrics_seat *seat = metrics_seat(s->board, w->pid);
+        trouble = seat && seat->state_trouble ? seat->state_trouble : trouble;
+        up += seat ? seat->gauges[METRICS_STATE_UP] : 0;
+    }
+    state_name(s->current->config, name, sizeof name);
+    fprintf(out, "{\"backend\":\"%s\",\"at\":",
+            s->current->config->state.backend == CONFIG_STATE_REDIS ? "redis" : "lmdb");
+    json_string(out, name);
+    fprintf(out, ",\"up\":%" PRIu64 ",\"problem\":", up);
+    if (trouble)
+        json_string(out, store_problem(trouble));
+    else
+        fputs("null", out);
+    fputs("}", out);
+}
+
 static void put_counters(FILE *out, const struct metrics_board *board)
 {
     fputs("{", out);
@@ -208,6 +236,8 @@ char *status_json(struct supervisor *s)
     put_hpa(out, s);
     fputs(",\"fetch\":", out);
     put_fetch(out, &s->fetch);
+    fputs(",\"state_store\":", out);
+    put_state(out, s);
     fputs(",\"counters\":", out);
     put_counters(out, s->board);
     fputs("}", out);

@@ -1,13 +1,14 @@
-/* State that outlives the service: keys and texts in LMDB, a directory of its own. Many processes
- * share it; readers never wait for writers; what is written is on disk when store_apply returns,
- * and after a crash all of a change is there or nothing. */
+/* State that outlives the service: keys, texts and versions. It is kept by LMDB on this host, or by
+ * Redis for several; nothing above knows which.
+ *
+ * What is at hand is read at once; else reading fails with -EINPROGRESS and is asked for, like
+ * every change. */
 #ifndef MOONBOOT_STORE_H
 #define MOONBOOT_STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "bytes.h"
 
@@ -18,7 +19,9 @@
 #define STORE_ANY    (-1) /* whatever there is */
 #define STORE_ABSENT 0    /* only if there is nothing */
 
+struct metrics;
 struct store;
+struct store_ask;
 
 /* Views live until the next call of this store. */
 struct store_entry {
@@ -34,33 +37,58 @@ struct store_change {
     bool deletes;
     int64_t ttl_ms;  /* 0: it stays */
     int64_t version; /* what must be there now: STORE_ANY, STORE_ABSENT, or that one */
-    int64_t result;  /* of store_apply: the new version, 0 after deleting, -EAGAIN when another
+    int64_t result;  /* when it is made: the new version, 0 after deleting, -EAGAIN when another
                       * came first, or a negative errno: store_problem says what */
 };
 
-/* Makes the directory, for that user, unless it is there. 0 or a negative errno. */
-int store_prepare(const char *path, uid_t uid, gid_t gid);
+enum store_verb { STORE_GET, STORE_LIST, STORE_WRITE };
 
-/* Opens it, for this process: it is not to be used after a fork. 0 or a negative errno.
- * `max_bytes`: what the entries may take; the file may become twice as large. */
-int store_open(struct store **store, const char *path, size_t max_bytes);
-void store_close(struct store *store);
+struct store_request {
+    enum store_verb verb;
+    struct bytes key;           /* STORE_GET; of STORE_LIST what the keys begin with */
+    struct bytes after;         /* STORE_LIST: the keys after this one; empty: from the first */
+    struct store_change change; /* STORE_WRITE */
+};
 
-/* Ends what the last read has held on to: until then writers cannot use its pages again. The
- * views that it gave end with it. */
-void store_rest(struct store *store);
+/* `result` is 0, -ENOENT when STORE_GET finds nothing, another negative errno, or of STORE_WRITE
+ * what the change came to. */
+struct store_answer {
+    int64_t result;
+    const struct store_entry *entries;
+    size_t n;
+    struct bytes last; /* STORE_LIST: there may be more after this key; empty: there is not */
+};
 
-/* 0, -ENOENT, or a negative errno. To be called by one thread only, like store_next. */
+void store_close(struct store *store); /* when all that was handed over is written; NULL is fine */
+
+/* Where its requests and failures are counted from here on; NULL: nowhere. */
+void store_count(struct store *store, struct metrics *metrics);
+
+/* 0, -ENOENT, -EINPROGRESS, or another negative errno. */
 int store_get(struct store *store, struct bytes key, struct store_entry *entry);
 
 /* The first entry after the key `after` (empty: the first of all) whose key begins with `prefix`:
- * 0, -ENOENT when there is none, or a negative errno. */
+ * 0, -ENOENT when there is none, -EINPROGRESS, or another negative errno. */
 int store_next(struct store *store, struct bytes prefix, struct bytes after,
                struct store_entry *entry);
 
-/* Makes these changes, one after the other and all with one sync, and forgets some of what has
- * ended. May block for as long as a disk takes. By one thread only, which may be another. */
-void store_apply(struct store *store, struct store_change *const *changes, size_t n);
+/* Ends what the last read has held on to, and the views that it gave. */
+void store_rest(struct store *store);
+
+/* Called once, from the event loop: the answer is there, until store_end. */
+typedef void store_done(void *arg);
+
+/* Everything is copied. NULL when memory is out, or too much waits. Never done before it
+ * returns. */
+struct store_ask *store_ask(struct store *store, const struct store_request *request,
+                            store_done *done, void *arg);
+const struct store_answer *store_answer(const struct store_ask *ask);
+
+/* Ends it, early or not: `done` is not called any more. A change is made all the same. */
+void store_end(struct store_ask *ask);
+
+/* 0: it can be asked; else the negative errno that says why not. */
+int64_t store_trouble(const struct store *store);
 
 /* What a negative errno of these functions means. */
 const char *store_problem(int64_t error);

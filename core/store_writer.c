@@ -22,7 +22,7 @@ STAILQ_HEAD(store_writes, store_write);
 
 /* The thread has the store's writing side, the event loop its reading side. */
 struct store_writer {
-    struct store *store;
+    struct store_lmdb *store;
     pthread_t thread;
     struct event *event; /* of `wake`: some are done */
     int wake;
@@ -70,7 +70,7 @@ static void *work(void *arg)
     while ((n = take(w, group)) > 0) {
         for (size_t i = 0; i < n; i++)
             changes[i] = &group[i]->change;
-        store_apply(w->store, changes, n);
+        store_lmdb_apply(w->store, changes, n);
         give(w, group, n);
     }
     return NULL;
@@ -108,11 +108,11 @@ static int start(struct store_writer *w)
     return error;
 }
 
-struct store_writer *store_writer_open(struct event_base *base, struct store *store)
+struct store_writer *store_writer_open(struct event_base *base, struct store_lmdb *store)
 {
     struct store_writer *w = calloc(1, sizeof *w);
     if (!w) {
-        store_close(store);
+        store_lmdb_close(store);
         return NULL;
     }
     w->store = store;
@@ -129,7 +129,7 @@ struct store_writer *store_writer_open(struct event_base *base, struct store *st
         event_free(w->event);
     if (w->wake >= 0)
         close(w->wake);
-    store_close(store);
+    store_lmdb_close(store);
     free(w);
     return NULL;
 }
@@ -152,11 +152,11 @@ void store_writer_close(struct store_writer *w)
     close(w->wake);
     pthread_cond_destroy(&w->filled);
     pthread_mutex_destroy(&w->lock);
-    store_close(w->store);
+    store_lmdb_close(w->store);
     free(w);
 }
 
-struct store *store_writer_store(struct store_writer *w)
+struct store_lmdb *store_writer_store(struct store_writer *w)
 {
     return w->store;
 }

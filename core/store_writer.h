@@ -5,7 +5,7 @@
 
 #include <event2/event.h>
 
-#include "store.h"
+#include "store_lmdb.h"
 
 struct store_writer;
 struct store_write;
@@ -15,12 +15,12 @@ struct store_write;
 typedef void store_written(const struct store_change *change, void *arg);
 
 /* Takes the store over. NULL when memory or threads are out (the store is closed). */
-struct store_writer *store_writer_open(struct event_base *base, struct store *store);
+struct store_writer *store_writer_open(struct event_base *base, struct store_lmdb *store);
 
 /* Ends when all that was handed over is written. */
 void store_writer_close(struct store_writer *writer);
 
-struct store *store_writer_store(struct store_writer *writer);
+struct store_lmdb *store_writer_store(struct store_writer *writer);
 
 /* Hands a change over; its bytes are copied. NULL when memory is out, or too many wait. */
 struct store_write *store_writer_add(struct store_writer *writer, const struct store_change *change,

@@ -3,19 +3,14 @@
 #include <event2/bufferevent_ssl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "secret.h"
-
-#define KEY_FILE_MAX ((size_t)64 << 10)
-#define SECURE_HEAP  ((size_t)256 << 10)
+#include "tls_key.h"
 
 /* In this order of preference. iPXE up to 1.21 has no elliptic curves and EDK2's set is small, so
  * that plain RSA and CBC stay at the end; nothing with MD5, RC4, DES or without authentication. */
@@ -29,56 +24,14 @@ struct tls {
 
 /* --- contexts ------------------------------------------------------------------------------- */
 
-struct complaint {
-    char *text;
-    size_t size;
-};
-
-/* `why` NULL: what OpenSSL says. */
-static bool complain(const struct complaint *complaint, const char *file, const char *why)
-{
-    const char *reason = why ? why : ERR_reason_error_string(ERR_peek_error());
-    snprintf(complaint->text, complaint->size, "%s: %s", file, reason ? reason : "it is malformed");
-    ERR_clear_error();
-    return false;
-}
-
-static int no_passphrase(char *buffer, int size, int writing, void *arg)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return -1;
-}
-
-static bool use_key(SSL_CTX *context, const char *path, const struct complaint *complaint)
-{
-    struct secret file;
-    int error = secret_read(path, KEY_FILE_MAX, &file);
-    if (error)
-        return complain(complaint, path, secret_problem(error));
-    BIO *bio = BIO_new_mem_buf(file.data, (int)file.len);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-    bool good = key && SSL_CTX_use_PrivateKey(context, key) == 1;
-    if (!key)
-        complain(complaint, path, "it is no private key in PEM, or one under a passphrase");
-    else if (!good || SSL_CTX_check_private_key(context) != 1)
-        good = complain(complaint, path, "it is not the key of the certificate");
-    EVP_PKEY_free(key);
-    BIO_free(bio);
-    secret_clear(&file);
-    return good;
-}
-
 /* Who has a certificate is to show it; who has none is served all the same: what he may have is
  * the policy's to say. */
-static bool use_clients(SSL_CTX *context, const char *path, const struct complaint *complaint)
+static bool use_clients(SSL_CTX *context, const char *path, char *problem, size_t size)
 {
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
     if (!names || SSL_CTX_load_verify_locations(context, path, NULL) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return complain(complaint, path, "it has no certificate in PEM");
+        return tls_key_complain(problem, size, path, "it has no certificate in PEM");
     }
     SSL_CTX_set_client_CA_list(context, names);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
@@ -100,18 +53,15 @@ static bool prepare(SSL_CTX *context)
 
 struct tls *tls_open(const struct tls_files *files, char *problem, size_t problem_size)
 {
-    const struct complaint complaint = {problem, problem_size};
-    /* Private keys go where secrets go: locked, and not in core dumps. */
-    if (CRYPTO_secure_malloc_initialized() != 1)
-        CRYPTO_secure_malloc_init(SECURE_HEAP, 32);
     ERR_clear_error();
     struct tls *tls = calloc(1, sizeof *tls);
     if (!tls || !(tls->context = SSL_CTX_new(TLS_server_method())) || !prepare(tls->context))
-        complain(&complaint, files->cert, "there is no memory for TLS");
+        tls_key_complain(problem, problem_size, files->cert, "there is no memory for TLS");
     else if (SSL_CTX_use_certificate_chain_file(tls->context, files->cert) != 1)
-        complain(&complaint, files->cert, NULL);
-    else if (use_key(tls->context, files->key, &complaint) &&
-             (!files->client_ca || use_clients(tls->context, files->client_ca, &complaint)))
+        tls_key_complain(problem, problem_size, files->cert, NULL);
+    else if (tls_key_use(tls->context, files->key, problem, problem_size) &&
+             (!files->client_ca ||
+              use_clients(tls->context, files->client_ca, problem, problem_size)))
         return tls;
     tls_close(tls);
     return NULL;

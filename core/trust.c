@@ -118,6 +118,7 @@ void trust_open(struct trust *trust, const struct config *config, const struct t
     trust->seals = trust_seals(config, problems);
     if (config->http.tls.listen.n)
         trust->tls = read_tls(config, problems);
+    state_trust_open(&trust->state, config, problems);
     trust->board = previous ? previous->board : NULL;
     if (config->signing.key) {
         trust->board = trust->board ? trust->board : signer_board_alloc();
@@ -133,6 +134,7 @@ void trust_close(struct trust *trust)
     trust->seals = NULL;
     tls_close(trust->tls);
     trust->tls = NULL;
+    state_trust_close(&trust->state);
     signer_close(trust->signer);
     trust->signer = NULL;
 }

@@ -8,13 +8,15 @@
 #include "problems.h"
 #include "seal.h"
 #include "signer.h"
+#include "state.h"
 #include "tls.h"
 #include "token.h"
 
 struct trust {
     struct token_rules tokens;
-    struct seal_keys *seals;    /* NULL: what is sealed stays shut */
-    struct tls *tls;            /* NULL: HTTPS is not served */
+    struct seal_keys *seals; /* NULL: what is sealed stays shut */
+    struct tls *tls;         /* NULL: HTTPS is not served */
+    struct state_trust state;
     struct signer *signer;      /* NULL: nothing is signed */
     struct signer_board *board; /* the signer's, and its successors' */
     bool own_tokens;            /* their key is in no file: the next generation goes on with it */

@@ -9,15 +9,15 @@
 
 struct evdns_base;
 struct http_cache;
-struct store_writer;
+struct store;
 struct wait;
 
 /* Where waits are served; one for each policy. */
 struct wait_service {
-    struct event_base *base;     /* NULL: nothing is served here */
-    struct store_writer *writer; /* NULL: there is no store */
-    struct http_cache *http;     /* NULL: nobody is asked by HTTP */
-    struct evdns_base *dns;      /* NULL: no names are looked up */
+    struct event_base *base; /* NULL: nothing is served here */
+    struct store *store;     /* NULL: there is no store */
+    struct http_cache *http; /* NULL: nobody is asked by HTTP */
+    struct evdns_base *dns;  /* NULL: no names are looked up */
 };
 
 /* Called once, from the event loop, when the answer is there. */

@@ -1,30 +1,27 @@
-#include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
 #include <stdlib.h>
 
-#include "store_writer.h"
+#include "api.h"
+#include "store.h"
 #include "wait_kind.h"
 
 struct state_wait {
     struct wait wait;
-    struct store_write *write; /* NULL: it is done */
-    int64_t result;
+    struct store_ask *ask;
+    enum store_verb verb;
 };
 
-static void on_written(const struct store_change *change, void *arg)
+static void on_answer(void *arg)
 {
     struct state_wait *state = arg;
-    state->result = change->result;
-    state->write = NULL;
     state->wait.done(state->wait.arg);
 }
 
 static void end(struct wait *wait)
 {
     struct state_wait *state = (struct state_wait *)wait;
-    if (state->write)
-        store_writer_forget(state->write);
+    store_end(state->ask);
     free(state);
 }
 
@@ -43,40 +40,47 @@ static double read_number(lua_State *L, int table, const char *key, double other
     return luaL_optnumber(L, -1, otherwise);
 }
 
+static struct store_request read_request(lua_State *L, int table)
+{
+    struct store_request request = {.verb = STORE_GET, .key = read_text(L, table, "get")};
+    if (request.key.data)
+        return request;
+    request.key = read_text(L, table, "list");
+    if (request.key.data) {
+        request.verb = STORE_LIST;
+        request.after = read_text(L, table, "after");
+        return request;
+    }
+    request.verb = STORE_WRITE;
+    request.change.key = read_text(L, table, "key");
+    request.change.text = read_text(L, table, "text");
+    request.change.deletes = request.change.text.data == NULL;
+    request.change.ttl_ms = (int64_t)ceil(read_number(L, table, "ttl", 0) * 1000);
+    request.change.version = (int64_t)read_number(L, table, "version", STORE_ANY);
+    return request;
+}
+
 static struct wait *start(const struct wait_service *service, lua_State *L, int table)
 {
-    if (!service->writer)
+    if (!service->store)
         luaL_error(L, "there is no store: see `state` in site.yaml");
-    struct store_change change = {.key = read_text(L, table, "key"),
-                                  .text = read_text(L, table, "text")};
-    change.deletes = change.text.data == NULL;
-    change.ttl_ms = (int64_t)ceil(read_number(L, table, "ttl", 0) * 1000);
-    change.version = (int64_t)read_number(L, table, "version", STORE_ANY);
+    const struct store_request request = read_request(L, table);
     struct state_wait *state = calloc(1, sizeof *state);
     if (!state)
         return NULL;
-    state->write = store_writer_add(service->writer, &change, on_written, state);
-    if (state->write)
+    state->verb = request.verb;
+    state->ask = store_ask(service->store, &request, on_answer, state);
+    if (state->ask)
         return &state->wait;
     free(state);
-    luaL_error(L, "too much waits to be written");
+    luaL_error(L, "too much waits for the store");
     return NULL;
 }
 
 static int answer(const struct wait *wait, lua_State *L)
 {
-    int64_t result = ((const struct state_wait *)wait)->result;
-    if (result >= 0) {
-        lua_pushnumber(L, (lua_Number)result);
-        return 1;
-    }
-    if (result == -EAGAIN) {
-        lua_pushboolean(L, 0);
-        return 1;
-    }
-    lua_pushnil(L);
-    lua_pushstring(L, store_problem(result));
-    return 2;
+    const struct state_wait *state = (const struct state_wait *)wait;
+    return api_store_answer(L, state->verb, store_answer(state->ask));
 }
 
 const struct wait_kind wait_kind_state = {"state", start, answer, end, NULL};

@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "config_state.h"
 #include "control_server.h"
 #include "dhcp_server.h"
 #include "http_server.h"
 #include "log.h"
 #include "notify.h"
 #include "sandbox.h"
-#include "store_writer.h"
+#include "state.h"
 #include "tftp_server.h"
 
 #define HEARTBEAT_MS     250
@@ -41,7 +42,7 @@ struct worker {
     struct dhcp_server *dhcp;
     struct tftp_server *tftp;
     struct http_server *http;
-    struct store_writer *store; /* NULL: no state is kept */
+    struct store *store; /* NULL: no state is kept */
     bool draining, tftp_idle, http_idle, control_idle;
 };
 
@@ -77,13 +78,15 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
     if (!w->draining) /* then it is its successor's to give */
         metrics_beat(w->metrics);
     if (w->store)
-        store_rest(store_writer_store(w->store));
+        store_rest(w->store);
     if (!w->seat)
         return;
     w->seat->gauges[METRICS_HTTP_OPEN] = w->http ? http_server_connections(w->http) : 0;
     w->seat->gauges[METRICS_TFTP_OPEN] = w->tftp ? tftp_server_transfers(w->tftp) : 0;
     w->seat->gauges[METRICS_WAITING] = policy_waiting(w->policy);
     w->seat->gauges[METRICS_POLICY_MEMORY] = policy_memory(w->policy);
+    w->seat->state_trouble = w->store ? store_trouble(w->store) : 0;
+    w->seat->gauges[METRICS_STATE_UP] = w->store && w->seat->state_trouble == 0;
     w->seat->gauges[METRICS_QUEUED] = w->draining ? 0 : queued(w);
 }
 
@@ -284,20 +287,18 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
     end_when_idle(w);
 }
 
-/* Of its own: an LMDB environment is not to be used after a fork. */
+/* Of its own: what is open is not to be used after a fork. */
 static bool open_store(struct worker *w)
 {
-    const struct config *config = w->generation->config;
-    if (!config->state.path)
+    const struct generation *g = w->generation;
+    if (!config_state_kept(g->config))
         return true;
-    char *path = config_path(config, config->state.path);
-    struct store *store = NULL;
-    int error = path ? store_open(&store, path, (size_t)config->state.max_mb << 20) : -ENOMEM;
-    free(path);
+    int error = state_open(&w->store, g->config, &g->trust.state, w->base, &g->board->state_seen);
     if (error)
         log_error("worker %u: cannot open the store: %s", w->slot, store_problem(error));
-    w->store = error ? NULL : store_writer_open(w->base, store);
-    return w->store != NULL;
+    else
+        store_count(w->store, w->metrics);
+    return !error;
 }
 
 static bool watch(struct worker *w)
@@ -323,7 +324,7 @@ static void close_everything(struct worker *w)
     event_free(w->heartbeat);
     event_free(w->orders);
     policy_free(w->policy);
-    store_writer_close(w->store);
+    store_close(w->store);
     event_base_free(w->base);
 }
 

@@ -57,7 +57,7 @@ end
 -- meanwhile.
 function decision.consult(policy, rule, m)
     local ok, plan = waits.guard(ask, policy, rule, m)
-    policy.base = m.base
+    policy.base, policy.client = m.base, m.client
     if m.needs then
         return decision.undetermined(rule, m.needs)
     elseif not ok then
@@ -207,6 +207,7 @@ end
 local function settled(policy, rule, m, plan)
     local needs, problem
     plan, needs, problem = choice.settle(plan, m)
+    policy.base, policy.client = m.base, m.client -- it may have waited
     if not plan then
         return needs and decision.undetermined(rule, needs), problem
     end

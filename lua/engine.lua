@@ -45,6 +45,7 @@ end
 local function try(policy, m, trace, i)
     local rule = policy.rules[i]
     local matched, detail, needs = rules.match(rule, m)
+    policy.base, policy.client = m.base, m.client -- it may have waited
     if matched then
         local ask = rule.call and decision.consult or decision.new
         local found = ask(policy, rule, m, rule.plan)

@@ -8,10 +8,9 @@ local profile = require "profile"
 local reader = require "reader"
 local sandbox = require "sandbox"
 local sealed = require "sealed"
+local store = require "store"
 local void = require "void"
 local words = require "words"
-
-local host = host
 
 local rules = {}
 
@@ -119,8 +118,7 @@ end
 -- A test that runs functions of the policy -> matched; nil, problem; or nil, nil and the
 -- field it would have to know.
 local function guarded(m, test, ...)
-    sandbox.reset()
-    local ok, matched = host.guard(test, ...)
+    local ok, matched = store.guard(sandbox.reset, test, ...)
     if m.needs then
         return nil, nil, m.needs
     elseif not ok then

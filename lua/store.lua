@@ -10,7 +10,8 @@
 --     change: key, text (nil: delete), ttl (seconds; nil: it stays), version (nil: whatever there
 --     is; 0: only if there is none; else: only that one). Deleting gives version 0.
 --
--- Reading is at once, of what was there when it began; writing may wait.
+-- Reading is at once where the store is on this host; elsewhere it waits, like writing. In functions
+-- that cannot wait, like those of `match`, it goes as store.guard says.
 
 local waits = require "waits"
 
@@ -116,15 +117,84 @@ end
 local Live = {}
 Live.__index = Live
 
+-- What a guarded function has read, by what it asked, and what it wants to read; nil outside.
+local known, wanted
+
+local MOST_READS = 64
+
+local NOTHING = {}
+
+-- Asks where there is nobody to ask for it but the store's own wait -> its answer.
+local function ask(wait)
+    local value, more = waits.fetch(wait)
+    if value == nil then
+        error("the state cannot be read: " .. tostring(more), 0)
+    end
+    return value, more
+end
+
+-- The answer to a wait, wherever the caller is.
+local function fetch(wait)
+    if not known then
+        return ask(wait)
+    end
+    local name = (wait.get and "g" or "l") .. (wait.get or wait.list) .. "\0" .. (wait.after or "")
+    local answer = known[name]
+    if not answer then
+        wanted = { name = name, wait = wait }
+        error("the state is not at hand", 0)
+    end
+    return answer.value, answer.more
+end
+
+-- As host.guard, for functions that decide at once. What they want to read of a store that is
+-- elsewhere is asked for once they have ended for want of it, and they begin anew: deciding has no
+-- side effects. `prepare` is called before each time.
+function store.guard(prepare, f, ...)
+    local read, n = NOTHING, 0
+    while true do
+        prepare()
+        known, wanted = read, nil
+        local ok, value = host.guard(f, ...)
+        local want = wanted
+        known, wanted = nil, nil
+        if not want then
+            return ok, value
+        elseif n == MOST_READS then
+            return false, "the state: more is read than can be asked for here"
+        end
+        read, n = n == 0 and {} or read, n + 1
+        local good, found, more = pcall(ask, want.wait)
+        if not good then
+            return false, found
+        end
+        read[want.name] = { value = found, more = more }
+    end
+end
+
 function Live.get(_, key)
-    return host.store.get(key)
+    local text, version = host.store.get(key)
+    if text == false then
+        text, version = fetch { kind = "state", get = key }
+    end
+    if text then
+        return text, version
+    end
+end
+
+local function page_of(prefix, after)
+    local page, last = host.store.list(prefix, after)
+    if page then
+        return page, last
+    end
+    return fetch { kind = "state", list = prefix, after = after }
 end
 
 function Live.list(_, prefix)
     local all, after = {}, nil
     repeat
         local page
-        page, after = host.store.list(prefix, after)
+        page, after = page_of(prefix, after)
         for _, entry in ipairs(page) do
             all[#all + 1] = entry
         end
@@ -133,7 +203,7 @@ function Live.list(_, prefix)
 end
 
 function Live.page(_, prefix, after)
-    return host.store.list(prefix, after)
+    return page_of(prefix, after)
 end
 
 local function wait_of(change)

@@ -105,6 +105,21 @@ local function pass(serve, thread, ok, ...)
     return pass(serve, thread, coroutine.resume(thread, serve(...)))
 end
 
+local function in_time(answer, ...)
+    if answer == host.expired then
+        return nil, string.format("no answer within %g s", (...) / 1000)
+    end
+    return answer, ...
+end
+
+-- Waits in a policy's function or, as one of the engine's own, between them -> the answers.
+function waits.fetch(wait)
+    if may_wait() or not coroutine.isyieldable() then
+        return waits.ask("state", wait)
+    end
+    return in_time(restored(sandbox.depth(), coroutine.yield(wait)))
+end
+
 -- Offline: runs f(…) to its end -> what it returns. Its waits are answered by serve(wait) ->
 -- values | nil, message | waits.expired, how long the decision had, in ms.
 function waits.run(serve, f, ...)

@@ -7,10 +7,10 @@ set -eu
 packages() { # packages SET: what it needs
     case $1 in
     build) echo gcc make pkg-config libc6-dev libpcap-dev libluajit-5.1-dev libevent-dev libssl-dev \
-        libyaml-dev libsodium-dev libseccomp-dev libedit-dev liblmdb-dev libcurl4-openssl-dev lua-cjson lua-cjson-dev ;;
+        libyaml-dev libsodium-dev libseccomp-dev libedit-dev liblmdb-dev libhiredis-dev libcurl4-openssl-dev lua-cjson lua-cjson-dev ;;
     test) echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev libpcap-dev luajit \
         lua-check shellcheck zsh curl wrk tftp-hpa atftp libwrap0 busybox-static iproute2 procps python3 \
-        python3-jsonschema ca-certificates cloud-init ignition minisign systemd git ;;
+        python3-jsonschema ca-certificates redis-tools cloud-init ignition minisign systemd git ;;
     lab) echo qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base iproute2 ethtool tcpdump util-linux \
         pxelinux syslinux-common grub-efi-amd64-bin grub-efi-amd64-signed shim-signed ;;
     bench) echo wrk dnsmasq-base ipxe iproute2 curl python3 ;; # run.py unpacks the peers

@@ -11,10 +11,13 @@ Usage: moonboot state [OPTION]… get KEY
        moonboot state [OPTION]… list [PREFIX]
        moonboot state [OPTION]… export [PREFIX]
        moonboot state [OPTION]… import
+       moonboot state [OPTION]… create
 Reads and writes what the service remembers, running or not. Values are JSON. Keys of policies
 begin with state/, what is done once is under once/.
 
-export writes a line of JSON for each key, and import reads such lines.
+export writes a line of JSON for each key, and import reads such lines. Both work on either backend:
+what one has exported the other imports. create makes a store that is empty, where there is none;
+import does so too. In Redis nothing else at the command line does.
 
   -c, --config FILE  the site's configuration (site.yaml here, else /etc/moonboot/site.yaml)
       --ttl SECONDS  set: forget it after that time
@@ -39,9 +42,15 @@ end
 
 local store -- what `open` opened
 
--- Opens the store that site.yaml names -> true | nil, after saying why not. For what `writes`, its
--- directory is made as the service makes it.
-local function open(name, writes)
+-- What a store that is not there holds.
+local EMPTY = {
+    get = function() return false end,
+    list = function() return {} end,
+}
+
+-- Opens the store that site.yaml names -> true | nil, after saying why not. `purpose`: "read",
+-- "write" or "make" (host.cli.store).
+local function open(name, purpose)
     local names = name and { name } or { "site.yaml", "/etc/moonboot/site.yaml" }
     local site, found, failed
     for _, each in ipairs(names) do
@@ -59,35 +68,29 @@ local function open(name, writes)
     if not site then
         host.cli.warn(table.concat(failed, "\n") .. "\n")
         return nil
-    elseif not site.state then
-        say("%s names no store: state: { path: … }", name)
+    end
+    local opened, problem = host.cli.store(name, purpose)
+    if opened == nil then
+        say("%s", problem)
         return nil
     end
-    local _, problem = host.cli.find(site.state)
-    local absent = problem and problem:find("No such file", 1, true)
-    if absent and not writes then -- the service has not been started yet: it remembers nothing
-        store = { get = function() end, list = function() return {} end }
-        return true
+    store = opened or EMPTY -- the service has not been started yet: it remembers nothing
+    return true
+end
+
+-- What is not to be read ends the command.
+local function must(value, problem)
+    if value == nil then
+        error({ problem = problem }, 0)
     end
-    local opened = not absent
-    if absent then
-        opened, problem = host.cli.make_store(site.state, site.user)
-    end
-    if opened then
-        opened, problem = host.cli.store(site.state, site.state_max_mb)
-        store = host.store
-    end
-    if not opened then
-        say("%s: %s", site.state, problem)
-    end
-    return opened
+    return value, problem
 end
 
 -- All below the prefix, a page at a time.
 local function each(prefix, f)
     local page, after
     repeat
-        page, after = store.list(prefix, after)
+        page, after = must(store.list(prefix, after))
         for _, entry in ipairs(page) do
             f(entry)
         end
@@ -97,7 +100,7 @@ end
 local commands = {}
 
 function commands.get(_, key)
-    local text = store.get(key)
+    local text = must(store.get(key))
     if not text then
         say("there is no %s", key)
         return 1
@@ -136,7 +139,7 @@ function commands.set(values, key, text)
 end
 
 function commands.delete(_, key)
-    if not store.get(key) then
+    if not must(store.get(key)) then
         say("there is no %s", key)
         return 1
     end
@@ -184,10 +187,19 @@ function commands.import()
     return 0
 end
 
+-- It has been made when it is opened.
+function commands.create()
+    must(store.get "-")
+    return 0
+end
+
 -- How many: at least, at most.
 local OPERANDS = {
     get = { 1, 1 }, set = { 2, 2 }, delete = { 1, 1 }, list = { 0, 1 }, export = { 0, 1 }, import = { 0, 0 },
+    create = { 0, 0 },
 }
+
+local PURPOSE = { set = "write", import = "make", create = "make" }
 
 return function(args)
     local values, operands = options.parse(args, OPTIONS)
@@ -200,13 +212,20 @@ return function(args)
     local name = table.remove(operands, 1)
     local wanted = OPERANDS[name or ""]
     if not wanted then
-        return usage(name and "there is no \"%s\", expected get, set, delete, list, export or import"
-                     or "expected get, set, delete, list, export or import", name)
+        return usage(name and "there is no \"%s\", expected get, set, delete, list, export, import or create"
+                     or "expected get, set, delete, list, export, import or create", name)
     elseif #operands < wanted[1] or #operands > wanted[2] then
         return usage("%s wants %s", name, wanted[2] == 2 and "a key and a value" or wanted[1] == 1 and "a key"
                                           or wanted[2] == 1 and "one prefix at most" or "nothing")
-    elseif not open(values["--config"] or values["-c"], name == "set" or name == "import") then
+    elseif not open(values["--config"] or values["-c"], PURPOSE[name] or "read") then
         return 1
     end
-    return commands[name](values, unpack(operands))
+    local ok, code = pcall(commands[name], values, unpack(operands))
+    if ok then
+        return code
+    elseif type(code) ~= "table" then
+        error(code, 0)
+    end
+    say("%s", code.problem)
+    return 1
 end

@@ -92,6 +92,11 @@ local function write_text(status)
     if hpa then
         line("tftp-hpa", "%s, process %d, restarted %d times", hpa.state, hpa.pid, hpa.restarts)
     end
+    local store = control.some(status.state_store)
+    if store then
+        local problem = control.some(store.problem)
+        line("state", "%s%s", store.at, problem and ": " .. problem or "")
+    end
     for i, row in ipairs(figures.workers(status)) do
         line(i == 1 and "workers" or "", "%s", row)
     end

@@ -215,6 +215,115 @@ static void test_problems_at_once(void **state)
     problems_clear(&problems);
 }
 
+/* A site with that behind `state: `. */
+static struct config *state_of(const char *text, struct problems *problems)
+{
+    char site[1024];
+    snprintf(site, sizeof site, "policy: p.lua\nstate: %s\n", text);
+    return load(site, problems);
+}
+
+static void test_redis(void **state)
+{
+    struct problems problems = {0};
+    struct config *config = state_of("{ backend: redis, url: 'redis://r.lab' }", &problems);
+    (void)state;
+    assert_non_null(config);
+    assert_string_equal(config->state.redis.host, "r.lab");
+    assert_int_equal(config->state.redis.port, 6379);
+    assert_int_equal(config->state.redis.timeout_ms, 1000);
+    assert_string_equal(config->state.redis.prefix, "moonboot:");
+    assert_true(config->state.redis.create);
+    assert_false(config->state.redis.tls.on);
+    config_free(config);
+    config = state_of("{ backend: redis, url: 'rediss://me@[fd00::1]:7000/3', password_file: p,\n"
+                      "  prefix: 'x:', timeout_ms: 50, create: false, tls: { ca: c, name: n } }",
+                      &problems);
+    assert_non_null(config);
+    assert_string_equal(config->state.redis.host, "fd00::1");
+    assert_int_equal(config->state.redis.port, 7000);
+    assert_int_equal(config->state.redis.db, 3);
+    assert_string_equal(config->state.redis.user, "me");
+    assert_string_equal(config->state.redis.tls.ca, "c");
+    assert_true(config->state.redis.tls.on);
+    assert_false(config->state.redis.create);
+    config_free(config);
+    config = state_of("{ backend: redis, url: 'unix:///run/redis.sock', db: 2 }", &problems);
+    assert_non_null(config);
+    assert_string_equal(config->state.redis.socket, "/run/redis.sock");
+    assert_null(config->state.redis.host);
+    config_free(config);
+    config = state_of("{ backend: redis, host: r, port: 7, tls: { cert: c, key: k } }", &problems);
+    assert_non_null(config);
+    assert_true(config->state.redis.tls.on);
+    config_free(config);
+    config = state_of("{ path: here }", &problems);
+    assert_non_null(config);
+    assert_int_equal(config->state.max_mb, 256);
+    config_free(config);
+    assert_int_equal(problems.n, 0);
+}
+
+static void test_wrong_redis(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"{ backend: redis }",
+         "`state`: `backend: redis` wants a `url`, a `host` or a `socket`, one of them"},
+        {"{ backend: redis, host: a, socket: b }",
+         "`state`: `backend: redis` wants a `url`, a `host` or a `socket`, one of them"},
+        {"{ host: a }",
+         "`state`: all but `path` and `max_mb` is for Redis: write `backend: redis`"},
+        {"{ backend: redis, host: a, path: b }",
+         "`state`: `path` is of `backend: lmdb`, and this is redis"},
+        {"{ backend: redis, host: a, max_mb: 9 }",
+         "`state`: `max_mb` is of `backend: lmdb`: Redis has its own maxmemory"},
+        {"{ backend: redis, host: a, user: b }", "`state`: `user` wants a `password_file`"},
+        {"{ backend: redis, host: a, tls: { cert: b } }",
+         "`state`: `tls` wants `cert` and `key`, or none of them"},
+        {"{ backend: redis, socket: a, tls: { ca: b } }",
+         "`state`: `socket` has neither `port` nor `tls`"},
+        {"{ backend: redis, host: a, password: b }",
+         "`state`: `password` is not for this file: `password_file` names one that has it"},
+        {"{ backend: redis, url: 'redis://a:b@c' }",
+         "`state`: `url` has a password, which is not for this file: `password_file` names one "
+         "that has it"},
+        {"{ backend: redis, url: 'redis://a', host: b }",
+         "`state`: `url` stands for `host`, `port` and `socket`: it is one or the other"},
+        {"{ backend: redis, url: 'redis://a', tls: { ca: b } }",
+         "`state`: `url` is redis://, which is without TLS: rediss:// goes with `tls`"},
+        {"{ backend: redis, url: 'redis://a:0' }",
+         "`state`: `url`: behind the host stands no port"},
+        {"{ backend: redis, url: 'redis://a:123456' }",
+         "`state`: `url`: behind the host stands no port"},
+        {"{ backend: redis, url: 'redis://[::1' }",
+         "`state`: `url`: there is no ] behind the address"},
+        {"{ backend: redis, url: 'redis://a/x' }",
+         "`state`: `url`: behind the host stands no number of a database"},
+        {"{ backend: redis, url: 'http://a' }",
+         "`state`: `url` is none of redis://HOST[:PORT][/DB], rediss://HOST[:PORT][/DB] (TLS) and "
+         "unix:///SOCKET"},
+        {"{ backend: redis, url: 'redis://' }",
+         "`state`: `url` is none of redis://HOST[:PORT][/DB], rediss://HOST[:PORT][/DB] (TLS) and "
+         "unix:///SOCKET"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct problems problems = {0};
+        char message[512];
+        assert_null(state_of(wrong[i][0], &problems));
+        assert_int_equal(problems.n, 1);
+        snprintf(message, sizeof message, ":2:8: %s", wrong[i][1]);
+        assert_problem(&problems, 0, message);
+        problems_clear(&problems);
+    }
+    struct problems problems = {0};
+    assert_null(state_of("{ backend: reddis, password_fil: b }", &problems));
+    assert_problem(&problems, 0, ":2:19: `backend` is reddis, expected lmdb or redis");
+    assert_problem(&problems, 1,
+                   ":2:27: unknown key `password_fil`: did you mean `password_file`?");
+    problems_clear(&problems);
+}
+
 static void test_not_yaml(void **state)
 {
     static const struct {
@@ -293,6 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),  cmocka_unit_test(test_everything),
         cmocka_unit_test(test_hpa),       cmocka_unit_test(test_problems_at_once),
+        cmocka_unit_test(test_redis),     cmocka_unit_test(test_wrong_redis),
         cmocka_unit_test(test_not_yaml),  cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_truncated),
     };

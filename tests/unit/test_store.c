@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "store.h"
+#include "store_lmdb.h"
 #include "store_writer.h"
 
 #define MEGABYTE ((size_t)1 << 20)
@@ -30,17 +30,17 @@ static struct bytes bytes_of(const char *text)
     return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
-static struct store *open_of(size_t max_bytes)
+static struct store_lmdb *open_of(size_t max_bytes)
 {
-    struct store *store = NULL;
-    int error = store_open(&store, path, max_bytes);
+    struct store_lmdb *store = NULL;
+    int error = store_lmdb_open(&store, path, max_bytes);
     if (error)
         fail_msg("store_open: %s", store_problem(error));
     return store;
 }
 
 /* One change -> its result. */
-static int64_t change(struct store *store, const char *key, const char *text, int64_t version,
+static int64_t change(struct store_lmdb *store, const char *key, const char *text, int64_t version,
                       int64_t ttl_ms)
 {
     struct store_change one = {.key = bytes_of(key), .version = version, .ttl_ms = ttl_ms};
@@ -48,14 +48,14 @@ static int64_t change(struct store *store, const char *key, const char *text, in
     one.deletes = text == NULL;
     if (text)
         one.text = bytes_of(text);
-    store_apply(store, list, 1);
+    store_lmdb_apply(store, list, 1);
     return one.result;
 }
 
-static void holds(struct store *store, const char *key, const char *text)
+static void holds(struct store_lmdb *store, const char *key, const char *text)
 {
     struct store_entry entry;
-    int error = store_get(store, bytes_of(key), &entry);
+    int error = store_lmdb_get(store, bytes_of(key), &entry);
     if (!text) {
         assert_int_equal(error, -ENOENT);
         return;
@@ -67,12 +67,12 @@ static void holds(struct store *store, const char *key, const char *text)
 }
 
 /* The keys that begin so, one after the other. */
-static const char *keys(struct store *store, const char *prefix)
+static const char *keys(struct store_lmdb *store, const char *prefix)
 {
     static char all[1024];
     struct store_entry entry = {.key = {NULL, 0}};
     *all = '\0';
-    while (store_next(store, bytes_of(prefix), entry.key, &entry) == 0)
+    while (store_lmdb_next(store, bytes_of(prefix), entry.key, &entry) == 0)
         snprintf(all + strlen(all), sizeof all - strlen(all), "%.*s ", (int)entry.key.len,
                  (const char *)entry.key.data);
     return all;
@@ -80,7 +80,7 @@ static const char *keys(struct store *store, const char *prefix)
 
 static void test_changes(void **state)
 {
-    struct store *store = open_of(MEGABYTE);
+    struct store_lmdb *store = open_of(MEGABYTE);
     (void)state;
     holds(store, "a", NULL);
     int64_t first = change(store, "a", "one", STORE_ABSENT, 0);
@@ -112,16 +112,16 @@ static void test_changes(void **state)
     assert_true(change(store, "t", text, STORE_ANY, 0) > 0);
     holds(store, "t", text);
     free(text);
-    store_close(store);
+    store_lmdb_close(store);
     store = open_of(MEGABYTE);
     holds(store, "a", "");
     holds(store, long_key, "x");
-    store_close(store);
+    store_lmdb_close(store);
 }
 
 static void test_lists(void **state)
 {
-    struct store *store = open_of(MEGABYTE);
+    struct store_lmdb *store = open_of(MEGABYTE);
     (void)state;
     static const char *const made[] = {"m/2", "m/1", "m/10", "n", "m", "m/"};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++)
@@ -130,14 +130,14 @@ static void test_lists(void **state)
     assert_string_equal(keys(store, "m/1"), "m/1 m/10 ");
     assert_string_equal(keys(store, "zzz"), "");
     assert_non_null(strstr(keys(store, ""), "m m/ m/1 m/10 m/2 n "));
-    store_close(store);
+    store_lmdb_close(store);
 }
 
 /* What has ended is not there, and its room is given back. */
 static void test_ends(void **state)
 {
     enum { N = 50 };
-    struct store *store = open_of(MEGABYTE);
+    struct store_lmdb *store = open_of(MEGABYTE);
     struct timespec pause = {.tv_nsec = 320000000};
     struct store_change changes[N], *list[N];
     char key[N][32];
@@ -152,7 +152,7 @@ static void test_ends(void **state)
                                                .version = STORE_ANY};
             list[i] = &changes[i];
         }
-        store_apply(store, list, N);
+        store_lmdb_apply(store, list, N);
         assert_non_null(strstr(keys(store, "e/"), "e/0 "));
         nanosleep(&pause, NULL);
         assert_string_equal(keys(store, "e/"), "e/stays ");
@@ -161,13 +161,13 @@ static void test_ends(void **state)
         holds(store, "e/0", "again");
         assert_int_equal(change(store, "e/0", NULL, STORE_ANY, 0), 0);
     }
-    store_close(store);
+    store_lmdb_close(store);
 }
 
 /* A store that is full is an error to who writes, and goes on when there is room. */
 static void test_full(void **state)
 {
-    struct store *store = open_of(MEGABYTE);
+    struct store_lmdb *store = open_of(MEGABYTE);
     char *text = calloc(1, 40001), key[32];
     int64_t result = 1;
     int n = 0;
@@ -186,7 +186,7 @@ static void test_full(void **state)
     struct store_change large = {
         .key = bytes_of("large"), .text = {(uint8_t *)text, 40000}, .version = -1};
     struct store_change *both[] = {&small, &large};
-    store_apply(store, both, 2);
+    store_lmdb_apply(store, both, 2);
     assert_true(small.result > 0);
     assert_int_equal(large.result, -EDQUOT);
     for (int i = 0; i < n; i++) {
@@ -196,7 +196,7 @@ static void test_full(void **state)
     assert_true(change(store, "large", text, STORE_ANY, 0) > 0);
     assert_int_equal(change(store, "large", NULL, STORE_ANY, 0), 0);
     free(text);
-    store_close(store);
+    store_lmdb_close(store);
 }
 
 /* The file may not grow: the system says so, the caller hears it. */
@@ -208,7 +208,7 @@ static void test_disk(void **state)
     (void)state;
     signal(SIGXFSZ, SIG_IGN);
     memset(text, 'd', 60000);
-    struct store *store = open_of(16 * MEGABYTE);
+    struct store_lmdb *store = open_of(16 * MEGABYTE);
     getrlimit(RLIMIT_FSIZE, &before);
     tight = before;
     tight.rlim_cur = 4 * MEGABYTE;
@@ -222,7 +222,7 @@ static void test_disk(void **state)
     holds(store, "disk/0", text);
     holds(store, key, NULL);
     assert_true(change(store, key, "x", STORE_ANY, 0) > 0);
-    store_close(store);
+    store_lmdb_close(store);
     free(text);
 }
 
@@ -231,8 +231,8 @@ static void test_disk(void **state)
 /* Writes groups of a number each until it is killed; tells of each when it is on disk. */
 static void write_until_killed(int told, uint32_t from)
 {
-    struct store *store = NULL;
-    if (store_open(&store, path, 64 * MEGABYTE))
+    struct store_lmdb *store = NULL;
+    if (store_lmdb_open(&store, path, 64 * MEGABYTE))
         _exit(1);
     for (uint32_t n = from;; n++) {
         struct store_change changes[GROUP], *list[GROUP];
@@ -244,7 +244,7 @@ static void write_until_killed(int told, uint32_t from)
                 .key = bytes_of(key[i]), .text = bytes_of(text[i]), .version = STORE_ANY};
             list[i] = &changes[i];
         }
-        store_apply(store, list, GROUP);
+        store_lmdb_apply(store, list, GROUP);
         if (changes[0].result <= 0 || write(told, &n, sizeof n) != sizeof n)
             _exit(1);
     }
@@ -273,14 +273,14 @@ static void test_killed(void **state)
         while (read(told[0], &n, sizeof n) == sizeof n)
             last = n;
         close(told[0]);
-        struct store *store = open_of(64 * MEGABYTE);
+        struct store_lmdb *store = open_of(64 * MEGABYTE);
         uint32_t first = 0;
         for (int i = 0; i < GROUP && last > 0; i++) {
             struct store_entry entry;
             char key[32], text[64];
             uint32_t a, b, c;
             snprintf(key, sizeof key, "kill/%d", i);
-            assert_int_equal(store_get(store, bytes_of(key), &entry), 0);
+            assert_int_equal(store_lmdb_get(store, bytes_of(key), &entry), 0);
             snprintf(text, sizeof text, "%.*s", (int)entry.text.len, (char *)entry.text.data);
             assert_int_equal(sscanf(text, "%u %u %u", &a, &b, &c), 3);
             assert_true(a == c && b == a * 7);
@@ -290,7 +290,7 @@ static void test_killed(void **state)
         assert_true(first >= last);
         last = first;
         assert_true(change(store, "kill/after", "x", STORE_ANY, 0) > 0);
-        store_close(store);
+        store_lmdb_close(store);
     }
     assert_true(last > 0);
 }
@@ -348,29 +348,29 @@ static void test_writer(void **state)
     assert_non_null(store_writer_add(writer, &one, on_written, &n_written));
     store_writer_close(writer); /* when it is written */
     event_base_free(base);
-    struct store *store = open_of(64 * MEGABYTE);
+    struct store_lmdb *store = open_of(64 * MEGABYTE);
     holds(store, "w/last", "w");
-    store_close(store);
+    store_lmdb_close(store);
 }
 
 static void test_not_a_store(void **state)
 {
-    struct store *store = NULL;
+    struct store_lmdb *store = NULL;
     char name[64];
     (void)state;
-    assert_int_equal(store_open(&store, "/nonexistent/x", MEGABYTE), -ENOENT);
+    assert_int_equal(store_lmdb_open(&store, "/nonexistent/x", MEGABYTE), -ENOENT);
     assert_null(store);
     snprintf(name, sizeof name, "%s/sub", path);
-    assert_int_equal(store_prepare(name, getuid(), getgid()), 0);
-    assert_int_equal(store_prepare(name, getuid(), getgid()), 0);
-    assert_int_equal(store_prepare("/nonexistent/x/y", getuid(), getgid()), -ENOENT);
+    assert_int_equal(store_lmdb_prepare(name, getuid(), getgid()), 0);
+    assert_int_equal(store_lmdb_prepare(name, getuid(), getgid()), 0);
+    assert_int_equal(store_lmdb_prepare("/nonexistent/x/y", getuid(), getgid()), -ENOENT);
     snprintf(name, sizeof name, "%s/sub/data.mdb", path);
     FILE *file = fopen(name, "w");
     for (int i = 0; i < 4096; i++)
         fputs("no store", file);
     fclose(file);
     snprintf(name, sizeof name, "%s/sub", path);
-    assert_int_equal(store_open(&store, name, MEGABYTE), -EBADMSG);
+    assert_int_equal(store_lmdb_open(&store, name, MEGABYTE), -EBADMSG);
     assert_null(store);
 }
 

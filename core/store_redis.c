@@ -1,0 +1,506 @@
+#include "store_redis.h"
+
+#include <errno.h>
+#include <event2/util.h>
+#include <openssl/evp.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "log.h"
+#include "redis_command.h"
+#include "redis_reply.h"
+#include "redis_script.h"
+#include "store_kind.h"
+
+#define WAITING_MAX 10000
+#define PATIENCE_MS 1000 /* for one that is away */
+#define IDLE_MS     5000
+#define ID_TEXT     33
+#define SHA1_TEXT   41
+
+enum errand { ASKED, OPENS, PINGS };
+
+/* Something asked of Redis. */
+struct redis_ask {
+    struct store_ask ask;
+    STAILQ_ENTRY(redis_ask) link;
+    struct store_request request; /* its bytes follow this struct */
+    enum errand errand;
+    bool listed; /* in one of the two lists */
+    bool orphan; /* nobody will end it */
+    bool whole;  /* sent with the script itself, as Redis did not know it */
+    int64_t deadline;
+    redisReply *reply; /* what the answer views; NULL: none */
+    struct store_entry *entries;
+};
+
+STAILQ_HEAD(redis_asks, redis_ask);
+
+/* Both lists are in order of deadlines. */
+struct redis {
+    struct store store;
+    struct store_redis_options options;
+    struct event_base *base;
+    struct redis_link *link;
+    struct event *timer;
+    struct redis_asks waiting, sent; /* for the connection; for their replies */
+    unsigned n;
+    bool stands;     /* the store is open */
+    int64_t trouble; /* 0: none */
+    int64_t away;    /* since when; 0: it is not */
+    int64_t heard;   /* when the last reply came */
+    int64_t version; /* the highest seen of this store */
+    int64_t told;    /* the last refusal that was logged */
+    store_redis_seen own_seen;
+    char id[ID_TEXT], new_id[ID_TEXT];
+    char sha1[SHA1_TEXT];
+    struct redis_keys keys;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static void schedule(struct redis *redis)
+{
+    const struct redis_ask *heads[] = {STAILQ_FIRST(&redis->waiting), STAILQ_FIRST(&redis->sent)};
+    int64_t now = now_ms(), at = INT64_MAX;
+    if (redis->stands && !heads[1])
+        at = redis->heard + IDLE_MS;
+    for (size_t i = 0; i < 2; i++) {
+        if (heads[i] && heads[i]->deadline < at)
+            at = heads[i]->deadline;
+    }
+    if (at == INT64_MAX) {
+        evtimer_del(redis->timer);
+        return;
+    }
+    int64_t left = at > now ? at - now : 0;
+    struct timeval after = {.tv_sec = left / 1000, .tv_usec = (left % 1000) * 1000};
+    evtimer_add(redis->timer, &after);
+}
+
+static bool send_ask(struct redis *redis, const struct redis_ask *own)
+{
+    struct redis_command command;
+    if (own->errand == PINGS) {
+        redis_command_ping(&command);
+    } else {
+        redis_command_script(&command, own->whole, redis->sha1, &redis->keys);
+        if (own->errand == OPENS)
+            redis_command_open(&command, redis->new_id,
+                               redis->options.create && *redis->options.seen == 0);
+        else
+            redis_command_request(&command, redis->id, &own->request);
+    }
+    return redis_link_send(redis->link, command.argc, command.argv, command.lengths);
+}
+
+static void ask_free(struct redis_ask *own)
+{
+    if (own->reply)
+        freeReplyObject(own->reply);
+    free(own->entries);
+    free(own);
+}
+
+/* Its answer is there; it is in no list. */
+static void finish(struct redis *redis, struct redis_ask *own)
+{
+    bool orphan = own->orphan; /* else who is told ends it */
+    own->listed = false;
+    redis->n--;
+    if (own->errand == ASKED)
+        store_kind_done(&own->ask);
+    if (orphan)
+        ask_free(own);
+}
+
+static void finish_all(struct redis *redis, struct redis_asks *list, int64_t error)
+{
+    while (!STAILQ_EMPTY(list)) {
+        struct redis_ask *own = STAILQ_FIRST(list);
+        STAILQ_REMOVE_HEAD(list, link);
+        if (own->ask.answer.result == 0)
+            own->ask.answer.result = error;
+        finish(redis, own);
+    }
+}
+
+/* Sends it, or lets it wait for the connection. */
+static void dispatch(struct redis *redis, struct redis_ask *own)
+{
+    own->listed = true;
+    redis->n++;
+    bool now = redis->stands || own->errand != ASKED;
+    if (now && send_ask(redis, own)) {
+        STAILQ_INSERT_TAIL(&redis->sent, own, link);
+    } else if (redis->away && now_ms() - redis->away > PATIENCE_MS) {
+        own->deadline = 0;
+        STAILQ_INSERT_HEAD(&redis->waiting, own, link);
+    } else {
+        STAILQ_INSERT_TAIL(&redis->waiting, own, link);
+    }
+    schedule(redis);
+}
+
+/* What is wrong with it from the beginning; 0: nothing. */
+static int64_t check(const struct store_request *request)
+{
+    const struct store_change *change = &request->change;
+    if (request->verb == STORE_GET && (request->key.len == 0 || request->key.len > STORE_KEY_MAX))
+        return -ENOENT;
+    if (request->verb == STORE_LIST &&
+        (request->key.len > STORE_KEY_MAX || request->after.len > STORE_KEY_MAX))
+        return -EMSGSIZE;
+    if (request->verb == STORE_WRITE && (change->key.len == 0 || change->key.len > STORE_KEY_MAX ||
+                                         change->text.len > STORE_TEXT_MAX))
+        return -EMSGSIZE;
+    return 0;
+}
+
+static void copy(struct bytes *bytes, uint8_t **to)
+{
+    if (bytes->len)
+        memcpy(*to, bytes->data, bytes->len);
+    bytes->data = *to;
+    *to += bytes->len;
+}
+
+static struct redis_ask *make(const struct redis *redis, const struct store_request *request,
+                              enum errand errand)
+{
+    struct redis_ask *own = calloc(1, sizeof *own + request->key.len + request->after.len +
+                                          request->change.key.len + request->change.text.len);
+    if (!own)
+        return NULL;
+    uint8_t *to = (uint8_t *)(own + 1);
+    own->request = *request;
+    copy(&own->request.key, &to);
+    copy(&own->request.after, &to);
+    copy(&own->request.change.key, &to);
+    copy(&own->request.change.text, &to);
+    own->errand = errand;
+    own->orphan = errand != ASKED;
+    own->deadline = now_ms() + redis->options.link.timeout_ms;
+    return own;
+}
+
+static struct store_ask *ask(struct store *store, const struct store_request *request)
+{
+    static const struct store_request empty;
+    struct redis *redis = (struct redis *)store;
+    int64_t wrong = check(request);
+    if (redis->n >= WAITING_MAX)
+        return NULL;
+    struct redis_ask *own = make(redis, wrong ? &empty : request, ASKED);
+    if (!own)
+        return NULL;
+    if (!wrong) {
+        dispatch(redis, own);
+        return &own->ask;
+    }
+    own->ask.answer.result = wrong;
+    own->deadline = 0;
+    own->listed = true;
+    redis->n++;
+    STAILQ_INSERT_HEAD(&redis->waiting, own, link);
+    schedule(redis);
+    return &own->ask;
+}
+
+static void end(struct store_ask *ask)
+{
+    struct redis_ask *own = (struct redis_ask *)ask;
+    ask->done = NULL;
+    own->orphan = true;
+    if (!own->listed)
+        ask_free(own);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+/* A refusal is logged when it is another than the last. */
+static void tell(struct redis *redis, const redisReply *reply, int64_t error)
+{
+    if (error != redis->told)
+        log_warn("state: Redis refuses: %s", reply->str);
+    redis->told = error;
+}
+
+static uint64_t hash_of(const char *id)
+{
+    uint64_t hash = 14695981039346656037U; /* FNV-1a */
+    for (; *id; id++)
+        hash = (hash ^ (uint8_t)*id) * 1099511628211U;
+    return hash ? hash : 1;
+}
+
+/* Whether this is a store to go on with; it is logged why not. */
+static bool acceptable(struct redis *redis, const char *id, int64_t version)
+{
+    uint64_t hash = hash_of(id), before = 0;
+    if (!*id || strlen(id) >= ID_TEXT) {
+        redis_link_fail(redis->link, -ENODATA,
+                        *redis->options.seen
+                            ? "it holds no store any more: has it been emptied?"
+                            : "it holds no store: `moonboot state create` makes one");
+        return false;
+    }
+    if (redis->options.create &&
+        !atomic_compare_exchange_strong(redis->options.seen, &before, hash) && before != hash) {
+        redis_link_fail(redis->link, -ENODATA,
+                        "it holds another store than before: has it been emptied? To go on with "
+                        "this one, restart moonboot");
+        return false;
+    }
+    *redis->options.seen = hash;
+    if (!strcmp(id, redis->id) && version < redis->version)
+        log_error("state: Redis has lost changes: it is at %lld, and was at %lld",
+                  (long long)version, (long long)redis->version);
+    return true;
+}
+
+static void send_waiting(struct redis *redis)
+{
+    struct redis_asks list = STAILQ_HEAD_INITIALIZER(list);
+    STAILQ_CONCAT(&list, &redis->waiting);
+    while (redis->stands && !STAILQ_EMPTY(&list)) {
+        struct redis_ask *own = STAILQ_FIRST(&list);
+        STAILQ_REMOVE_HEAD(&list, link);
+        bool good = own->ask.answer.result == 0 && send_ask(redis, own);
+        if (good)
+            STAILQ_INSERT_TAIL(&redis->sent, own, link);
+        else
+            STAILQ_INSERT_TAIL(&redis->waiting, own, link);
+    }
+    STAILQ_CONCAT(&redis->waiting, &list);
+}
+
+static bool opened(struct redis *redis, const redisReply *reply)
+{
+    const char *id;
+    int64_t version;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        redis_link_fail(redis->link, redis_reply_error(reply->str), reply->str);
+        return true;
+    }
+    if (!redis_reply_opened(reply, &id, &version))
+        return false;
+    if (!acceptable(redis, id, version))
+        return true;
+    if (!strcmp(id, redis->new_id))
+        log_info("state: made a new store in Redis: nothing is remembered in it");
+    snprintf(redis->id, sizeof redis->id, "%s", id);
+    redis->version = version;
+    redis->stands = true;
+    redis->trouble = redis->away = redis->told = 0;
+    redis_link_stands(redis->link);
+    send_waiting(redis);
+    return true;
+}
+
+/* Redis has not, or no more, the script: it is sent along. */
+static bool again(struct redis *redis, struct redis_ask *own, const redisReply *reply)
+{
+    if (own->whole || reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "NOSCRIPT", 8) != 0)
+        return false;
+    own->whole = true;
+    if (!send_ask(redis, own))
+        return false;
+    STAILQ_INSERT_TAIL(&redis->sent, own, link);
+    return true;
+}
+
+static bool answered(struct redis *redis, struct redis_ask *own, redisReply *reply)
+{
+    bool good = redis_reply_read(&own->request, reply, &own->ask.answer, &own->entries);
+    const struct store_answer *answer = &own->ask.answer;
+    own->reply = reply;
+    if (good && reply->type == REDIS_REPLY_ERROR)
+        tell(redis, reply, answer->result);
+    if (own->request.verb == STORE_WRITE && answer->result > redis->version)
+        redis->version = answer->result;
+    if (answer->result == -ENODATA)
+        redis_link_fail(redis->link, -ENODATA, "it holds no store any more: has it been emptied?");
+    finish(redis, own);
+    return good;
+}
+
+static bool on_reply(redisReply *reply, void *arg)
+{
+    struct redis *redis = arg;
+    struct redis_ask *own = STAILQ_FIRST(&redis->sent);
+    bool good = own != NULL;
+    redis->heard = now_ms();
+    if (own) {
+        STAILQ_REMOVE_HEAD(&redis->sent, link);
+        if (own->errand == ASKED && again(redis, own, reply)) {
+            freeReplyObject(reply);
+        } else if (own->errand == ASKED) {
+            good = answered(redis, own, reply);
+        } else {
+            good = own->errand == OPENS
+                       ? opened(redis, reply)
+                       : reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR;
+            freeReplyObject(reply);
+            finish(redis, own);
+        }
+    } else {
+        freeReplyObject(reply);
+    }
+    schedule(redis);
+    return good;
+}
+
+static void on_begun(void *arg)
+{
+    static const struct store_request empty;
+    struct redis *redis = arg;
+    struct redis_ask *own = make(redis, &empty, OPENS);
+    redis->heard = now_ms();
+    if (!own) {
+        redis_link_fail(redis->link, -ENOMEM, "no memory to ask it");
+        return;
+    }
+    own->whole = true;
+    dispatch(redis, own);
+}
+
+/* Reads that were on their way are asked again; changes may have been made. */
+static void on_lost(int64_t error, void *arg)
+{
+    struct redis *redis = arg;
+    struct redis_asks failed = STAILQ_HEAD_INITIALIZER(failed);
+    struct redis_asks again_list = STAILQ_HEAD_INITIALIZER(again_list);
+    redis->stands = false;
+    redis->trouble = error;
+    if (!redis->away)
+        redis->away = now_ms();
+    while (!STAILQ_EMPTY(&redis->sent)) {
+        struct redis_ask *own = STAILQ_FIRST(&redis->sent);
+        STAILQ_REMOVE_HEAD(&redis->sent, link);
+        bool reads = own->errand == ASKED && own->request.verb != STORE_WRITE;
+        if (reads && error == -ECONNRESET)
+            STAILQ_INSERT_TAIL(&again_list, own, link);
+        else
+            STAILQ_INSERT_TAIL(&failed, own, link);
+    }
+    STAILQ_CONCAT(&again_list, &redis->waiting);
+    STAILQ_CONCAT(&redis->waiting, &again_list);
+    finish_all(redis, &failed, error == -ENOTCONN ? -ECONNRESET : error);
+    schedule(redis);
+}
+
+static void ping(struct redis *redis)
+{
+    static const struct store_request empty;
+    struct redis_ask *own = make(redis, &empty, PINGS);
+    if (own)
+        dispatch(redis, own);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct redis *redis = arg;
+    struct redis_asks late = STAILQ_HEAD_INITIALIZER(late);
+    struct redis_ask *own;
+    int64_t now = now_ms();
+    bool away = redis->away && now - redis->away > PATIENCE_MS;
+    (void)fd;
+    (void)what;
+    while ((own = STAILQ_FIRST(&redis->waiting)) && (away || own->deadline <= now)) {
+        STAILQ_REMOVE_HEAD(&redis->waiting, link);
+        STAILQ_INSERT_TAIL(&late, own, link);
+    }
+    finish_all(redis, &late, redis->trouble ? redis->trouble : -ENOTCONN);
+    own = STAILQ_FIRST(&redis->sent);
+    if (own && own->deadline <= now)
+        redis_link_fail(redis->link, -ETIMEDOUT, "it does not answer");
+    else if (redis->stands && !own && now - redis->heard >= IDLE_MS)
+        ping(redis);
+    schedule(redis);
+}
+
+/* --- the store -------------------------------------------------------------------------------- */
+
+static int64_t trouble(const struct store *store)
+{
+    const struct redis *redis = (const struct redis *)store;
+    return redis->stands ? redis->told : redis->trouble ? redis->trouble : -ENOTCONN;
+}
+
+static bool writes(const struct redis_asks *list)
+{
+    const struct redis_ask *own;
+    STAILQ_FOREACH(own, list, link)
+    {
+        if (own->errand == ASKED && own->request.verb == STORE_WRITE)
+            return true;
+    }
+    return false;
+}
+
+static void close_redis(struct store *store)
+{
+    struct redis *redis = (struct redis *)store;
+    while (redis->link && (writes(&redis->waiting) || writes(&redis->sent)))
+        event_base_loop(redis->base, EVLOOP_ONCE);
+    redis_link_close(redis->link);
+    finish_all(redis, &redis->waiting, -ENOTCONN);
+    finish_all(redis, &redis->sent, -ENOTCONN);
+    if (redis->timer)
+        event_free(redis->timer);
+    free(redis);
+}
+
+static const struct store_kind redis_kind = {
+    .ask = ask, .end = end, .trouble = trouble, .close = close_redis};
+
+/* Redis knows scripts by their SHA-1. */
+static bool name_script(struct redis *redis)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE], random[(ID_TEXT - 1) / 2];
+    unsigned len = 0;
+    if (EVP_Digest(redis_script, strlen(redis_script), digest, &len, EVP_sha1(), NULL) != 1)
+        return false;
+    sodium_bin2hex(redis->sha1, sizeof redis->sha1, digest, len);
+    evutil_secure_rng_get_bytes(random, sizeof random);
+    sodium_bin2hex(redis->new_id, sizeof redis->new_id, random, sizeof random);
+    return true;
+}
+
+struct store *store_redis_open(struct event_base *base, const struct store_redis_options *options)
+{
+    struct redis *redis = calloc(1, sizeof *redis);
+    if (!redis)
+        return NULL;
+    redis->store.kind = &redis_kind;
+    redis->base = base;
+    redis->options = *options;
+    if (!redis->options.seen)
+        redis->options.seen = &redis->own_seen;
+    redis->options.link.begun = on_begun;
+    redis->options.link.replied = on_reply;
+    redis->options.link.lost = on_lost;
+    redis->options.link.arg = redis;
+    STAILQ_INIT(&redis->waiting);
+    STAILQ_INIT(&redis->sent);
+    redis_command_keys(&redis->keys, options->prefix);
+    redis->timer = evtimer_new(base, on_timer, redis);
+    if (redis->timer && name_script(redis))
+        redis->link = redis_link_open(base, &redis->options.link);
+    if (redis->link)
+        return &redis->store;
+    close_redis(&redis->store);
+    return NULL;
+}
