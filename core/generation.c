@@ -62,6 +62,7 @@ struct generation *generation_open(const char *site, const struct generation *pr
     }
     memset(g->channels, 0xff, sizeof g->channels); /* -1 */
     g->release.source = g->commands = g->files.packages = g->decisions = -1;
+    memset(g->share, 0xff, sizeof g->share); /* -1 */
     g->files.roots[REPLY_ROOT_TFTP] = g->files.roots[REPLY_ROOT_ASSETS] = -1;
     g->config = config_load(site, problems);
     if (!g->config)
@@ -78,6 +79,8 @@ struct generation *generation_open(const char *site, const struct generation *pr
         open_root(g->config, "assets", g->config->http.assets, problems);
     g->files.packages = files_packages_open();
     g->decisions = open_decisions(g->config, problems);
+    if (!http_share_make(g->share))
+        log_warn("workers ask other servers for themselves: %s", strerror(errno));
     check_hpa_root(g);
     g->sockets = sockets_open(g->config, previous ? previous->sockets : NULL,
                               previous ? previous->config : NULL, problems);
@@ -96,7 +99,10 @@ void generation_keep(const struct generation *g, int own)
                          g->files.roots[REPLY_ROOT_TFTP],
                          g->files.roots[REPLY_ROOT_ASSETS],
                          g->files.packages,
-                         g->decisions};
+                         g->decisions,
+                         g->share[0],
+                         g->share[1],
+                         g->share[2]};
     size_t n = sizeof fixed / sizeof *fixed;
     size_t all = n + sockets_count(g->sockets);
     int *fds = malloc(all * sizeof *fds);
@@ -219,6 +225,7 @@ void generation_close(struct generation *g)
     close_fd(g->files.roots[REPLY_ROOT_ASSETS]);
     close_fd(g->files.packages);
     close_fd(g->decisions);
+    http_share_unmake(g->share);
     sockets_close(g->sockets);
     trust_close(&g->trust);
     config_free(g->config);

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "files.h"
+#include "http_share.h"
 #include "metrics.h"
 #include "problems.h"
 #include "release.h"
@@ -23,7 +24,8 @@ struct generation {
     struct files files;
     struct trust trust;
     struct release release;
-    int decisions; /* the decision log; -1: none */
+    int decisions;             /* the decision log; -1: none */
+    int share[HTTP_SHARE_FDS]; /* of its workers (http_share.h); -1: none */
     struct metrics_board *board;
     pid_t supervisor;
     int notify;                        /* where its processes report to (notify.h) */

@@ -5,6 +5,8 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "http_share.h"
+
 #define BUCKETS 1024 /* a power of two */
 
 /* What is known for a key, and the request that is under way for it. In the cache's lists, unless
@@ -14,8 +16,9 @@ struct entry {
     TAILQ_ENTRY(entry) age; /* those used last are last */
     struct http_cache *cache;
     bool kept;
-    unsigned users; /* waiters, and who walks over them */
-    struct http_transfer *transfer;
+    unsigned users;                 /* waiters, and who walks over them */
+    struct http_transfer *transfer; /* one of these two, while it is asked for */
+    struct http_flight *flight;
     LIST_HEAD(waiter_list, http_waiter) waiters;
     struct http_answer answer; /* status 0: none yet. Its texts are in `data` */
     int64_t at;                /* when that came */
@@ -37,6 +40,7 @@ struct http_waiter {
 struct http_cache {
     struct event_base *base;
     struct http_client *client;
+    struct http_share *share; /* NULL: each worker asks for itself */
     LIST_HEAD(, entry) buckets[BUCKETS];
     TAILQ_HEAD(entry_queue, entry) used;
     unsigned n_entries;
@@ -77,9 +81,14 @@ static void forget(struct entry *entry)
     cache->bytes -= weight(entry);
 }
 
+static bool is_asked(const struct entry *entry)
+{
+    return entry->transfer || entry->flight;
+}
+
 static void free_unused(struct entry *entry)
 {
-    if (entry->kept || entry->users > 0 || entry->transfer)
+    if (entry->kept || entry->users > 0 || is_asked(entry))
         return;
     free(entry->data);
     free(entry);
@@ -93,7 +102,7 @@ static void evict(struct http_cache *cache)
          entry && (cache->n_entries > HTTP_CACHE_ENTRIES || cache->bytes > HTTP_CACHE_BYTES);
          entry = next) {
         next = TAILQ_NEXT(entry, age);
-        if (entry->users > 0 || entry->transfer)
+        if (entry->users > 0 || is_asked(entry))
             continue;
         forget(entry);
         free_unused(entry);
@@ -155,7 +164,7 @@ static bool keep(struct entry *entry, const struct http_answer *answer)
         .type = data,
         .body = {(const uint8_t *)data + type, answer->body.len},
     };
-    entry->at = now_ms();
+    entry->at = now_ms() - answer->age_ms;
     return true;
 }
 
@@ -191,6 +200,7 @@ static void on_answer(const struct http_answer *answer, void *arg)
     struct http_waiter *waiter;
     bool failed = answer->status == 0 || answer->status >= 500;
     entry->transfer = NULL;
+    entry->flight = NULL;
     entry->users++;
     if (!failed && entry->key_len && keep(entry, answer))
         answer = &entry->answer;
@@ -205,10 +215,41 @@ static void on_answer(const struct http_answer *answer, void *arg)
     }
     entry->users--;
     struct http_cache *cache = entry->cache;
-    if (entry->answer.status == 0 && !entry->transfer)
+    if (entry->answer.status == 0 && !is_asked(entry))
         forget(entry);
     free_unused(entry);
     evict(cache);
+}
+
+/* The one who asks for all has an old answer, and asks for a new one. */
+static void on_old(const struct http_answer *answer, void *arg)
+{
+    struct entry *entry = arg;
+    if (entry->answer.status == 0 || now_ms() - entry->at > answer->age_ms)
+        keep(entry, answer);
+}
+
+static void on_alone(const struct http_question *question, void *arg)
+{
+    const struct http_answer failure = {.problem = "too much is asked by HTTP at once", .type = ""};
+    struct entry *entry = arg;
+    entry->flight = NULL;
+    entry->transfer = http_client_ask(entry->cache->client, question, on_answer, entry);
+    if (!entry->transfer)
+        on_answer(&failure, entry);
+}
+
+/* Of what has a key one worker asks for all. */
+static bool start(struct entry *entry, const struct http_question *question,
+                  const struct http_cache_rules *rules)
+{
+    static const struct http_flight_hooks hooks = {on_answer, on_old, on_alone};
+    struct http_cache *cache = entry->cache;
+    if (rules->key.len)
+        entry->flight = http_share_ask(cache->share, question, rules, &hooks, entry);
+    if (!entry->flight)
+        entry->transfer = http_client_ask(cache->client, question, on_answer, entry);
+    return is_asked(entry);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
@@ -219,6 +260,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     (void)what;
     entry->users++;
     LIST_REMOVE(waiter, link);
+    entry->answer.age_ms = now_ms() - entry->at;
     tell(waiter, &entry->answer);
     entry->users--;
     free_unused(entry);
@@ -248,9 +290,7 @@ struct http_waiter *http_cache_ask(struct http_cache *cache, const struct http_q
         if (younger(entry, rules->ttl_ms)) {
             good = make_ready(waiter);
         } else {
-            if (!entry->transfer)
-                entry->transfer = http_client_ask(cache->client, question, on_answer, entry);
-            good = entry->transfer != NULL;
+            good = is_asked(entry) || start(entry, question, rules);
         }
     }
     if (good)
@@ -259,7 +299,7 @@ struct http_waiter *http_cache_ask(struct http_cache *cache, const struct http_q
         LIST_REMOVE(waiter, link);
         waiter_free(waiter);
     }
-    if (entry->answer.status == 0 && !entry->transfer)
+    if (entry->answer.status == 0 && !is_asked(entry))
         forget(entry);
     free_unused(entry);
     return NULL;
@@ -267,8 +307,9 @@ struct http_waiter *http_cache_ask(struct http_cache *cache, const struct http_q
 
 const struct http_answer *http_cache_stale(const struct http_waiter *waiter)
 {
-    const struct entry *entry = waiter->entry;
+    struct entry *entry = waiter->entry;
     bool good = younger(entry, waiter->rules.ttl_ms + waiter->rules.stale_ms);
+    entry->answer.age_ms = good ? now_ms() - entry->at : 0;
     return good ? &entry->answer : NULL;
 }
 
@@ -300,15 +341,23 @@ struct http_cache *http_cache_open(struct event_base *base)
     return NULL;
 }
 
+bool http_cache_share(struct http_cache *cache, const int *fds)
+{
+    cache->share = http_share_open(cache->base, cache, fds);
+    return cache->share != NULL;
+}
+
 void http_cache_close(struct http_cache *cache)
 {
     if (!cache)
         return;
+    http_share_close(cache->share);
     http_client_close(cache->client);
     struct entry *entry, *next;
     for (entry = TAILQ_FIRST(&cache->used); entry; entry = next) {
         next = TAILQ_NEXT(entry, age);
         entry->transfer = NULL;
+        entry->flight = NULL;
         forget(entry);
         free_unused(entry);
     }

@@ -1,5 +1,5 @@
 /* Answers of other servers, shared by all who ask the same: one request a key is under way at a
- * time, and its answer is kept for a while. A request goes on when nobody waits for it any more,
+ * time (of all workers: http_share.h), and its answer is kept for a while. A request goes on when nobody waits for it any more,
  * so that who asks again finds the answer ready. */
 #ifndef MOONBOOT_HTTP_CACHE_H
 #define MOONBOOT_HTTP_CACHE_H
@@ -23,6 +23,11 @@ struct http_cache_rules {
 
 /* NULL when memory is out. */
 struct http_cache *http_cache_open(struct event_base *base);
+
+/* From here on what has a key is asked by one worker for all (http_share.h, with its descriptors).
+ * False when memory is out: each asks for itself. */
+bool http_cache_share(struct http_cache *cache, const int *fds);
+
 void http_cache_close(struct http_cache *cache);
 
 /* `done` is called once, from the event loop, never before this returns; the waiter is gone then.

@@ -35,6 +35,7 @@ struct http_answer {
     const char *problem; /* NULL: there was one */
     const char *type;    /* Content-Type; "": none */
     struct bytes body;
+    int64_t age_ms; /* since it came, where it was kept (http_cache.h) */
 };
 
 /* Called once, from the event loop; the answer lives until it returns, and so does the transfer. */

@@ -94,6 +94,9 @@ bool policy_start(struct policy *policy, struct metrics *metrics, struct event_b
     policy->courses.waits.store = store;
     if (base && !policy->courses.waits.http)
         policy->courses.waits.http = http_cache_open(base);
+    if (base && policy->share && policy->courses.waits.http &&
+        !http_cache_share(policy->courses.waits.http, policy->share))
+        log_warn("no memory to share the answers of other servers: this worker asks for itself");
     if (base && !policy->courses.waits.dns)
         policy->courses.waits.dns = wait_dns_open(base);
     if (store && lua_cpcall(vm_state(policy->vm), attach_store, policy) != 0) {
@@ -101,6 +104,11 @@ bool policy_start(struct policy *policy, struct metrics *metrics, struct event_b
         return false;
     }
     return task_clock_start();
+}
+
+void policy_share(struct policy *policy, const int *fds)
+{
+    policy->share = fds;
 }
 
 void policy_retire(struct policy *policy)

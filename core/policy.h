@@ -67,6 +67,10 @@ int policy_log_to(struct policy *policy, int fd);
 bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base,
                   struct store *store);
 
+/* Before policy_start: what policies ask of other servers, and keep, is asked by one worker for all
+ * (core/http_share.h has these descriptors). */
+void policy_share(struct policy *policy, const int *fds);
+
 /* The bytes that its Lua takes; how many decisions wait. */
 size_t policy_memory(const struct policy *policy);
 unsigned policy_waiting(const struct policy *policy);

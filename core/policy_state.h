@@ -21,7 +21,8 @@ struct policy {
     unsigned wait_ms;
     int decide; /* registry references: waits.decider's function, and the loaded policy */
     int loaded;
-    int field_names; /* of machines, in order */
+    const int *share; /* NULL: this process asks for itself (http_share.h) */
+    int field_names;  /* of machines, in order */
     char hash[POLICY_HASH_TEXT];
     struct problems files; /* names, one a line */
     struct decision_list idle;

@@ -373,6 +373,8 @@ _Noreturn void worker_run(const struct generation *generation, struct policy *po
      * was gone before the request stood. */
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
     w.base = event_base_new();
+    if (generation->share[0] >= 0)
+        policy_share(policy, generation->share);
     if (!w.base || !watch(&w) || !open_store(&w) ||
         !policy_start(policy, w.metrics, w.base, w.store)) {
         log_error("worker %u: cannot start: %s", slot, strerror(errno));

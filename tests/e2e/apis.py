@@ -92,13 +92,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not found:
             return self.reply(404, {"detail": "No Device matches the given query."})
         if self.command == "PATCH":
-            changes = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            changes = json.loads(self.body)
             found["status"] = {"value": changes["status"], "label": changes["status"].capitalize()}
             found["last_updated"] = "2026-11-26T15:00:00.500000Z"
         return self.reply(200, found)
 
     def answer(self):
         global mode
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         address = urllib.parse.urlsplit(self.path)
         path = urllib.parse.unquote(address.path)
         if path.startswith("/mode/"):

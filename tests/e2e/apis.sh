@@ -64,7 +64,7 @@ stop_service
 # --- Pixiecore ------------------------------------------------------------------------------
 cp "$here/../../examples/pixiecore-api/policy.lua" "$site"
 sed -i "s|http://api.lab:4242|http://127.0.0.1:$port|; s|52:54:00|52:54:01|" "$site/policy.lua"
-sed -i '/^state:/d; s/^workers: .*/workers: 1/' "$site/site.yaml"
+sed -i '/^state:/d' "$site/site.yaml"
 start_service
 script 52:54:01:00:00:01
 check "a machine boots the API's kernel" has "kernel http://127.0.0.1:$port/static/vmlinuz "
