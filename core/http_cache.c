@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "http_share.h"
+#include "metrics.h"
 
 #define BUCKETS 1024 /* a power of two */
 
@@ -40,6 +41,7 @@ struct http_waiter {
 struct http_cache {
     struct event_base *base;
     struct http_client *client;
+    struct metrics *metrics;  /* NULL: nobody counts */
     struct http_share *share; /* NULL: each worker asks for itself */
     LIST_HEAD(, entry) buckets[BUCKETS];
     TAILQ_HEAD(entry_queue, entry) used;
@@ -188,6 +190,12 @@ static void tell(struct http_waiter *waiter, const struct http_answer *answer)
     done(answer, arg);
 }
 
+static void count(const struct http_cache *cache, enum metrics_counter counter)
+{
+    if (cache->metrics)
+        metrics_inc(cache->metrics, counter);
+}
+
 static bool younger(const struct entry *entry, int64_t than)
 {
     return entry->answer.status && now_ms() - entry->at < than;
@@ -211,6 +219,8 @@ static void on_answer(const struct http_answer *answer, void *arg)
     while ((waiter = LIST_FIRST(&told))) {
         LIST_REMOVE(waiter, link);
         const struct http_answer *old = failed ? http_cache_stale(waiter) : NULL;
+        if (old)
+            count(entry->cache, METRICS_HTTP_CACHE_STALE);
         tell(waiter, old ? old : answer);
     }
     entry->users--;
@@ -289,8 +299,11 @@ struct http_waiter *http_cache_ask(struct http_cache *cache, const struct http_q
         LIST_INSERT_HEAD(&entry->waiters, waiter, link);
         if (younger(entry, rules->ttl_ms)) {
             good = make_ready(waiter);
+            count(cache, METRICS_HTTP_CACHE_FRESH);
+        } else if (is_asked(entry)) {
+            count(cache, METRICS_HTTP_CACHE_JOINED);
         } else {
-            good = is_asked(entry) || start(entry, question, rules);
+            good = start(entry, question, rules);
         }
     }
     if (good)
@@ -339,6 +352,12 @@ struct http_cache *http_cache_open(struct event_base *base)
         return cache;
     free(cache);
     return NULL;
+}
+
+void http_cache_measure(struct http_cache *cache, struct metrics *metrics)
+{
+    cache->metrics = metrics;
+    http_client_measure(cache->client, metrics);
 }
 
 bool http_cache_share(struct http_cache *cache, const int *fds)

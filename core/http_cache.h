@@ -1,6 +1,6 @@
 /* Answers of other servers, shared by all who ask the same: one request a key is under way at a
- * time (of all workers: http_share.h), and its answer is kept for a while. A request goes on when nobody waits for it any more,
- * so that who asks again finds the answer ready. */
+ * time (of all workers: http_share.h), and its answer is kept for a while. A request goes on when
+ * nobody waits for it any more, so that who asks again finds the answer ready. */
 #ifndef MOONBOOT_HTTP_CACHE_H
 #define MOONBOOT_HTTP_CACHE_H
 
@@ -23,6 +23,10 @@ struct http_cache_rules {
 
 /* NULL when memory is out. */
 struct http_cache *http_cache_open(struct event_base *base);
+
+/* Counts there what is asked, and what need not be. */
+struct metrics;
+void http_cache_measure(struct http_cache *cache, struct metrics *metrics);
 
 /* From here on what has a key is asked by one worker for all (http_share.h, with its descriptors).
  * False when memory is out: each asks for itself. */

@@ -1,9 +1,12 @@
 #include "http_client.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+
+#include "metrics.h"
 
 #define TRANSFERS_MAX 1000
 #define IDLE_MAX      64 /* connections that are kept */
@@ -20,6 +23,7 @@ struct http_transfer {
     size_t len, room, max;
     bool too_large;
     char problem[CURL_ERROR_SIZE];
+    char *url;
 };
 
 /* A socket that libcurl watches. */
@@ -32,6 +36,7 @@ struct http_client {
     struct event_base *base;
     CURLM *multi;
     struct event *timer;
+    struct metrics *metrics; /* NULL: nobody counts */
     unsigned n_transfers;
     LIST_HEAD(, http_transfer) transfers;
     LIST_HEAD(, watch) watches;
@@ -47,7 +52,41 @@ static void transfer_free(struct http_transfer *t)
     curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
     free(t->data);
+    free(t->url);
     free(t);
+}
+
+/* The host and port of a URL, without who asks. */
+static void host_of(const char *url, char *host, size_t size)
+{
+    const char *from = url ? strstr(url, "://") : NULL;
+    from = from ? from + 3 : "";
+    size_t len = strcspn(from, "/?#");
+    for (size_t i = 0; i < len; i++) {
+        if (from[i] == '@') {
+            from += i + 1;
+            len -= i + 1;
+            i = (size_t)-1;
+        }
+    }
+    snprintf(host, size, "%.*s", (int)len, from);
+}
+
+/* Of a request that was led elsewhere, as what it was asked. */
+static void count(const struct http_transfer *t, CURLcode result, int status)
+{
+    char host[METRICS_HOST_NAME + 1];
+    curl_off_t took = 0;
+    if (!t->client->metrics)
+        return;
+    curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &took);
+    host_of(t->url, host, sizeof host);
+    enum metrics_outcome outcome = result == CURLE_OPERATION_TIMEDOUT ? METRICS_OUTCOME_TIMEOUT
+                                   : status == 0                      ? METRICS_OUTCOME_FAILED
+                                   : status < 400                     ? METRICS_OUTCOME_OK
+                                   : status < 500                     ? METRICS_OUTCOME_REFUSED
+                                                                      : METRICS_OUTCOME_BROKEN;
+    metrics_asked(t->client->metrics, host, outcome, (uint64_t)took);
 }
 
 static void finish(struct http_transfer *t, CURLcode result)
@@ -63,6 +102,7 @@ static void finish(struct http_transfer *t, CURLcode result)
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     answer.status = answer.problem ? 0 : (int)status;
     answer.type = type ? type : "";
+    count(t, result, answer.status);
     t->done(&answer, t->arg);
     transfer_free(t);
 }
@@ -172,6 +212,11 @@ struct http_client *http_client_open(struct event_base *base)
     curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_MAX);
     curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)HOST_MAX);
     return client;
+}
+
+void http_client_measure(struct http_client *client, struct metrics *metrics)
+{
+    client->metrics = metrics;
 }
 
 void http_client_close(struct http_client *client)
@@ -300,6 +345,7 @@ struct http_transfer *http_client_ask(struct http_client *client, const struct h
     t->done = done;
     t->arg = arg;
     t->max = q->max_bytes;
+    t->url = strdup(q->url);
     t->easy = curl_easy_init();
     LIST_INSERT_HEAD(&client->transfers, t, link);
     client->n_transfers++;
@@ -312,6 +358,7 @@ struct http_transfer *http_client_ask(struct http_client *client, const struct h
     }
     LIST_REMOVE(t, link);
     client->n_transfers--;
+    free(t->url);
     free(t);
     return NULL;
 }

@@ -44,6 +44,10 @@ typedef void http_client_done(const struct http_answer *answer, void *arg);
 /* NULL when memory is out. */
 struct http_client *http_client_open(struct event_base *base);
 
+/* Counts what is asked there. */
+struct metrics;
+void http_client_measure(struct http_client *client, struct metrics *metrics);
+
 /* Ends what is under way without an answer. */
 void http_client_close(struct http_client *client);
 

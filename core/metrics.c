@@ -132,18 +132,94 @@ void metrics_observe(struct metrics *m, enum metrics_histogram histogram, uint64
     atomic_fetch_add_explicit(&times->sum, microseconds, memory_order_relaxed);
 }
 
+static void print_family(FILE *out, const char *name, const char *help, const char *type)
+{
+    int len = (int)strcspn(name, "{");
+    fprintf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", len, name, help, len, name, type);
+}
+
+/* The host of that name, a new one, or the one that stands for all others. */
+static struct metrics_host *host_of(struct metrics *m, const char *name)
+{
+    size_t i = 0;
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-[]";
+    bool good = strspn(name, plain) == strlen(name) && strlen(name) < METRICS_HOST_NAME;
+    if (!good)
+        name = "other";
+    while (i < METRICS_HOSTS - 1 && m->hosts[i].used && strcmp(m->hosts[i].name, name) != 0)
+        i++;
+    if (!m->hosts[i].used) {
+        snprintf(m->hosts[i].name, METRICS_HOST_NAME, "%s", i < METRICS_HOSTS - 1 ? name : "other");
+        m->hosts[i].used = true;
+    }
+    return &m->hosts[i];
+}
+
+void metrics_asked(struct metrics *m, const char *host, enum metrics_outcome outcome,
+                   uint64_t microseconds)
+{
+    struct metrics_host *asked = host_of(m, host);
+    atomic_fetch_add_explicit(&asked->outcomes[outcome], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&asked->microseconds, microseconds, memory_order_relaxed);
+    metrics_observe(m, METRICS_HTTP_CLIENT_TIME, microseconds);
+}
+
+/* Whether an earlier worker has a host of this name too: it was counted there. */
+static bool is_known(const struct metrics_board *board, size_t slot, size_t host)
+{
+    for (size_t i = 0; i < slot * METRICS_HOSTS + host; i++) {
+        const struct metrics_host *other =
+            &board->slots[i / METRICS_HOSTS].hosts[i % METRICS_HOSTS];
+        if (other->used && !strcmp(other->name, board->slots[slot].hosts[host].name))
+            return true;
+    }
+    return false;
+}
+
+/* What all workers have of a host, added up. */
+static void add_host(const struct metrics_board *board, const char *name,
+                     uint64_t outcomes[METRICS_N_OUTCOMES], uint64_t *microseconds)
+{
+    for (size_t i = 0; i < METRICS_MAX_WORKERS * METRICS_HOSTS; i++) {
+        const struct metrics_host *host = &board->slots[i / METRICS_HOSTS].hosts[i % METRICS_HOSTS];
+        if (!host->used || strcmp(host->name, name) != 0)
+            continue;
+        for (size_t j = 0; j < METRICS_N_OUTCOMES; j++)
+            outcomes[j] += host->outcomes[j];
+        *microseconds += host->microseconds;
+    }
+}
+
+static void print_hosts(FILE *out, const struct metrics_board *board, bool times)
+{
+    static const char *const names[] = {"2xx", "4xx", "5xx", "timeout", "failed"};
+    const char *name =
+        times ? "moonboot_http_client_host_seconds_total" : "moonboot_http_client_requests_total";
+    print_family(out, name,
+                 times ? "Time that requests to other servers took, by host."
+                       : "Requests to other servers, by host and how they ended.",
+                 "counter");
+    for (size_t i = 0; i < METRICS_MAX_WORKERS * METRICS_HOSTS; i++) {
+        const struct metrics_host *host = &board->slots[i / METRICS_HOSTS].hosts[i % METRICS_HOSTS];
+        uint64_t outcomes[METRICS_N_OUTCOMES] = {0}, microseconds = 0;
+        if (!host->used || is_known(board, i / METRICS_HOSTS, i % METRICS_HOSTS))
+            continue;
+        add_host(board, host->name, outcomes, &microseconds);
+        if (times)
+            fprintf(out, "%s{host=\"%s\"} %.6f\n", name, host->name, (double)microseconds / 1e6);
+        for (size_t j = 0; j < METRICS_N_OUTCOMES && !times; j++)
+            fprintf(out, "%s{host=\"%s\",result=\"%s\"} %llu\n", name, host->name, names[j],
+                    (unsigned long long)outcomes[j]);
+    }
+}
+
 static uint64_t gauge_sum(const struct metrics_board *board, size_t gauge)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < METRICS_SEATS; i++)
         total += board->seats[i].gauges[gauge];
     return total;
-}
-
-static void print_family(FILE *out, const char *name, const char *help, const char *type)
-{
-    int len = (int)strcspn(name, "{");
-    fprintf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", len, name, help, len, name, type);
 }
 
 static void print_one(FILE *out, const char *name, const char *help, const char *type,
@@ -219,6 +295,8 @@ char *metrics_text(const struct metrics_board *board, size_t *len)
         fprintf(out, "%s %llu\n", counters[i].name, (unsigned long long)metrics_sum(board, i));
     }
     print_decisions(out, board);
+    print_hosts(out, board, false);
+    print_hosts(out, board, true);
     for (size_t i = 0; i < METRICS_N_HISTOGRAMS; i++)
         print_histogram(out, board, i);
     for (size_t i = 0; i < METRICS_N_GAUGES; i++)

@@ -74,6 +74,10 @@
       "Time spent in decisions, in microseconds.")                                                 \
     X(STAGES_DROPPED, "moonboot_stages_dropped_total",                                             \
       "Stages of boots that were not recorded: too many at once, or of too many machines.")        \
+    X(HTTP_CACHE_FRESH, "moonboot_http_cache_answers_total{answer=\"fresh\"}",                     \
+      "Questions to other servers that what was kept has answered; those that shared another's.")  \
+    X(HTTP_CACHE_STALE, "moonboot_http_cache_answers_total{answer=\"stale\"}", NULL)               \
+    X(HTTP_CACHE_JOINED, "moonboot_http_cache_answers_total{answer=\"joined\"}", NULL)             \
     X(DECISION_LOG_WRITTEN, "moonboot_decision_log_lines_total{result=\"written\"}",               \
       "Lines of the decision log; lost ones could not be written.")                                \
     X(DECISION_LOG_LOST, "moonboot_decision_log_lines_total{result=\"lost\"}", NULL)               \
@@ -93,7 +97,8 @@ enum metrics_counter {
 /* Times, in microseconds. */
 #define METRICS_HISTOGRAMS(X)                                                                      \
     X(DECISION_TIME, "moonboot_decision_seconds", "Time that a decision ran, waiting apart.")      \
-    X(REPLY_TIME, "moonboot_reply_seconds", "From a request to its answer, waiting included.")
+    X(REPLY_TIME, "moonboot_reply_seconds", "From a request to its answer, waiting included.")     \
+    X(HTTP_CLIENT_TIME, "moonboot_http_client_seconds", "What requests to other servers took.")
 
 enum metrics_histogram {
 #define X(name, prometheus, help) METRICS_##name,
@@ -109,8 +114,29 @@ struct metrics_times {
     _Atomic uint64_t sum;
 };
 
+/* Servers that policies ask, by name: so many of each worker; the last stands for all others. */
+#define METRICS_HOSTS     16
+#define METRICS_HOST_NAME 64
+
+enum metrics_outcome {
+    METRICS_OUTCOME_OK,      /* 2xx, 3xx */
+    METRICS_OUTCOME_REFUSED, /* 4xx */
+    METRICS_OUTCOME_BROKEN,  /* 5xx */
+    METRICS_OUTCOME_TIMEOUT,
+    METRICS_OUTCOME_FAILED, /* no connection, no certificate, half an answer */
+    METRICS_N_OUTCOMES
+};
+
+struct metrics_host {
+    _Atomic bool used; /* set once the name stands */
+    char name[METRICS_HOST_NAME];
+    _Atomic uint64_t outcomes[METRICS_N_OUTCOMES];
+    _Atomic uint64_t microseconds;
+};
+
 /* One worker's own counters; nobody else writes to them. */
 struct metrics {
+    struct metrics_host hosts[METRICS_HOSTS];
     _Atomic uint64_t counters[METRICS_N_COUNTERS];
     _Atomic uint64_t decisions[METRICS_STAGES][METRICS_VERDICTS];
     struct metrics_times times[METRICS_N_HISTOGRAMS];
@@ -185,6 +211,10 @@ static inline void metrics_inc(struct metrics *m, enum metrics_counter counter)
 void metrics_decision(struct metrics *m, const char *stage, const char *verdict);
 
 void metrics_observe(struct metrics *m, enum metrics_histogram histogram, uint64_t microseconds);
+
+/* A request to another server has ended; `host` is its name and port. */
+void metrics_asked(struct metrics *m, const char *host, enum metrics_outcome outcome,
+                   uint64_t microseconds);
 
 /* A seat for that process; NULL when all are taken. */
 struct metrics_seat *metrics_sit(struct metrics_board *board, pid_t pid);

@@ -94,6 +94,8 @@ bool policy_start(struct policy *policy, struct metrics *metrics, struct event_b
     policy->courses.waits.store = store;
     if (base && !policy->courses.waits.http)
         policy->courses.waits.http = http_cache_open(base);
+    if (policy->courses.waits.http)
+        http_cache_measure(policy->courses.waits.http, metrics);
     if (base && policy->share && policy->courses.waits.http &&
         !http_cache_share(policy->courses.waits.http, policy->share))
         log_warn("no memory to share the answers of other servers: this worker asks for itself");

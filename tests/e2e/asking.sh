@@ -88,18 +88,34 @@ ask 07
 check "what it does not know is the next rule's" grep -q '^shell' "$site/out"
 check "the log says what went wrong" grep -q 'policy.lua:[0-9]*: GET http://127.0.0.1:18088/500/52:54:04:00:00:01: status 500\|status 500' "$log"
 check "and that it was slow" grep -q 'timed out' "$log"
+fetch /metrics >"$site/metrics"
+counted() { # counted HOST RESULT: how many requests ended so
+    sed -n "s/^moonboot_http_client_requests_total{host=\"$1\",result=\"$2\"} //p" "$site/metrics"
+}
+check "the metrics say by server how requests ended: well" [ "$(counted 127.0.0.1:$port 2xx)" -ge 3 ]
+check "not known" [ "$(counted 127.0.0.1:$port 4xx)" = 1 ]
+check "broken" [ "$(counted 127.0.0.1:$port 5xx)" = 1 ]
+check "too late" [ "$(counted 127.0.0.1:$port timeout)" = 1 ]
+check "half an answer" [ "$(counted 127.0.0.1:$port failed)" = 1 ]
+check "nobody there" [ "$(counted 127.0.0.1:1 failed)" = 1 ]
+check "no good certificate" [ "$(counted 127.0.0.1:$((port + 1)) failed)" = 2 ]
+check "and how long they took" grep -q '^moonboot_http_client_seconds_count 1[0-9]' "$site/metrics"
 check "the metrics say how many waited" grep -qE '^moonboot_decision_waits_total [1-9]' <(fetch /metrics)
 
-# Neighbours of those that hang.
-python3 "$here/ask_all.py" "$base" 02 50 'on error' >"$site/hung" &
-hung=$!
-sleep 0.3
-python3 "$here/ask_all.py" "$base" 99 300 >"$site/times"
-read -r median p99 <"$site/times"
-echo "# while 50 hang, others take $median ms, p99 $p99 ms"
-check "neighbours are not held up" [ "${p99%.*}" -lt 100 ]
-wait $hung
-check "who hung had the answer for that" grep -q '^50 of 50' "$site/hung"
+# Neighbours of those that are answered late, badly, or not at all.
+for kind in "01 hostname= answers" "02 on_error takes_10_s" "03 on_error answers_garbage" "04 on_error answers_500" \
+    "05 on_error closes_half-way" "06 on_error is_down"; do
+    read -r part text what <<<"$kind"
+    python3 "$here/ask_all.py" "$base" "$part" 50 "${text/_/ }" >"$site/asked" &
+    asking=$!
+    [ "$part" = 02 ] && sleep 0.3
+    python3 "$here/ask_all.py" "$base" 99 300 >"$site/times"
+    read -r median p99 <"$site/times"
+    echo "# while an inventory ${what//_/ } to 50, others take $median ms, p99 $p99 ms"
+    check "an inventory that ${what//_/ } holds up no neighbour" [ "${p99%.*}" -lt 100 ]
+    wait $asking
+    check "and who asked it has what there is for that" grep -q '^50 of 50' "$site/asked"
+done
 
 # Firmware cannot wait for as long: it is not answered, and finds the answer when it asks again.
 discover() {

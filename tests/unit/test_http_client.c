@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "http_cache.h"
+#include "metrics.h"
 
 static struct event_base *base;
 static struct evhttp *server;
@@ -152,10 +153,12 @@ static void pause_ms(long ms)
 
 static void test_answers(void **state)
 {
+    static struct metrics counted;
     struct http_client *client = http_client_open(base);
     struct asked asked = {.n_done = 0};
     char url[128];
     (void)state;
+    http_client_measure(client, &counted);
     static const char *const headers[] = {"X-Test: yes", NULL};
     struct http_question q = question("POST", "/echo", url);
     q.headers = headers;
@@ -203,6 +206,19 @@ static void test_answers(void **state)
     turn_until(&asked);
     assert_int_equal(asked.status, 0);
     assert_non_null(strstr(asked.problem, "timed out"));
+    assert_string_equal(counted.hosts[0].name, strstr(root, "://") + 3);
+    assert_int_equal(counted.hosts[0].outcomes[METRICS_OUTCOME_OK], 5);
+    assert_int_equal(counted.hosts[0].outcomes[METRICS_OUTCOME_FAILED], 3);
+    assert_int_equal(counted.hosts[0].outcomes[METRICS_OUTCOME_TIMEOUT], 1);
+    assert_string_equal(counted.hosts[1].name, "127.0.0.1:1");
+    assert_string_equal(counted.hosts[2].name, "nowhere.invalid");
+    for (int i = 0; i < 100; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "host%d.lab", i);
+        metrics_asked(&counted, name, METRICS_OUTCOME_BROKEN, 1);
+    }
+    metrics_asked(&counted, "a\"b", METRICS_OUTCOME_BROKEN, 1);
+    assert_string_equal(counted.hosts[METRICS_HOSTS - 1].name, "other");
     /* What is cancelled, or closed, tells nothing. */
     asked = (struct asked){.n_done = 0};
     q = question("GET", "/late", url);
