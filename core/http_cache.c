@@ -218,9 +218,7 @@ static void on_answer(const struct http_answer *answer, void *arg)
         LIST_FIRST(&told)->link.le_prev = &LIST_FIRST(&told);
     while ((waiter = LIST_FIRST(&told))) {
         LIST_REMOVE(waiter, link);
-        const struct http_answer *old = failed ? http_cache_stale(waiter) : NULL;
-        if (old)
-            count(entry->cache, METRICS_HTTP_CACHE_STALE);
+        const struct http_answer *old = failed ? http_cache_late(waiter) : NULL;
         tell(waiter, old ? old : answer);
     }
     entry->users--;
@@ -324,6 +322,14 @@ const struct http_answer *http_cache_stale(const struct http_waiter *waiter)
     bool good = younger(entry, waiter->rules.ttl_ms + waiter->rules.stale_ms);
     entry->answer.age_ms = good ? now_ms() - entry->at : 0;
     return good ? &entry->answer : NULL;
+}
+
+const struct http_answer *http_cache_late(const struct http_waiter *waiter)
+{
+    const struct http_answer *old = http_cache_stale(waiter);
+    if (old)
+        count(waiter->entry->cache, METRICS_HTTP_CACHE_STALE);
+    return old;
 }
 
 void http_cache_leave(struct http_waiter *waiter)

@@ -44,6 +44,9 @@ struct http_waiter *http_cache_ask(struct http_cache *cache, const struct http_q
  * lives until http_cache_leave. */
 const struct http_answer *http_cache_stale(const struct http_waiter *waiter);
 
+/* The same, for who is given it. */
+const struct http_answer *http_cache_late(const struct http_waiter *waiter);
+
 /* Waits no longer: `done` is not called any more. */
 void http_cache_leave(struct http_waiter *waiter);
 

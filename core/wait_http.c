@@ -151,7 +151,7 @@ static int answer(const struct wait *wait, lua_State *L)
 static bool late(struct wait *wait)
 {
     struct http_wait *http = (struct http_wait *)wait;
-    const struct http_answer *old = http->waiter ? http_cache_stale(http->waiter) : NULL;
+    const struct http_answer *old = http->waiter ? http_cache_late(http->waiter) : NULL;
     if (old)
         keep(http, old);
     return old || !http->waiter;

@@ -115,6 +115,18 @@ function events.fire(policy, m, event, budget)
     return events.call(policy, m, event, budget)
 end
 
+-- A stage of the machine's boot, as a test says it (stages.lua sees those of the service) -> true | nil,
+-- problem.
+function events.stage(policy, m, event)
+    local stage = { name = event.name, time = event.time, client = event.client, from = "boot",
+                    what = event.params and event.params.what }
+    local ok, noted, problem = waits.guard(timeline.note, policy.state.store, m, stage)
+    if not ok or not noted then
+        return nil, ok and problem or noted
+    end
+    return events.call(policy, m, event)
+end
+
 local function text_params(params)
     local copy = {}
     for key, value in pairs(params or {}) do

@@ -95,7 +95,7 @@ function timeline.note(store, m, event)
     for _ = 1, MOST_ATTEMPTS do
         local text, version = store:get(key)
         local record = timeline.read(text)
-        timeline.add(record, m, { name = event.name, time = event.time, client = event.client,
+        timeline.add(record, m, { name = event.name, time = event.time, client = event.client, what = event.what,
                                   from = event.from or event.operator and "operator" or "machine" })
         local written, problem = store:write(timeline.change(key, record, version))
         if written then

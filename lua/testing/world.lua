@@ -9,6 +9,7 @@ local json = require "json"
 local network = require "testing.network"
 local problems = require "problems"
 local store = require "store"
+local timeline = require "timeline"
 local waits = require "waits"
 
 local host = host
@@ -138,12 +139,12 @@ end
 
 -- Something has happened to the machine -> true | nil, problem.
 function World:fire(who, event)
-    local names = known(self.policy)
-    if not names[event.name] then
+    local names, stage = known(self.policy), timeline.stages[event.name]
+    if not names[event.name] and not stage then
         return nil, ("neither `on` nor `once` of the policy knows the event %s%s"):format(
             problems.show(event.name), problems.hint(event.name, names))
     end
-    local ok, problem = self:run(false, events.fire, self.policy, who, {
+    local ok, problem = self:run(false, stage and events.stage or events.fire, self.policy, who, {
         name = event.name, time = self.began + self.passed, params = event.params, body = event.body,
         client = event.client,
     })

@@ -9,12 +9,16 @@ examples=$root/examples/monitoring
 PATH=$PATH:$root/build/tools/tftpd-hpa/usr/sbin:$root/build/tools/prometheus/usr/bin
 
 make_site
-echo 'rule "all" { boot = ignore }' >"$site/policy.lua"
+cat >"$site/policy.lua" <<'LUA'
+local nobody = http.client { base = "http://127.0.0.1:1" }
+rule "all" { boot = function() return nobody:get "/" end, on_error = ignore }
+LUA
 if [ "$(id -u)" = 0 ] && command -v in.tftpd >/dev/null; then
     sed -i 's/backend: builtin/backend: hpa/' "$site/site.yaml" # it has metrics of its own
     hpa=yes
 fi
 start_service
+fetch "/ipxe?mac=52:54:00:00:00:01" >/dev/null
 fetch /metrics >"$site/metrics"
 check "/metrics is there" [ -s "$site/metrics" ]
 grep -ohE 'moonboot_[a-z0-9_]+' "$examples"/*.yml "$examples/dashboard.json" | sort -u >"$site/named"

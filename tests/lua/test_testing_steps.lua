@@ -33,6 +33,31 @@ end
 
 local SEEN = "given = { mac = '00:00:00:00:00:01', serial = 'S' }, "
 
+-- What a policy does by itself: events of its own, stages that it sees, machines that are stuck.
+function tests.events_of_a_policy_and_stages()
+    local code, out = cli.run("test", {}, { ["p.lua"] = [=[
+profile "p" { kernel = "k" }
+on("boot:kernel", function(m, event) state.set("kernel", event.params.what)
+  if event.params.what ~= "quiet" then emit("told", m, { by = "stage" }) end end)
+on("told", function(m, event) state.set("told", m.mac .. " " .. event.params.by) end)
+rule "r" { boot = function(m) return machines.get(m.mac) and #machines.stuck(600) > 0 and shell or "p" end }
+serve "/tell/:mac" (function(request) emit("told", request.params.mac, { by = "post" }) return "ok" end)
+]=], ["p_test.lua"] = [=[
+test "a stage" { given = { mac = "52:54:00:00:00:01" }, steps = {
+    event("boot:kernel", { params = { what = "el9/vmlinuz" } }),
+    expect { boot = "p", state = { kernel = "el9/vmlinuz", told = "52:54:00:00:00:01 stage" } } } }
+test "no such stage" { given = { mac = "52:54:00:00:00:01" }, steps = { event "boot:kernal", expect { boot = "p" } } }
+test "stuck" { given = { mac = "52:54:00:00:00:01" }, steps = {
+    event("boot:kernel", { params = { what = "quiet" } }), event("boot:document"), wait(500), expect { boot = "p" },
+    wait(200), expect { boot = "shell" }, event("told", { params = { by = "me" } }), expect { boot = "p" } } }
+test "a post" { post = "/tell/525400000001", body = "", expect = { status = 200, state = { told = "52:54:00:00:00:01 post" } } }
+test "only a post" { get = "/tell/525400000001", expect = { status = 500, error = contains "deciding changes nothing" } }
+]=] })
+    assert(code == 1, out)
+    has(out, "ok    a stage", "ok    stuck", "ok    a post", "ok    only a post", "4 passed, 1 failed",
+        'neither `on` nor `once` of the policy knows the event "boot:kernal" (did you mean "boot:kernel"?)')
+end
+
 function tests.what_happens_one_after_the_other()
     local code, out = run([=[
 test "once" { given = { mac = "52:54:00:00:00:01" }, steps = {
