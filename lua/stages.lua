@@ -69,6 +69,11 @@ local function note_of(request, who, name, what)
              serial = who.serial or nil, client = request.client, what = what }
 end
 
+-- "boot el9", "deny": a reason or a URL may hold what is not for everybody who may read records.
+local function verdict_of(info)
+    return info.verdict:match "^boot .*" or info.verdict:match "^%a+"
+end
+
 -- The kernel of a decision, if it is one of our files, as requests name it.
 local function own_kernel(name)
     if not name or name:find "^%a[%w+.-]*:" then
@@ -83,7 +88,7 @@ end
 function stages.see(seen, request, reply, info)
     if reply.dhcp then
         if info and info.who then
-            add(seen, note_of(request, info.who, "boot:offered", info.verdict))
+            add(seen, note_of(request, info.who, "boot:offered", verdict_of(info)))
         end
     elseif reply.path then
         if reply.root == "assets" and request.client and request.method ~= "POST" then
@@ -91,7 +96,7 @@ function stages.see(seen, request, reply, info)
         end
     elseif info and info.who and reply.status == 200 then
         if SCRIPTS[info.stage] then
-            local note = note_of(request, info.who, "boot:script", info.verdict)
+            local note = note_of(request, info.who, "boot:script", verdict_of(info))
             note.kernel, note.told = own_kernel(info.kernel), true
             add(seen, note)
         elseif info.stage == "config" then

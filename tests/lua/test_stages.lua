@@ -25,6 +25,7 @@ on("boot:script", function(machine, event) state.set("scripts", (state.get "scri
 on("installed", function() end)
 rule "disk" { match = { mac = "52:54:00:00:00:99" }, boot = disk }
 rule "far" { match = { mac = "52:54:00:00:00:98" }, boot = "far" }
+rule "denied" { match = { mac = "52:54:00:00:00:97" }, boot = deny "the password is secret" }
 rule "ours" { match = { mac = prefix "52:54:00" }, boot = "el9" }
 ]]
 
@@ -128,6 +129,15 @@ function tests.a_kernel_is_its_machines()
                                                 server = simulate.server, base = simulate.base })
         settle(policy) -- another worker may have told it: the store says whose the address is
         assert(names(policy) == "boot:script boot el9, boot:kernel el9/vmlinuz")
+    end)
+end
+
+function tests.reasons_are_not_recorded()
+    local policy, clock = watched()
+    with_time(clock, function()
+        get(policy, "/ipxe", "mac=52:54:00:00:00:97")
+        settle(policy)
+        assert(names(policy, "52:54:00:00:00:97") == "boot:script deny")
     end)
 end
 
