@@ -201,7 +201,7 @@ static int inventory_bootless_of(lua_State *L)
     return line > 0;
 }
 
-/* What `open`, a function at stack index 3 of `find`, makes of a sealed text. */
+/* What `open`, a function at stack index 3 of `extras`, makes of a sealed text. */
 static void push_opened(lua_State *L, const char *text, size_t len)
 {
     luaL_checktype(L, 3, LUA_TFUNCTION);
@@ -288,43 +288,54 @@ static void push_vars(lua_State *L, const struct inventory *inventory, struct in
     }
 }
 
-/* inventory:find(key, open) -> verdict, text, args, vars, line | nil. verdict: "nothing", "boot"
- * (text: the profile), "disk", "ignore", "shell", "deny" (why), "chain" (the URL); args a list,
- * vars a table, both nil when there are none. open(text) -> value is called for what is sealed. */
+/* The host of the key in argument 2. */
+static bool find_host(lua_State *L, struct inventory_host *host)
+{
+    const struct inventory *inventory = check_inventory(L);
+    size_t len;
+    luaL_checkstring(L, 2);
+    lua_pushvalue(L, 2); /* a number becomes text there, not in the caller's table */
+    const char *key = lua_tolstring(L, -1, &len);
+    return inventory_find(inventory, key, len, host);
+}
+
+/* inventory:find(key) -> verdict, text, more, line | nil. verdict: "nothing", "boot" (text: the
+ * profile), "disk", "ignore", "shell", "deny" (why), "chain" (the URL); more: it has extras. */
 static int inventory_find_host(lua_State *L)
 {
     static const char *const verdicts[] = {"nothing", "boot", "disk", "ignore",
                                            "shell",   "deny", "chain"};
-    const struct inventory *inventory = check_inventory(L);
     struct inventory_host host;
-    size_t len;
-    luaL_checkstring(L, 2);
-    lua_settop(L, 3);
-    lua_pushvalue(L, 2); /* a number becomes text there, not in the caller's table */
-    const char *key = lua_tolstring(L, -1, &len);
-    if (!inventory_find(inventory, key, len, &host))
+    if (!find_host(L, &host))
         return 0;
     lua_pushstring(L, verdicts[host.verdict]);
     if (host.text)
         lua_pushlstring(L, host.text, host.len);
     else
         lua_pushnil(L);
-    push_args(L, &host);
-    push_vars(L, inventory, &host);
+    lua_pushboolean(L, host.n_args || host.n_vars);
     lua_pushnumber(L, host.line);
-    return 5;
+    return 4;
+}
+
+/* inventory:extras(key, open) -> args, vars: a list and a table, nil when there are none.
+ * open(text) -> value is called for what is sealed. */
+static int inventory_extras_of(lua_State *L)
+{
+    struct inventory_host host;
+    lua_settop(L, 3);
+    if (!find_host(L, &host))
+        return 0;
+    push_args(L, &host);
+    push_vars(L, check_inventory(L), &host);
+    return 2;
 }
 
 /* inventory:has(key) -> boolean */
 static int inventory_has(lua_State *L)
 {
     struct inventory_host host;
-    size_t len;
-    const struct inventory *inventory = check_inventory(L);
-    luaL_checkstring(L, 2);
-    lua_pushvalue(L, 2);
-    const char *key = lua_tolstring(L, -1, &len);
-    lua_pushboolean(L, inventory_find(inventory, key, len, &host));
+    lua_pushboolean(L, find_host(L, &host));
     return 1;
 }
 
@@ -338,6 +349,7 @@ void api_inventory_open(lua_State *L)
                                        {"sealed", inventory_sealed_of},
                                        {"bootless", inventory_bootless_of},
                                        {"find", inventory_find_host},
+                                       {"extras", inventory_extras_of},
                                        {"has", inventory_has},
                                        {NULL, NULL}};
     luaL_newmetatable(L, INVENTORY_METATABLE);

@@ -148,10 +148,10 @@ void course_cancel(struct course *course)
 /* --- running ------------------------------------------------------------------------------ */
 
 /* Many slow decisions in a row are no standstill. */
-static void beat(const struct course_owner *owner)
+static void beat(const struct course_owner *owner, uint64_t now)
 {
     if (!owner->quiet)
-        metrics_beat(owner->metrics);
+        metrics_beat_at(owner->metrics, now / 1000);
 }
 
 static void run(struct course *course, int n_values)
@@ -159,10 +159,11 @@ static void run(struct course *course, int n_values)
     enum task_status status;
     do {
         uint64_t began = now_microseconds();
-        beat(course->owner);
+        beat(course->owner, began);
         status = task_resume(&course->task, n_values);
-        beat(course->owner);
-        course->ran += now_microseconds() - began;
+        uint64_t ended = now_microseconds();
+        beat(course->owner, ended);
+        course->ran += ended - began;
         if (status == TASK_WAITING && (n_values = suspend(course)) < 0)
             return;
     } while (status == TASK_WAITING);

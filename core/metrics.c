@@ -56,11 +56,16 @@ void metrics_board_free(struct metrics_board *board)
         munmap(board, sizeof *board);
 }
 
+void metrics_beat_at(struct metrics *m, uint64_t now)
+{
+    m->heartbeat = now;
+}
+
 void metrics_beat(struct metrics *m)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    m->heartbeat = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    metrics_beat_at(m, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
 struct metrics_seat *metrics_sit(struct metrics_board *board, pid_t pid)

@@ -232,6 +232,9 @@ uint64_t metrics_sum(const struct metrics_board *board, size_t counter);
 /* The worker is alive, and in Lua or its event loop right now. */
 void metrics_beat(struct metrics *m);
 
+/* The same for who knows the time: CLOCK_MONOTONIC in milliseconds. */
+void metrics_beat_at(struct metrics *m, uint64_t now);
+
 /* The board in Prometheus' text format 0.0.4: a string for the caller to free, its
  * length in *len; NULL when memory is out. */
 char *metrics_text(const struct metrics_board *board, size_t *len);

@@ -154,40 +154,33 @@ static void keep_text(const struct decision *d, const char *text, char *out, siz
     out[len] = '\0';
 }
 
-static void info_field(lua_State *L, const struct decision *d, int info, const char *key, char *out,
-                       size_t size)
+static void take_text(lua_State *L, const struct decision *d, int index, char *out, size_t size)
 {
-    lua_getfield(L, info, key);
-    keep_text(d, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "", out, size);
-    lua_pop(L, 1);
+    keep_text(d, lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "", out, size);
 }
 
 /* Who it was, for whoever wants to decide again. */
-static void note_facts(lua_State *L, int info, struct decision *d)
+static void note_facts(lua_State *L, int who, struct decision *d)
 {
     struct policy *policy = d->policy;
-    if (!decision_log_on(&policy->log))
+    if (!decision_log_on(&policy->log) || !lua_istable(L, who))
         return;
     lua_rawgeti(L, LUA_REGISTRYINDEX, policy->field_names);
-    lua_getfield(L, info, "who");
-    int who = lua_gettop(L);
-    if (lua_istable(L, who))
-        facts_write(L, who, who - 1, &policy->mask, decision_log_facts(&policy->log));
-    lua_pop(L, 2);
+    facts_write(L, who, lua_gettop(L), &policy->mask, decision_log_facts(&policy->log));
+    lua_pop(L, 1);
 }
 
-static void read_info(lua_State *L, int info, struct decision *d)
+/* From argument 3 on, as waits.decider passes it. */
+static void read_info(lua_State *L, struct decision *d)
 {
-    if (!lua_istable(L, info))
-        return;
     d->decided = true;
-    info_field(L, d, info, "machine", d->machine, sizeof d->machine);
-    info_field(L, d, info, "rule", d->rule, sizeof d->rule);
-    info_field(L, d, info, "verdict", d->verdict, sizeof d->verdict);
-    info_field(L, d, info, "stage", d->stage, sizeof d->stage);
-    info_field(L, d, info, "profile", d->profile, sizeof d->profile);
-    info_field(L, d, info, "error", d->error, sizeof d->error);
-    note_facts(L, info, d);
+    take_text(L, d, 4, d->machine, sizeof d->machine);
+    take_text(L, d, 5, d->rule, sizeof d->rule);
+    take_text(L, d, 6, d->verdict, sizeof d->verdict);
+    take_text(L, d, 7, d->stage, sizeof d->stage);
+    take_text(L, d, 8, d->profile, sizeof d->profile);
+    take_text(L, d, 9, d->error, sizeof d->error);
+    note_facts(L, 3, d);
 }
 
 /* Notes for whom a body was made. */
@@ -209,12 +202,13 @@ int policy_take(lua_State *L)
     return 1;
 }
 
-/* Lua: give(decision, reply, info) */
+/* Lua: give(decision, reply), and when something was decided who, machine, rule, verdict, stage,
+ * profile, error */
 int policy_give(lua_State *L)
 {
-    lua_settop(L, 3);
     struct decision *d = lua_touserdata(L, 1);
-    read_info(L, 3, d);
+    if (lua_gettop(L) > 2)
+        read_info(L, d);
     if (!bridge_read_reply(L, 2, &d->asked, &d->reply, d->error, sizeof d->error)) {
         reply_free(d->reply);
         d->reply = NULL;

@@ -35,7 +35,7 @@ struct policy {
     } stages;                 /* policy_stages.h */
 };
 
-/* Lua: take(decision) -> the request; give(decision, reply, info) */
+/* Lua: take(decision) -> the request; give(decision, reply, what was decided) */
 int policy_take(lua_State *L);
 int policy_give(lua_State *L);
 

@@ -4,6 +4,8 @@
 
 local arch_of = require("arch").without_http
 
+local host = host
+
 local bootloaders = {}
 
 local GRUB = {
@@ -34,11 +36,10 @@ end
 
 -- A path as a client wrote it -> the address of the machine whose directory it is in, or nil;
 -- and what remains of the path.
-local MAC_DIRECTORY = "^(" .. ("%x%x%-"):rep(5) .. "%x%x)/(.+)$"
-
 function bootloaders.machine_of(path)
-    local mac, rest = path:match(MAC_DIRECTORY)
-    return mac, rest or path
+    local directory = path:byte(3) == 45 and path:byte(18) == 47 and #path > 18 -- 52-54-00-12-34-56/…
+    local mac = directory and host.mac(path:sub(1, 17)) or nil
+    return mac, mac and path:sub(19) or path
 end
 
 -- What DHCP tells a client whose loader it is -> file, options; nil when there is no such

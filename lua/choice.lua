@@ -90,18 +90,28 @@ local function append(into, texts)
     end
 end
 
+-- A plan but for its args and vars. Where the rule adds nothing else it is what all such plans of
+-- the profile have in common: with thousands of rules that is most of what there is to keep.
+local function begin(rule, chosen, of, own)
+    if not of then
+        return { verdict = chosen.verdict, url = chosen.url, why = chosen.why, args = {}, initrd = {},
+                 dhcp = rule.dhcp, files = rule.files, config = own and rule.config or nil }
+    elseif rule.dhcp or rule.files or own and rule.config then
+        return { verdict = chosen.verdict, profile = of, args = {}, initrd = of.initrd, kernel = of.kernel,
+                 dhcp = profile.merge_dhcp(of.dhcp, rule.dhcp), files = profile.merge(of.files, rule.files),
+                 config = profile.merge(of.config, own and rule.config) }
+    end
+    of.plans = of.plans or { __index = { verdict = "boot", profile = of, initrd = of.initrd, kernel = of.kernel,
+                                         dhcp = of.dhcp, files = of.files, config = of.config } }
+    return setmetatable({ args = {}, vars = nil, constant = nil }, of.plans)
+end
+
 -- The plan of a choice and its profile, with what `rule` adds, and after that each of
 -- `extras` (args and vars). Without `own`, the rule's args, vars and config are left out.
 local function make(rule, chosen, of, extras, own)
-    local plan = {
-        verdict = chosen.verdict, profile = of, url = chosen.url, why = chosen.why,
-        args = {}, initrd = of and of.initrd or {}, kernel = of and of.kernel,
-        vars = of and of.vars, dhcp = rule.dhcp, files = rule.files,
-        config = profile.merge(of and of.config, own and rule.config),
-    }
+    local plan = begin(rule, chosen, of, own)
+    plan.vars = of and of.vars
     if of then
-        plan.dhcp = profile.merge_dhcp(of.dhcp, rule.dhcp)
-        plan.files = profile.merge(of.files, rule.files)
         append(plan.args, of.args)
         append(plan.args, own and rule.args)
     end
@@ -165,7 +175,9 @@ function choice.link(rule, chosen, profiles, own, outer)
     if problem then
         return nil, problem
     end
-    plan.sides = plan.rollout or plan.once
+    if plan.rollout or plan.once then
+        plan.sides = plan.rollout or plan.once
+    end
     plan.constant = constant(plan)
     return plan
 end

@@ -106,7 +106,7 @@ end
 
 local function take(d, plan)
     d.plan, d.verdict, d.profile = plan, plan.verdict, plan.profile
-    d.dhcp, d.files, d.vars, d.config = plan.dhcp, plan.files, plan.vars, plan.config
+    d.dhcp, d.files, d.config = plan.dhcp, plan.files, plan.config
 end
 
 -- Fills in kernel, initrd, args, url and why, and returns the decision. When a text fails,
@@ -199,6 +199,8 @@ local Decision = {}
 function Decision.__index(d, name)
     if lazy[name] then
         return rawget(d:render(), name)
+    elseif name == "vars" then
+        return d.plan and d.plan.vars
     end
     return methods[name]
 end
@@ -213,7 +215,7 @@ local function settled(policy, rule, m, plan)
     end
     return setmetatable({
         verdict = plan.verdict, profile = plan.profile, rule = rule,
-        vars = plan.vars, dhcp = plan.dhcp, files = plan.files, config = plan.config,
+        dhcp = plan.dhcp, files = plan.files, config = plan.config,
         plan = plan, policy = policy, machine = m,
         args = none, initrd = none, kernel = none, rendered = none, error = none,
     }, Decision)

@@ -6,6 +6,7 @@
 
 local blame = require "blame"
 local files = require "files"
+local hosts = require "hosts"
 local machine = require "machine"
 local problems = require "problems"
 local profile = require "profile"
@@ -19,6 +20,8 @@ local host = host
 
 local inventory = {}
 
+inventory.link, inventory.pick = hosts.link, hosts.pick
+
 local keys = words.keys "InventoryFile"
 
 local formats = { yaml = true, yml = true, json = true, csv = true }
@@ -29,74 +32,6 @@ local no_keys = { set = true, labels = true, arch = true, stage = true }
 local types = {}
 for _, field in ipairs(machine.fields) do
     types[field.name] = field.type
-end
-
---- Deciding ------------------------------------------------------------------------------
-
--- Where an inventory is booted: of each kind of host a plan, which `link` makes of a choice
--- when the first is met. nil and what is wrong with booting it.
-function inventory.link(of, link)
-    local line = of.data:bootless()
-    of.booted = true
-    if line then
-        return nil, string.format("%s:%d: a host without boot", of.file.display, line)
-    end
-    return { of = of, link = link, plans = {} }
-end
-
-local function chosen(verdict, text)
-    if verdict == "boot" then
-        return { verdict = "boot", use = text }
-    end
-    return { verdict = verdict, why = verdict == "deny" and { constant = text } or nil,
-             url = verdict == "chain" and { constant = text } or nil }
-end
-
--- The plan of all hosts that boot so; texts of their own have one each.
-local function plan_of(linked, verdict, text)
-    if verdict == "deny" or verdict == "chain" then
-        return linked.link(chosen(verdict, text))
-    end
-    local name = verdict == "boot" and text or 0
-    local plans = linked.plans[verdict] or {}
-    linked.plans[verdict] = plans
-    plans[name] = plans[name] or linked.link(chosen(verdict, text))
-    return plans[name]
-end
-
--- The plan with what one host adds: whatever else is asked of it is the plan's.
-local function with(plan, args, vars)
-    local own = { vars = profile.merge(plan.vars, vars) }
-    if args and plan.verdict == "boot" then
-        local texts, n = { nil, nil, nil, nil, nil, nil, nil, nil }, #plan.args
-        for i = 1, n do
-            texts[i] = plan.args[i]
-        end
-        for i = 1, #args do
-            texts[n + i] = { constant = args[i] }
-        end
-        own.args = texts
-    end
-    plan.hosts = plan.hosts or { __index = plan }
-    return setmetatable(own, plan.hosts)
-end
-
--- The plan for this machine: nil when the inventory does not have it, nil and the key's name
--- when that is not known yet.
-function inventory.pick(linked, m)
-    local of = linked.of
-    local value = m[of.key.name]
-    if value == nil and of.key.late[m.stage] then
-        return nil, of.key.name
-    elseif not value then
-        return nil
-    end
-    local verdict, text, args, vars = of.data:find(value, secrets.value)
-    if not verdict then
-        return nil
-    end
-    local plan = plan_of(linked, verdict, text)
-    return (args or vars) and with(plan, args, vars) or plan
 end
 
 --- The word ------------------------------------------------------------------------------
@@ -115,17 +50,18 @@ local function get(of, l)
         if not key then
             return nil
         end
-        local verdict, text, args, vars = of.data:find(key, secrets.value)
+        local verdict, text = of.data:find(key)
         if not verdict then
             return nil
         end
+        local args, vars = of.data:extras(key, secrets.value)
         local use = l.words[verdict]
         if verdict == "boot" then
             use = text
         elseif verdict == "nothing" then
             use = nil
         elseif text then
-            local content = chosen(verdict, text)
+            local content = hosts.choice(verdict, text)
             content.text = verdict .. " " .. problems.show(text)
             use = sealed.new(content)
         end

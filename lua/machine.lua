@@ -182,7 +182,7 @@ end
 -- One that asks TFTP, by what its name for a file and its packet tell.
 function machine.of_tftp(request, mac)
     return {
-        stage = "tftp", label = {}, mac = mac and normalise.mac(mac), ip = request.client,
+        stage = "tftp", label = {}, mac = mac, ip = request.client,
         interface = request.interface, base = nil, client = nil, needs = nil, trace = nil, view = nil,
     }
 end

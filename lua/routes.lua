@@ -48,20 +48,20 @@ end
 
 -- A name as a client wrote it, as a path below the root.
 local function tftp_path(file)
-    if not file:find("[\\%c\128-\255]") and not file:find("//", 1, true) and file:byte() ~= 47 then
-        return file -- as most do
-    end
     file = file:gsub("\\", "/"):gsub("/+", "/"):gsub("^/", "")
     -- shim takes its own file's name from option 67 with the bytes that follow there.
     return (file:gsub("(%.efi)[%c\128-\255].*$", "%1"))
 end
 
 local function from_tftp(policy, request)
-    local question = request.file:match("^/?grub%?(.*)$")
-    if question then
-        return configs.grub(policy, request, question)
+    local path = request.file
+    if path:byte() == 47 or path:find("[\\?%c\128-\255]") or path:find("//", 1, true) then
+        local question = path:match("^/?grub%?(.*)$")
+        if question then
+            return configs.grub(policy, request, question)
+        end
+        path = tftp_path(path)
     end
-    local path = tftp_path(request.file)
     local reply, log = configs.answer(policy, request, path)
     if reply then
         return reply, log

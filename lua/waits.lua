@@ -16,7 +16,13 @@ waits.expired = host.expired
 -- A decision in C: `take` gives the request, `give` takes the reply (core/policy.c).
 function waits.decider(handle, take, give)
     return function(policy, decision)
-        give(decision, handle(policy, take(decision)))
+        local reply, info = handle(policy, take(decision))
+        if info then
+            give(decision, reply, info.who, info.machine, info.rule, info.verdict, info.stage, info.profile,
+                 info.error)
+        else
+            give(decision, reply)
+        end
     end
 end
 
