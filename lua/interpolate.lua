@@ -6,17 +6,12 @@
 -- when all vars are known. Precedence of names: vars, fields, helpers and basics.
 
 local documents = require "documents"
-local escape = require "escape"
 local filled = require "filled"
-local identity = require "identity"
+local helpers = require "helpers"
 local machine = require "machine"
-local posted = require "posted"
 local problems = require "problems"
-local sandbox = require "sandbox"
 local secrets = require "secrets"
 local source = require "source"
-local token = require "token"
-local url = require "url"
 local vars = require "vars"
 
 local host = host
@@ -46,54 +41,6 @@ local function lookup(scope, basics)
     end
 end
 
--- `config "user-data"`: the URL of a document for the machine at hand. With a "/" at the end,
--- what the URLs of all documents beneath that name begin with.
-local function config(scope)
-    return function(name)
-        local problem = documents.problem(scope.documents or {}, name)
-        if problem then
-            error("config: " .. problem, 0)
-        end
-        local m = scope.machine
-        name = name == "/" and "" or name
-        local who = token.add(identity.write(m, scope.carried, scope.entry), "config", name, m.client)
-        return string.format("%s/config/%s/%s", m.base or "", who, name)
-    end
-end
-
--- `assets "el9/repo"`: the URL of what is under /assets/; an absolute URL stays as it is.
-local function assets(scope)
-    return function(name)
-        if type(name) ~= "string" then
-            error(string.format("assets: found %s, expected the name of a file", problems.show(name)), 0)
-        end
-        return url.resolve(scope.machine.base or "", name)
-    end
-end
-
--- `event "installed"`: the URL where it is POSTed that this has happened to the machine at hand.
-local function event(scope)
-    return function(name)
-        local address, problem = posted.url(scope.machine, scope.onces, name)
-        if not address then
-            error(string.format("event: found %s, %s", problems.show(name), problem), 0)
-        end
-        return address
-    end
-end
-
--- What an expression can call: helpers and the sandbox's basics.
-local function callable(scope)
-    local basics = sandbox.basics()
-    for name, helper in pairs(escape) do
-        basics[name] = sandbox.placed(helper)
-    end
-    basics.config = sandbox.placed(config(scope))
-    basics.assets = sandbox.placed(assets(scope))
-    basics.event = sandbox.placed(event(scope))
-    return basics
-end
-
 function interpolate.scope()
     local scope = setmetatable({
         pending = {}, known_vars = {}, names = {}, onces = {}, carried = none, basics = none, env = none,
@@ -102,7 +49,7 @@ function interpolate.scope()
         machine = none, vars = none, documents = none, entry = none, line = none, display = none, at = none,
         running = none,
     }, Scope)
-    scope.basics = callable(scope)
+    scope.basics = helpers.of(scope)
     scope.env = setmetatable({}, { __index = lookup(scope, scope.basics), __metatable = "scope" })
     return scope
 end

@@ -133,4 +133,13 @@ function normalise.set(value)
     return next(members) and members or nil
 end
 
+-- What finds the normal form of nearly all values of some types; when it gives nil, the function of
+-- that type has to look.
+normalise.quick = { arch = function(value)
+    return arch.names[value] and value
+end }
+for name, quick in pairs(host.normal) do
+    normalise.quick[name] = quick
+end
+
 return normalise
