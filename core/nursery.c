@@ -96,6 +96,7 @@ static struct policy *load(const struct generation *g)
         .only_tls = g->config->http.n_plain == 0,
         .decision_ms = g->config->limits.decision_ms,
         .wait_ms = g->config->limits.wait_ms,
+        .waiting = g->config->limits.waiting,
         .memory_mb = g->config->limits.memory_mb,
         .tokens = &g->trust.tokens,
         .seals = g->trust.seals,
