@@ -79,11 +79,20 @@ int activation_http(const struct sockaddr_in *address, unsigned worker)
     return fd < 0 ? fd : adopted(fd, http_server_adopt(fd));
 }
 
+int activation_control(const char *path)
+{
+    int fd = systemd_unix_socket("control", path);
+    if (fd == -ENOENT && systemd_sockets("control") > 0)
+        log_warn("none of the sockets \"control\" that were handed over listens at %s", path);
+    return fd;
+}
+
 void activation_check(void)
 {
-    static const char *const names[] = {"dhcp", "pxe", "tftp", "http", NULL};
+    static const char *const names[] = {"dhcp", "pxe", "tftp", "http", "control", NULL};
     char *name = systemd_unknown_socket(names);
     if (name)
-        log_warn("a socket \"%s\" was handed over, expected dhcp, pxe, tftp or http", name);
+        log_warn("a socket \"%s\" was handed over, expected dhcp, pxe, tftp, http or control",
+                 name);
     free(name);
 }

@@ -59,6 +59,7 @@ int cli_serve(int argc, char **argv)
                                             {0}};
     const char *site = cli_site();
     int option;
+    log_unblock();
     optind = 1;
     while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
         switch (option) {

@@ -347,6 +347,8 @@ static const struct key limits_keys[] = {
     {"request_kb", read_number, AT(limits.request_kb), 4, 65536, NULL},
     {"requests_per_client", read_number, AT(limits.requests_per_client), 0, 1000000, NULL},
     {"connections", read_number, AT(limits.connections), 1, 1000000, NULL},
+    {"connections_per_client", read_number, AT(limits.connections_per_client), 0, 1000000, NULL},
+    {"waiting", read_number, AT(limits.waiting), 1, 1000000, NULL},
     {0},
 };
 static const struct key refresh_keys[] = {

@@ -120,7 +120,9 @@ struct config {
         unsigned memory_mb;
         unsigned request_kb;
         unsigned connections;
-        unsigned requests_per_client; /* a second, in each worker; 0: as many as it likes */
+        unsigned connections_per_client; /* of one address, in each worker; 0: all of them */
+        unsigned waiting;                /* decisions that wait at once, in each worker */
+        unsigned requests_per_client;    /* a second, in each worker; 0: as many as it likes */
     } limits;
 };
 

@@ -37,6 +37,8 @@ bool config_defaults(struct config *config, const char *path)
     config->limits.memory_mb = 256;
     config->limits.request_kb = 64;
     config->limits.connections = 10000;
+    config->limits.connections_per_client = 500;
+    config->limits.waiting = 2000;
     config->limits.requests_per_client = 2000;
     config->path = strdup(path);
     config->http.listen = calloc(1, sizeof *config->http.listen);

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "control_path.h"
 #include "crew.h"
 #include "log.h"
@@ -37,7 +38,7 @@ static bool in_place(const struct control_listener *listener)
 
 static void close_listener(struct control_listener *listener)
 {
-    if (in_place(listener))
+    if (in_place(listener) && !listener->given)
         unlink(listener->path);
     if (listener->fd >= 0)
         close(listener->fd);
@@ -94,13 +95,19 @@ static int open_listener(const char *path, const gid_t *group, struct control_li
     if (strlen(path) >= sizeof address.sun_path)
         return -ENAMETOOLONG;
     memcpy(address.sun_path, path, strlen(path) + 1);
-    int error = probe(&address);
+    int fd = activation_control(path);
+    listener->given = fd >= 0;
+    if (fd < 0 && fd != -ENOENT)
+        return fd;
+    int error = listener->given ? 0 : probe(&address);
     if (error < 0)
         return error;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (!listener->given)
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    error = bind_at(fd, &address, group);
+    if (!listener->given)
+        error = bind_at(fd, &address, group);
     if (error == 0 && lstat(path, &st) < 0)
         error = -errno;
     if (error < 0) {
@@ -146,8 +153,8 @@ bool control_prepare(struct control *control, const struct config *config,
     if (!path)
         return true;
     if (in_place(&control->now) && !strcmp(path, control->now.path)) {
-        if (chown(path, (uid_t)-1, wanted ? group : getegid()) < 0 ||
-            chmod(path, wanted ? 0660 : 0600) < 0)
+        if (!control->now.given && (chown(path, (uid_t)-1, wanted ? group : getegid()) < 0 ||
+                                    chmod(path, wanted ? 0660 : 0600) < 0))
             log_warn("control socket %s: %s", path, strerror(errno));
         return true;
     }

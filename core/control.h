@@ -37,6 +37,7 @@ struct control_listener {
     char *path;
     dev_t device; /* of the name, so that no other's is removed */
     ino_t inode;
+    bool given; /* by a service manager: the name and its mode are his */
 };
 
 struct control {

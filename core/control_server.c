@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "json.h"
+#include "metrics.h"
 
 #define SESSIONS_MAX    64
+#define TOO_MANY        "{\"error\":\"too many commands at once: ask again\"}\n"
 #define SESSION_SECONDS 30 /* for an answer to come, and again for it to be read */
 
 struct control_session {
@@ -194,6 +197,8 @@ void control_server_take(struct control_server *server, int fd, const char *line
     if (session)
         session->peer = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!session || !session->peer || server->n_sessions == SESSIONS_MAX) {
+        metrics_inc(server->options.metrics, METRICS_CONTROL_REFUSED);
+        (void)!send(fd, TOO_MANY, sizeof TOO_MANY - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (session && session->peer)
             bufferevent_free(session->peer);
         else

@@ -14,6 +14,7 @@ struct control_session;
 
 struct control_server_options {
     struct policy *policy;
+    struct metrics *metrics;
     unsigned slot;
     uint64_t generation;
     void (*idle)(void *arg); /* after control_server_drain: the last answer has been sent */

@@ -31,7 +31,7 @@ bool course_open(struct course *course)
 {
     course->began = now_microseconds();
     course->ran = 0;
-    course->waited = course->expired = false;
+    course->waited = course->expired = course->refused = course->always_waits = false;
     return task_open(&course->task);
 }
 
@@ -44,9 +44,21 @@ uint64_t course_suspended(const struct course *course)
 
 static void run(struct course *course, int n_values);
 
-static void resume(struct course *course, int n_answers)
+static void hold(struct course *course)
+{
+    LIST_INSERT_HEAD(&course->owner->suspended, course, link);
+    course->owner->n_suspended++;
+}
+
+static void let_go(struct course *course)
 {
     LIST_REMOVE(course, link);
+    course->owner->n_suspended--;
+}
+
+static void resume(struct course *course, int n_answers)
+{
+    let_go(course);
     evtimer_del(course->timer);
     run(course, n_answers);
 }
@@ -126,7 +138,7 @@ static int suspend(struct course *course)
     bool started = lua_cpcall(L, start_wait, course) == 0;
     lua_settop(own, 0);
     if (started) {
-        LIST_INSERT_HEAD(&course->owner->suspended, course, link);
+        hold(course);
         return -1;
     }
     if (course->timer)
@@ -138,7 +150,7 @@ static int suspend(struct course *course)
 
 void course_cancel(struct course *course)
 {
-    LIST_REMOVE(course, link);
+    let_go(course);
     wait_end(course->wait);
     course->wait = NULL;
     evtimer_del(course->timer);
@@ -154,6 +166,12 @@ static void beat(const struct course_owner *owner, uint64_t now)
         metrics_beat_at(owner->metrics, now / 1000);
 }
 
+/* One that has waited before has given its place back a moment ago: it is still free. */
+static bool full(const struct course_owner *owner)
+{
+    return owner->max_suspended && owner->n_suspended >= owner->max_suspended;
+}
+
 static void run(struct course *course, int n_values)
 {
     enum task_status status;
@@ -164,14 +182,17 @@ static void run(struct course *course, int n_values)
         uint64_t ended = now_microseconds();
         beat(course->owner, ended);
         course->ran += ended - began;
-        if (status == TASK_WAITING && (n_values = suspend(course)) < 0)
+        course->refused = status == TASK_WAITING && !course->always_waits && full(course->owner);
+        if (!course->refused && status == TASK_WAITING && (n_values = suspend(course)) < 0)
             return;
-    } while (status == TASK_WAITING);
+    } while (status == TASK_WAITING && !course->refused);
     char error[ERROR_MAX];
     if (status == TASK_FAILED) {
         task_error(&course->task, error, sizeof error);
         task_abandon(&course->task);
     }
+    if (course->refused)
+        task_abandon(&course->task);
     course->ended(course, status == TASK_FAILED ? error : NULL);
 }
 

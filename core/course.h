@@ -22,6 +22,8 @@ struct course_owner {
     struct metrics *metrics;
     bool quiet; /* the heartbeat is another's to give */
     struct course_list suspended;
+    unsigned n_suspended;
+    unsigned max_suspended; /* more are not begun; 0: as many as there are */
 };
 
 struct course {
@@ -34,6 +36,8 @@ struct course {
     uint64_t began;      /* microseconds of CLOCK_MONOTONIC */
     uint64_t ran;        /* microseconds that it was not suspended */
     bool waited, expired;
+    bool refused;      /* it ended as too many are suspended already */
+    bool always_waits; /* however many do */
     /* Called once, at its end, which may be before course_start returns. `error` is NULL, or why
      * it did not end well. The course may be started again from then on. */
     void (*ended)(struct course *course, const char *error);

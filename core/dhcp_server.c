@@ -47,7 +47,7 @@ struct incoming {
 /* One request while it is decided. The request and the packet have views into `data`. */
 struct decision {
     struct dhcp_server *server;
-    LIST_ENTRY(decision) link; /* in the server's list of those in flight, or that are free */
+    TAILQ_ENTRY(decision) link; /* in the server's list of those in flight, or that are free */
     int fd;
     int ifindex;
     struct in_addr local;
@@ -79,7 +79,7 @@ struct dhcp_server {
     size_t n_links;
     time_t links_read_at; /* CLOCK_MONOTONIC; 0: never */
     time_t warned_at;
-    LIST_HEAD(, decision) free, in_flight;
+    TAILQ_HEAD(decision_queue, decision) free, in_flight; /* the latter: the youngest first */
     unsigned n_in_flight;
     struct lost lost[2]; /* of port 67, and of 4011 */
     bool closed;         /* freed when the last decision in flight has been made */
@@ -247,26 +247,11 @@ static const char *arrive(struct dhcp_server *server, const struct incoming *in,
     return NULL;
 }
 
-static struct decision *decision_alloc(struct dhcp_server *server)
-{
-    struct decision *d = LIST_FIRST(&server->free);
-    if (server->n_in_flight == MAX_IN_FLIGHT)
-        return NULL;
-    if (d)
-        LIST_REMOVE(d, link);
-    else if (!(d = malloc(sizeof *d)))
-        return NULL;
-    d->server = server;
-    LIST_INSERT_HEAD(&server->in_flight, d, link);
-    server->n_in_flight++;
-    return d;
-}
-
 static void server_free(struct dhcp_server *server)
 {
     struct decision *d;
-    while ((d = LIST_FIRST(&server->free))) {
-        LIST_REMOVE(d, link);
+    while ((d = TAILQ_FIRST(&server->free))) {
+        TAILQ_REMOVE(&server->free, d, link);
         free(d);
     }
     free(server->interfaces);
@@ -277,11 +262,37 @@ static void server_free(struct dhcp_server *server)
 static void decision_free(struct decision *d)
 {
     struct dhcp_server *server = d->server;
-    LIST_REMOVE(d, link);
-    LIST_INSERT_HEAD(&server->free, d, link);
+    TAILQ_REMOVE(&server->in_flight, d, link);
+    TAILQ_INSERT_HEAD(&server->free, d, link);
     server->n_in_flight--;
     if (server->closed && server->n_in_flight == 0)
         server_free(server);
+}
+
+/* Firmware has asked again by now, or gone on: the one that waits longest makes room. */
+static bool give_up_oldest(struct dhcp_server *server)
+{
+    struct decision *oldest = TAILQ_LAST(&server->in_flight, decision_queue);
+    if (!policy_cancel(server->options.policy, oldest))
+        return false;
+    metrics_inc(server->options.metrics, METRICS_DHCP_BUSY);
+    decision_free(oldest);
+    return true;
+}
+
+static struct decision *decision_alloc(struct dhcp_server *server)
+{
+    if (server->n_in_flight == MAX_IN_FLIGHT && !give_up_oldest(server))
+        return NULL;
+    struct decision *d = TAILQ_FIRST(&server->free);
+    if (d)
+        TAILQ_REMOVE(&server->free, d, link);
+    else if (!(d = malloc(sizeof *d)))
+        return NULL;
+    d->server = server;
+    TAILQ_INSERT_HEAD(&server->in_flight, d, link);
+    server->n_in_flight++;
+    return d;
 }
 
 static void not_sent(struct dhcp_server *server, const struct sockaddr_in *to,
@@ -363,7 +374,7 @@ static void handle(struct dhcp_server *server, int fd, bool boot_port, const str
 
     metrics_inc(server->options.metrics, METRICS_DHCP_RECEIVED);
     if (!d) {
-        drop(server, counter, in, "too many requests are being decided");
+        drop(server, METRICS_DHCP_BUSY, in, "too many requests are being decided");
         return;
     }
     d->fd = fd;
@@ -460,6 +471,8 @@ struct dhcp_server *dhcp_server_open(struct event_base *base,
     if (!server)
         return NULL;
     server->options = *options;
+    TAILQ_INIT(&server->free);
+    TAILQ_INIT(&server->in_flight);
     server->interfaces = calloc(options->n_interfaces + 1, sizeof *server->interfaces);
     if (!server->interfaces)
         goto fail;
@@ -482,8 +495,8 @@ void dhcp_server_close(struct dhcp_server *server)
         return;
     stop_reading(server);
     struct decision *d, *next;
-    for (d = LIST_FIRST(&server->in_flight); d; d = next) {
-        next = LIST_NEXT(d, link);
+    for (d = TAILQ_FIRST(&server->in_flight); d; d = next) {
+        next = TAILQ_NEXT(d, link);
         if (policy_cancel(server->options.policy, d))
             decision_free(d);
     }

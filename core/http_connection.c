@@ -15,6 +15,7 @@
 #include "http_sign.h"
 #include "http_transfer.h"
 #include "log.h"
+#include "tally.h"
 #include "tls.h"
 
 #define MAX_QUEUED       65536  /* bytes of answers, before the next request is looked at */
@@ -112,6 +113,7 @@ void http_connection_close(struct http_connection *c)
     http_transfer_end(&c->transfer);
     LIST_REMOVE(c, link);
     service->n_connections--;
+    tally_give(service->clients, c->client);
     event_free(c->timer);
     bufferevent_free(c->bev);
     c->bev = NULL;
@@ -120,8 +122,12 @@ void http_connection_close(struct http_connection *c)
     service->closed(service);
 }
 
+/* What nobody reads is not kept by the kernel either. */
 static void time_out(struct http_connection *c)
 {
+    struct linger at_once = {.l_onoff = 1};
+    if (unsent(c) > 0)
+        setsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     metrics_inc(c->service->options.metrics, METRICS_HTTP_TIMED_OUT);
     http_connection_close(c);
 }
@@ -450,6 +456,7 @@ bool http_connection_open(struct http_service *service, int fd, const struct soc
     set_clock(c, CLOCK_HEADER);
     LIST_INSERT_HEAD(&service->connections, c, link);
     service->n_connections++;
+    tally_take(service->clients, c->client);
     return true;
 
 fail:

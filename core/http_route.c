@@ -119,6 +119,16 @@ static int open_signature(const struct http_service *service, const struct reply
     return error;
 }
 
+/* What will pass is worth another try. */
+static struct http_response answer_error(const struct http_head *head, int status,
+                                         const char *message)
+{
+    struct http_response response = http_response_error(head, status, message);
+    if (status == 503)
+        http_response_field(&response, "Retry-After: %d", RETRY_SECONDS);
+    return response;
+}
+
 static struct http_response answer_file(struct http_service *service, const struct http_head *head,
                                         struct in_addr client, const struct reply_file *wanted)
 {
@@ -138,26 +148,23 @@ static struct http_response answer_file(struct http_service *service, const stru
         return http_file_response(head, &file, type, time(NULL));
     }
     int status = http_file_status(error);
-    struct http_response response = http_response_error(head, status, NULL);
     if (status >= 500)
         http_service_complain(service, wanted->path, -error);
-    if (status == 503)
-        http_response_field(&response, "Retry-After: %d", RETRY_SECONDS);
-    return response;
+    return answer_error(head, status, NULL);
 }
 
 struct http_response http_route_reply(struct http_service *service, const struct http_head *head,
                                       struct in_addr client, const struct reply *reply)
 {
     static const int statuses[] = {
-        [REPLY_NOT_FOUND] = 404, [REPLY_DENIED] = 403, [REPLY_FAILED] = 500};
+        [REPLY_NOT_FOUND] = 404, [REPLY_DENIED] = 403, [REPLY_FAILED] = 500, [REPLY_BUSY] = 503};
     switch (reply->kind) {
     case REPLY_BODY:
         return http_sign_body(service, head, client, &reply->body);
     case REPLY_FILE:
         return answer_file(service, head, client, &reply->file);
     case REPLY_ERROR:
-        return http_response_error(head, statuses[reply->error.reason], reply->error.message);
+        return answer_error(head, statuses[reply->error.reason], reply->error.message);
     case REPLY_SILENCE:
     case REPLY_DHCP:
         break;

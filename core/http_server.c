@@ -11,6 +11,7 @@
 
 #include "http_connection.h"
 #include "http_response.h"
+#include "tally.h"
 
 #define ACCEPT_BATCH  64 /* then others have their turn */
 #define PAUSE_US      100000L
@@ -81,7 +82,7 @@ static int open_spare(void)
 
 /* At the limit. The answer fits into an empty socket's buffer; and a request that has
  * come already is read, or else closing would send a reset instead. */
-static void turn_away(struct http_server *server, int fd, bool secure)
+static void turn_away(struct http_server *server, int fd, bool secure, enum metrics_counter counter)
 {
     char answer[HTTP_RESPONSE_HEAD + 64];
     char unread[4096];
@@ -93,7 +94,7 @@ static void turn_away(struct http_server *server, int fd, bool secure)
     const char *date = http_service_date(&server->service);
     size_t len = http_response_head(&response, date, HTTP_CLOSE, answer);
     memcpy(answer + len, text, sizeof text - 1);
-    metrics_inc(server->service.options.metrics, METRICS_HTTP_REFUSED);
+    metrics_inc(server->service.options.metrics, counter);
     /* A handshake is more than a client is worth for whom there is no room. */
     if (!secure && send(fd, answer, len + sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
         shutdown(fd, SHUT_WR);
@@ -103,6 +104,15 @@ static void turn_away(struct http_server *server, int fd, bool secure)
         }
     }
     close(fd);
+}
+
+/* Whether this client has as many as it may. This host itself, which proxies may be on, is
+ * never refused. */
+static bool crowded(const struct http_service *service, struct in_addr client)
+{
+    unsigned max = service->options.max_per_client;
+    return max && ntohl(client.s_addr) >> 24 != IN_LOOPBACKNET &&
+           tally_of(service->clients, client) >= max;
 }
 
 /* No descriptor is left: the spare one makes room to accept and close. */
@@ -147,7 +157,9 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
             accept4(listener, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0 && service->n_connections >= service->options.max_connections) {
             http_service_complain(service, "connections at their limit", EUSERS);
-            turn_away(server, fd, door == HTTP_SERVICE_TLS);
+            turn_away(server, fd, door == HTTP_SERVICE_TLS, METRICS_HTTP_REFUSED);
+        } else if (fd >= 0 && crowded(service, peer.sin_addr)) {
+            turn_away(server, fd, door == HTTP_SERVICE_TLS, METRICS_HTTP_CROWDED);
         } else if (fd >= 0) {
             metrics_inc(service->options.metrics, METRICS_HTTP_CONNECTIONS);
             if (!http_connection_open(service, fd, &peer, door))
@@ -180,10 +192,11 @@ struct http_server *http_server_open(struct event_base *base,
         return NULL;
     http_service_init(&server->service, base, options);
     server->service.closed = on_closed;
+    server->service.clients = tally_alloc(options->max_connections);
     server->spare = open_spare();
     server->resume = evtimer_new(base, on_resume, server);
     server->listeners = calloc(options->n_fds, sizeof(struct event *));
-    if (!server->resume || !server->listeners)
+    if (!server->resume || !server->listeners || !server->service.clients)
         goto fail;
     for (size_t i = 0; i < options->n_fds; i++) {
         server->listeners[i] =
@@ -235,6 +248,7 @@ void http_server_close(struct http_server *server)
         event_free(server->resume);
     if (server->spare >= 0)
         close(server->spare);
+    tally_free(server->service.clients);
     free(server->listeners);
     free(server);
 }

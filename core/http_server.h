@@ -5,8 +5,9 @@
  * sendfile with ranges and conditions (http_select.h), and an error is a line of text, or
  * for iPXE a script that prints it and tries again (http_response.h).
  *
- * At the limit of connections a new one gets a 503 with Retry-After at once; with no
- * descriptor left it is closed. Neither spins, and both are logged at most each 10 s. */
+ * At the limit of connections, of all or of its client, a new one gets a 503 with Retry-After at
+ * once; with no descriptor left it is closed. Neither spins, and both are logged at most each 10 s.
+ */
 #ifndef MOONBOOT_HTTP_SERVER_H
 #define MOONBOOT_HTTP_SERVER_H
 
@@ -39,6 +40,7 @@ struct http_server_options {
     struct tls *tls; /* for these */
     struct http_server_admin admin;
     unsigned max_connections;
+    unsigned max_per_client;   /* of them for one address; 0: all of them */
     size_t max_request;        /* bytes of a request's head, and of its body */
     unsigned header_seconds;   /* for a request's head and body to arrive: 10 */
     unsigned idle_seconds;     /* between requests of a connection: 60 */

@@ -29,6 +29,7 @@ struct http_service {
     bool draining;
     struct http_connection_list connections; /* those that are open */
     unsigned n_connections;
+    struct tally *clients;                        /* how many of them each address has */
     void (*closed)(struct http_service *service); /* called after each that has ended */
     time_t complained;                            /* when a lack was last logged */
     struct http_admin_state admin;

@@ -1,5 +1,6 @@
 #include "log.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +24,10 @@ static struct {
     enum log_level level;
     enum log_format format;
     const struct mask *mask; /* NULL: nothing is hidden */
-    unsigned long lost;      /* lines that nobody took */
+    unsigned long lost;      /* lines that nobody took, and that has not been said yet */
+    unsigned long all_lost;  /* in all */
+    bool socket;
+    bool torn; /* the last line lacks its end */
 } logger = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -53,6 +59,27 @@ static const char *shown(const char *text, char **copy)
         return text;
     *copy = mask_copy(logger.mask, text, len);
     return *copy ? *copy : MASK_MARK;
+}
+
+/* A pipe's mode is shared by all who hold it: opened anew it is our own. */
+void log_unblock(void)
+{
+    struct stat st;
+    if (fstat(STDERR_FILENO, &st) < 0)
+        return;
+    logger.socket = S_ISSOCK(st.st_mode);
+    int fd = S_ISFIFO(st.st_mode)
+                 ? open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC)
+                 : -1;
+    if (fd >= 0) {
+        dup2(fd, STDERR_FILENO);
+        close(fd);
+    }
+}
+
+unsigned long log_lost(void)
+{
+    return logger.all_lost;
 }
 
 bool log_enabled(enum log_level level)
@@ -161,6 +188,15 @@ static void put_time(struct line *line)
 
 /* A log that nobody reads, or that cannot be written, must not stop the service: such lines
  * are lost, and counted. */
+static bool write_all(const char *text, size_t len)
+{
+    ssize_t n = logger.socket ? send(STDERR_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL)
+                              : write(STDERR_FILENO, text, len);
+    if (n > 0)
+        logger.torn = text[n - 1] != '\n';
+    return n == (ssize_t)len;
+}
+
 static void write_line(const char *text, size_t len)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -175,10 +211,11 @@ static void write_line(const char *text, size_t len)
                 return;
             }
         }
-        if (write(STDERR_FILENO, text, len) == (ssize_t)len)
+        if ((!logger.torn || write_all("\n", 1)) && write_all(text, len))
             return;
     }
     logger.lost++;
+    logger.all_lost++;
 }
 
 void log_event(enum log_level level, const struct log_field *fields, size_t n_fields,

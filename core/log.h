@@ -26,6 +26,13 @@ void log_setup(enum log_level level, enum log_format format);
 /* From here on no line has these secrets (core/mask.h) in it. Not owned, may grow; NULL: none. */
 void log_hide(const struct mask *mask);
 
+/* From here on writing never waits for who reads the log, if that is a pipe or a socket. Other
+ * processes that hold it are not touched. */
+void log_unblock(void);
+
+/* How many lines this process has lost: nobody took them. */
+unsigned long log_lost(void);
+
 bool log_enabled(enum log_level level);
 
 /* Level and format by their names in site.yaml; false when there is no such name. */

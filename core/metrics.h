@@ -37,6 +37,7 @@
     X(DHCP_FAILED, "moonboot_dhcp_packets_total{result=\"send_failed\"}", NULL)                    \
     X(DHCP_LATE, "moonboot_dhcp_packets_total{result=\"late\"}", NULL)                             \
     X(DHCP_OVERFLOWN, "moonboot_dhcp_packets_total{result=\"queue_full\"}", NULL)                  \
+    X(DHCP_BUSY, "moonboot_dhcp_packets_total{result=\"busy\"}", NULL)                             \
     X(LIMITED_HTTP, "moonboot_requests_limited_total{protocol=\"http\"}",                          \
       "Requests refused as their client had asked too often.")                                     \
     X(LIMITED_TFTP, "moonboot_requests_limited_total{protocol=\"tftp\"}", NULL)                    \
@@ -46,12 +47,15 @@
     X(TFTP_ABORTED, "moonboot_tftp_transfers_total{result=\"aborted\"}", NULL)                     \
     X(TFTP_TIMED_OUT, "moonboot_tftp_transfers_total{result=\"timed_out\"}", NULL)                 \
     X(TFTP_REFUSED, "moonboot_tftp_transfers_total{result=\"refused\"}", NULL)                     \
+    X(TFTP_BUSY, "moonboot_tftp_transfers_total{result=\"busy\"}", NULL)                           \
     X(TFTP_MALFORMED, "moonboot_tftp_malformed_total", "Datagrams that are not TFTP.")             \
     X(TFTP_BYTES, "moonboot_tftp_sent_bytes_total", "File bytes sent by TFTP.")                    \
     X(TFTP_RETRANSMITS, "moonboot_tftp_retransmissions_total", "TFTP windows sent again.")         \
     X(HTTP_CONNECTIONS, "moonboot_http_connections_total", "HTTP connections accepted.")           \
     X(HTTP_REFUSED, "moonboot_http_connections_refused_total",                                     \
       "HTTP connections closed at once: too many, or no descriptor.")                              \
+    X(HTTP_CROWDED, "moonboot_http_connections_crowded_total",                                     \
+      "HTTP connections closed at once: their client has too many.")                               \
     X(TLS_FAILED, "moonboot_tls_failures_total", "TLS handshakes that came to nothing.")           \
     X(HTTP_2XX, "moonboot_http_responses_total{code=\"2xx\"}", "HTTP responses by status class.")  \
     X(HTTP_3XX, "moonboot_http_responses_total{code=\"3xx\"}", NULL)                               \
@@ -70,6 +74,16 @@
       "Waiting decisions that did not get their answer.")                                          \
     X(DECISION_WAITS_CANCELLED, "moonboot_decision_waits_ended_total{reason=\"client_gone\"}",     \
       NULL)                                                                                        \
+    X(REFUSED_DHCP, "moonboot_decisions_refused_total{protocol=\"dhcp\"}",                         \
+      "Decisions given up as too many waited already.")                                            \
+    X(REFUSED_TFTP, "moonboot_decisions_refused_total{protocol=\"tftp\"}", NULL)                   \
+    X(REFUSED_HTTP, "moonboot_decisions_refused_total{protocol=\"http\"}", NULL)                   \
+    X(REFUSED_CONTROL, "moonboot_decisions_refused_total{protocol=\"control\"}", NULL)             \
+    X(WAITS_REFUSED_HTTP, "moonboot_waits_refused_total{queue=\"http\"}",                          \
+      "Waits that policies were refused as a queue was full.")                                     \
+    X(WAITS_REFUSED_STATE, "moonboot_waits_refused_total{queue=\"state\"}", NULL)                  \
+    X(CONTROL_REFUSED, "moonboot_control_refused_total",                                           \
+      "Commands of the control socket refused by a worker that had too many.")                     \
     X(DECISION_MICROSECONDS, "moonboot_decision_microseconds_total",                               \
       "Time spent in decisions, in microseconds.")                                                 \
     X(STAGES_DROPPED, "moonboot_stages_dropped_total",                                             \
@@ -81,6 +95,8 @@
     X(DECISION_LOG_WRITTEN, "moonboot_decision_log_lines_total{result=\"written\"}",               \
       "Lines of the decision log; lost ones could not be written.")                                \
     X(DECISION_LOG_LOST, "moonboot_decision_log_lines_total{result=\"lost\"}", NULL)               \
+    X(LOG_LOST, "moonboot_log_lines_lost_total",                                                   \
+      "Lines of workers' logs that nobody read, or no disk could take.")                           \
     METRICS_STATE_COUNTERS(X)
 
 enum metrics_counter {

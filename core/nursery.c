@@ -3,12 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,14 +16,16 @@
 #include "notify.h"
 #include "policy.h"
 #include "privileges.h"
+#include "sibling.h"
 #include "state.h"
 #include "task.h"
 #include "trial.h"
 #include "watch.h"
 #include "worker.h"
 
-#define SETTLE_MS   300
-#define WATCHED_MAX 4096
+#define SETTLE_MS    300
+#define UNSETTLED_MS 2000
+#define WATCHED_MAX  4096
 
 /* What workers will not be able to serve is better said now than found by a machine. */
 static void check_root(int dir, const char *key, const char *user)
@@ -96,6 +96,7 @@ static struct policy *load(const struct generation *g)
         .only_tls = g->config->http.n_plain == 0,
         .decision_ms = g->config->limits.decision_ms,
         .wait_ms = g->config->limits.wait_ms,
+        .waiting = g->config->limits.waiting,
         .memory_mb = g->config->limits.memory_mb,
         .tokens = &g->trust.tokens,
         .seals = g->trust.seals,
@@ -163,22 +164,16 @@ static struct watch *watch_all(const struct generation *g, const struct policy *
     return watch;
 }
 
-/* A fork whose child is the supervisor's: it is he who must learn of its end, and who
- * goes on when this process is gone. Safe by hand, as there is only this thread. */
-static pid_t fork_for_supervisor(void)
-{
-    return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-}
-
-/* The worker starts when its supervisor has been told of it: he must never hear from, or
- * bury, one he does not know. */
+/* The supervisor must learn of its end, and goes on when this process is gone: it is his. The
+ * worker starts when its supervisor has been told of it: he must never hear from, or bury, one he
+ * does not know. */
 static pid_t fork_worker(const struct generation *g, struct policy *policy, unsigned slot,
                          int channel)
 {
     int gate[2];
     if (pipe2(gate, O_CLOEXEC) < 0)
         return -1;
-    pid_t pid = fork_for_supervisor();
+    pid_t pid = sibling_fork();
     if (pid == 0) {
         char byte;
         close(gate[1]);
@@ -223,24 +218,57 @@ static bool obey(struct generation *g, struct policy *policy, int commands)
     return result == 1 || result == -EINTR || result == -EBADMSG;
 }
 
-/* Obeys and watches. A change is told when no other has come for a moment: editors and tools
- * write more than once, and more than one file. */
+/* A change is told when no other has come for a moment: editors and tools write more than once,
+ * and more than one file. But where something is written all the time it is told, too. */
+struct change {
+    const char *path; /* NULL: nothing has changed */
+    int64_t tell_at, tell_at_last;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void note(struct change *change, const char *path)
+{
+    int64_t now = now_ms();
+    if (!path)
+        return;
+    if (!change->path)
+        change->tell_at_last = now + UNSETTLED_MS;
+    change->path = path;
+    change->tell_at = now + SETTLE_MS;
+    if (change->tell_at > change->tell_at_last)
+        change->tell_at = change->tell_at_last;
+}
+
+/* How long poll may wait. */
+static int patience(const struct change *change)
+{
+    int64_t left = change->tell_at - now_ms();
+    return !change->path ? -1 : left > 0 ? (int)left : 0;
+}
+
+/* Obeys and watches. */
 static void serve(struct generation *g, struct policy *policy, int commands, struct watch *watch,
                   const char *changed)
 {
+    struct change change = {0};
+    note(&change, changed);
     for (;;) {
         struct pollfd fds[] = {{.fd = commands, .events = POLLIN},
                                {.fd = watch ? watch_fd(watch) : -1, .events = POLLIN}};
-        int ready = poll(fds, 2, changed ? SETTLE_MS : -1);
+        int ready = poll(fds, 2, patience(&change));
         if (ready < 0 && errno != EINTR)
             return;
-        if (ready == 0 && changed) {
-            tell(g, NOTIFY_CHANGED, changed);
-            changed = NULL;
-        }
-        if (ready > 0 && fds[1].revents) {
-            const char *path = watch_read(watch);
-            changed = path ? path : changed;
+        if (ready > 0 && fds[1].revents)
+            note(&change, watch_read(watch));
+        if (change.path && patience(&change) == 0) {
+            tell(g, NOTIFY_CHANGED, change.path);
+            change.path = NULL;
         }
         if (ready > 0 && fds[0].revents && !obey(g, policy, commands))
             return;

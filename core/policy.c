@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api.h"
 #include "bridge.h"
@@ -18,6 +19,8 @@
 
 #define ERROR_MAX 1024
 #define WORD_MAX  256
+
+#define COMPLAINT_SECONDS 10
 
 static void decisions_free(struct policy *policy);
 
@@ -63,13 +66,7 @@ size_t policy_memory(const struct policy *policy)
 
 unsigned policy_waiting(const struct policy *policy)
 {
-    unsigned n = 0;
-    const struct course *course;
-    LIST_FOREACH(course, &policy->courses.suspended, link)
-    {
-        n++;
-    }
-    return n;
+    return policy->courses.n_suspended;
 }
 
 /* Protected. Argument: struct policy. */
@@ -89,7 +86,7 @@ static int attach_store(lua_State *L)
 bool policy_start(struct policy *policy, struct metrics *metrics, struct event_base *base,
                   struct store *store)
 {
-    policy->courses.metrics = metrics;
+    policy->courses.metrics = policy->courses.waits.metrics = metrics;
     policy->courses.waits.base = base;
     policy->courses.waits.store = store;
     if (base && !policy->courses.waits.http)
@@ -355,6 +352,31 @@ static unsigned wait_limit(const struct policy *policy, enum request_protocol pr
     return soon ? POLICY_DHCP_WAIT_MS : policy->wait_ms;
 }
 
+/* Too many decisions wait. Who asks by datagrams asks again by himself. */
+static struct reply *turn_away(struct decision *d)
+{
+    static const enum metrics_counter counters[] = {
+        [REQUEST_DHCP] = METRICS_REFUSED_DHCP,
+        [REQUEST_TFTP] = METRICS_REFUSED_TFTP,
+        [REQUEST_HTTP] = METRICS_REFUSED_HTTP,
+        [REQUEST_CONTROL] = METRICS_REFUSED_CONTROL,
+    };
+    struct policy *policy = d->policy;
+    enum request_protocol protocol = d->asked.protocol;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    metrics_inc(policy->courses.metrics, counters[protocol]);
+    if (!policy->complained || (uint64_t)now.tv_sec >= policy->complained + COMPLAINT_SECONDS) {
+        policy->complained = (uint64_t)now.tv_sec;
+        log_warn("%u decisions wait (`limits.waiting`): more are refused",
+                 policy->courses.n_suspended);
+    }
+    struct reply *reply = NULL;
+    if (protocol == REQUEST_HTTP || protocol == REQUEST_CONTROL)
+        reply = reply_error(REPLY_BUSY, "too many decisions wait: ask again");
+    return reply ? reply : reply_silence();
+}
+
 static void count(const struct decision *d)
 {
     struct metrics *metrics = d->policy->courses.metrics;
@@ -375,6 +397,11 @@ static void on_ended(struct course *course, const char *error)
 {
     struct decision *d = (struct decision *)course;
     struct policy *policy = d->policy;
+    if (course->refused) {
+        LIST_INSERT_HEAD(&policy->idle, d, link);
+        d->done(turn_away(d), d->arg);
+        return;
+    }
     if (error) {
         keep_text(d, error, d->error, sizeof d->error);
         reply_free(d->reply);
@@ -406,6 +433,7 @@ void policy_decide(struct policy *policy, const struct request *request, policy_
     remember(d, request);
     d->course.wait_ms = wait_limit(policy, request->protocol);
     d->course.ended = on_ended;
+    d->course.always_waits = arg == policy;
     lua_State *L = d->course.task.L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, policy->decide);
     lua_rawgeti(L, LUA_REGISTRYINDEX, policy->loaded);

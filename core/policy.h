@@ -27,6 +27,7 @@ struct policy_options {
     bool only_tls;        /* of all URLs */
     unsigned decision_ms; /* of CPU time */
     unsigned wait_ms;     /* that a decision may be suspended; DHCP's has POLICY_DHCP_WAIT_MS */
+    unsigned waiting;     /* decisions that may be suspended at once; 0: as many as there are */
     unsigned memory_mb;
     const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the policy */
     const struct seal_keys *seals;    /* NULL: what is sealed stays shut. Outlives the policy */
@@ -85,7 +86,8 @@ typedef void policy_done(struct reply *reply, void *arg);
 /* Decides, logs the decision and calls `done` exactly once; that happens before policy_decide
  * returns, unless the policy waits for something: then it does so from the event loop, in
  * wait_ms at the latest. The request's views may die with this call. A policy that fails in any
- * way yields its on_error answer, REPLY_ERROR or, for DHCP, REPLY_SILENCE. */
+ * way yields its on_error answer, REPLY_ERROR or, for DHCP, REPLY_SILENCE. One that would wait when
+ * too many do is given up: REPLY_BUSY, or silence for DHCP and TFTP, whose clients ask again. */
 void policy_decide(struct policy *policy, const struct request *request, policy_done *done,
                    void *arg);
 

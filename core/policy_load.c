@@ -182,7 +182,8 @@ struct policy *policy_load(const struct policy_options *options, struct problems
                                          .https_port = options->https_port,
                                          .only_tls = options->only_tls};
     lua_State *L = vm_state(policy->vm);
-    policy->courses = (struct course_owner){.L = L, .metrics = options->metrics};
+    policy->courses = (struct course_owner){
+        .L = L, .metrics = options->metrics, .max_suspended = options->waiting};
     struct loading loading = {policy, options, problems};
     lua_pushcfunction(L, load);
     lua_pushlightuserdata(L, &loading);

@@ -33,6 +33,7 @@ struct policy {
         bool settling, woken; /* notes are being written; more have come meanwhile */
         struct event *timer;  /* NULL: none are taken */
     } stages;                 /* policy_stages.h */
+    uint64_t complained;      /* of too many that wait; seconds of CLOCK_MONOTONIC, 0: never */
 };
 
 /* Lua: take(decision) -> the request; give(decision, reply, what was decided) */

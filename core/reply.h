@@ -23,7 +23,8 @@ enum reply_root { REPLY_ROOT_TFTP, REPLY_ROOT_ASSETS };
 enum reply_reason {
     REPLY_NOT_FOUND, /* TFTP 1, HTTP 404 */
     REPLY_DENIED,    /* TFTP 2, HTTP 403 */
-    REPLY_FAILED     /* TFTP 0, HTTP 500: the policy failed */
+    REPLY_FAILED,    /* TFTP 0, HTTP 500: the policy failed */
+    REPLY_BUSY       /* TFTP 0, HTTP 503: too much is under way, ask again */
 };
 
 struct reply_option {

@@ -93,11 +93,12 @@ static void put_workers(FILE *out, struct supervisor *s)
         fprintf(out,
                 "%s{\"slot\":%u,\"pid\":%d,\"state\":\"%s\",\"generation\":%" PRIu64
                 ",\"started\":%lld,\"restarts\":%u,\"memory_kb\":%lu,\"connections\":%" PRIu64
-                ",\"transfers\":%" PRIu64 "}",
+                ",\"transfers\":%" PRIu64 ",\"waiting\":%" PRIu64 "}",
                 comma, w->slot, (int)w->pid, states[w->state], w->generation, (long long)w->started,
                 s->crew.restarts[w->slot], memory_of(w->pid),
                 seat ? seat->gauges[METRICS_HTTP_OPEN] : 0,
-                seat ? seat->gauges[METRICS_TFTP_OPEN] : 0);
+                seat ? seat->gauges[METRICS_TFTP_OPEN] : 0,
+                seat ? seat->gauges[METRICS_WAITING] : 0);
         comma = ",";
     }
     fputs("]", out);

@@ -127,20 +127,47 @@ static bool is_at(int fd, int type, const struct sockaddr_in *address)
            own.sin_port == address->sin_port && own.sin_addr.s_addr == address->sin_addr.s_addr;
 }
 
+static int copy_of(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -errno;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 ? -errno : copy;
+}
+
 int systemd_socket(const char *name, int type, const struct sockaddr_in *address, unsigned nth)
 {
     unsigned n;
     const char *names = sockets(&n);
     for (unsigned i = 0; i < n; i++) {
         int fd = FIRST_SOCKET + (int)i;
-        if (!next_is(&names, name) || !is_at(fd, type, address) || nth-- > 0)
-            continue;
-        int flags = fcntl(fd, F_GETFL);
-        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-            fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-            return -errno;
-        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        return copy < 0 ? -errno : copy;
+        if (next_is(&names, name) && is_at(fd, type, address) && nth-- == 0)
+            return copy_of(fd);
+    }
+    return -ENOENT;
+}
+
+static bool listens_at(int fd, const char *path)
+{
+    struct sockaddr_un own = {0};
+    socklen_t len = sizeof own - 1, int_len = sizeof(int);
+    int type = 0, listens = 0;
+    return getsockname(fd, (struct sockaddr *)&own, &len) == 0 && own.sun_family == AF_UNIX &&
+           !strcmp(own.sun_path, path) &&
+           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &int_len) == 0 && type == SOCK_STREAM &&
+           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &int_len) == 0 && listens;
+}
+
+int systemd_unix_socket(const char *name, const char *path)
+{
+    unsigned n;
+    const char *names = sockets(&n);
+    for (unsigned i = 0; i < n; i++) {
+        int fd = FIRST_SOCKET + (int)i;
+        if (next_is(&names, name) && listens_at(fd, path))
+            return copy_of(fd);
     }
     return -ENOENT;
 }

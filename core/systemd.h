@@ -25,6 +25,9 @@ unsigned systemd_sockets(const char *name);
  * other addresses do not count. */
 int systemd_socket(const char *name, int type, const struct sockaddr_in *address, unsigned n);
 
+/* Of those under a name the first UNIX stream socket that listens at `path`: likewise. */
+int systemd_unix_socket(const char *name, const char *path);
+
 /* The name of the first socket handed over that is none of these (a list that ends with NULL);
  * NULL: all are known. For the caller to free. */
 char *systemd_unknown_socket(const char *const *names);

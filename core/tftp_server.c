@@ -128,12 +128,12 @@ static void client_free(struct client *client)
 }
 
 static void refuse(struct tftp_server *server, int fd, const struct tftp_socket_request *request,
-                   enum tftp_error code, const char *message)
+                   enum tftp_error code, const char *message, enum metrics_counter counter)
 {
     uint8_t packet[TFTP_REPLY_MAX];
     size_t len = tftp_put_error(packet, code, message);
     tftp_socket_answer(fd, request, packet, len);
-    metrics_inc(server->options.metrics, METRICS_TFTP_REFUSED);
+    metrics_inc(server->options.metrics, counter);
 }
 
 /* The same after the decision, when the port may be another's already. */
@@ -146,7 +146,8 @@ static void refuse_client(struct client *client, enum tftp_error code, const cha
     };
     int own = server->draining ? tftp_socket_connect(client->local, &client->address) : -1;
     if (own >= 0 || !server->draining)
-        refuse(server, own >= 0 ? own : server->options.fd, &request, code, message);
+        refuse(server, own >= 0 ? own : server->options.fd, &request, code, message,
+               METRICS_TFTP_REFUSED);
     if (own >= 0)
         close(own);
     client_free(client);
@@ -292,7 +293,7 @@ static void take_request(struct tftp_server *server, const struct tftp_socket_re
     enum tftp_error code;
     const char *why = tftp_request_refusal(&request, &code);
     if (why) {
-        refuse(server, server->options.fd, datagram, code, why);
+        refuse(server, server->options.fd, datagram, code, why, METRICS_TFTP_REFUSED);
         return;
     }
     struct client *client = NULL;
@@ -300,7 +301,7 @@ static void take_request(struct tftp_server *server, const struct tftp_socket_re
         client = client_alloc(server, datagram, &request);
     if (!client) {
         refuse(server, server->options.fd, datagram, TFTP_UNDEFINED,
-               "too many transfers, try again");
+               "too many transfers, try again", METRICS_TFTP_BUSY);
         return;
     }
     struct request asked = {

@@ -25,7 +25,10 @@ static bool spread_by_client(int fd, unsigned n)
         BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, n),
         BPF_STMT(BPF_RET | BPF_A, 0),
     };
-    struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+    struct sock_fprog program;
+    memset(&program, 0, sizeof program); /* what lies between its members is the kernel's to see */
+    program.len = sizeof code / sizeof *code;
+    program.filter = code;
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0;
 }
 

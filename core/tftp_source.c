@@ -34,6 +34,7 @@ enum tftp_error tftp_source_code(enum reply_reason reason)
     case REPLY_DENIED:
         return TFTP_ACCESS;
     case REPLY_FAILED:
+    case REPLY_BUSY:
         break;
     }
     return TFTP_UNDEFINED;

@@ -9,6 +9,7 @@
 
 struct evdns_base;
 struct http_cache;
+struct metrics;
 struct store;
 struct wait;
 
@@ -18,6 +19,7 @@ struct wait_service {
     struct store *store;     /* NULL: there is no store */
     struct http_cache *http; /* NULL: nobody is asked by HTTP */
     struct evdns_base *dns;  /* NULL: no names are looked up */
+    struct metrics *metrics;
 };
 
 /* Called once, from the event loop, when the answer is there. */

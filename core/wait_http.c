@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "http_cache.h"
+#include "metrics.h"
 #include "wait_kind.h"
 
 #define HEADERS_MAX 64
@@ -125,6 +126,7 @@ static struct wait *start(const struct wait_service *service, lua_State *L, int 
     if (http->waiter)
         return &http->wait;
     free(http);
+    metrics_inc(service->metrics, METRICS_WAITS_REFUSED_HTTP);
     luaL_error(L, "too much is asked by HTTP at once");
     return NULL;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api.h"
+#include "metrics.h"
 #include "store.h"
 #include "wait_kind.h"
 
@@ -73,6 +74,7 @@ static struct wait *start(const struct wait_service *service, lua_State *L, int 
     if (state->ask)
         return &state->wait;
     free(state);
+    metrics_inc(service->metrics, METRICS_WAITS_REFUSED_STATE);
     luaL_error(L, "too much waits for the store");
     return NULL;
 }

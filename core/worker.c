@@ -44,6 +44,7 @@ struct worker {
     struct http_server *http;
     struct store *store; /* NULL: no state is kept */
     bool draining, tftp_idle, http_idle, control_idle;
+    unsigned long log_lost; /* lines, as far as they are counted */
 };
 
 static void tell(const struct worker *w, enum notify_kind kind)
@@ -79,6 +80,9 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
         metrics_beat(w->metrics);
     if (w->store)
         store_rest(w->store);
+    unsigned long lost = log_lost();
+    metrics_add(w->metrics, METRICS_LOG_LOST, lost - w->log_lost);
+    w->log_lost = lost;
     if (!w->seat)
         return;
     w->seat->gauges[METRICS_HTTP_OPEN] = w->http ? http_server_connections(w->http) : 0;
@@ -176,6 +180,7 @@ static bool open_http(struct worker *w)
                   .token = config->http.admin.token},
         .max_connections =
             (config->limits.connections + sockets->n_workers - 1) / sockets->n_workers,
+        .max_per_client = config->limits.connections_per_client,
         .max_request = (size_t)config->limits.request_kb * 1024,
         .header_seconds = HEADER_SECONDS,
         .idle_seconds = IDLE_SECONDS,
@@ -197,6 +202,7 @@ static bool open_control(struct worker *w)
 {
     const struct control_server_options options = {
         .policy = w->policy,
+        .metrics = w->metrics,
         .slot = w->slot,
         .generation = w->generation->number,
         .idle = on_control_idle,
@@ -363,7 +369,8 @@ _Noreturn void worker_run(const struct generation *generation, struct policy *po
                        .metrics = &generation->board->slots[slot],
                        .seat = metrics_sit(generation->board, getpid()),
                        .slot = slot,
-                       .channel = channel};
+                       .channel = channel,
+                       .log_lost = log_lost()};
     sockets_narrow(generation->sockets, slot);
     generation_keep(generation, channel);
     close(generation->release.source); /* everything has been read */

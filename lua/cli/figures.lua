@@ -54,7 +54,8 @@ function figures.sum(counters, prefix)
     return total
 end
 
-local COLUMNS = { "slot", "pid", "state", "generation", "up", "restarts", "memory", "connections", "transfers" }
+local COLUMNS = { "slot", "pid", "state", "generation", "up", "restarts", "memory", "connections", "transfers",
+    "waiting" }
 
 -- The workers as lines of a table.
 function figures.workers(status)
@@ -63,7 +64,7 @@ function figures.workers(status)
         rows[#rows + 1] = {
             worker.slot, worker.pid, worker.state, worker.generation,
             figures.duration(status.now - worker.started), worker.restarts,
-            figures.amount(worker.memory_kb * 1024, "B"), worker.connections, worker.transfers,
+            figures.amount(worker.memory_kb * 1024, "B"), worker.connections, worker.transfers, worker.waiting or 0,
         }
     end
     for _, row in ipairs(rows) do

@@ -67,8 +67,9 @@ local function write_counters(counters)
     local function count(name)
         return counters["moonboot_" .. name] or 0
     end
-    line("decisions", "%d (%d failed, %d out of time)", count "decisions_total",
-         count "decision_errors_total", count "decision_deadlines_total")
+    line("decisions", "%d (%d failed, %d out of time, %d turned away)", count "decisions_total",
+         count "decision_errors_total", count "decision_deadlines_total",
+         figures.sum(counters, "moonboot_decisions_refused_total"))
     line("dhcp", "%d answered of %d", count 'dhcp_packets_total{result="answered"}',
          count 'dhcp_packets_total{result="received"}')
     line("tftp", "%d transfers, %s sent", figures.sum(counters, "moonboot_tftp_transfers_total"),

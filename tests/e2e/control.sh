@@ -102,6 +102,11 @@ echo 'rule "broken" {' >"$site/policy.new" && mv "$site/policy.new" "$site/polic
 wait_for "watch: a bad one is refused" 10 sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q '^refused .* as .*policy.lua has changed'"
 policy eight
 wait_for "watch: and mended" 10 sh -c "curl -sf '$base/ipxe?mac=52:54:00:00:00:01&platform=pcbios' | grep -q eight"
+while sleep 0.1; do echo >"$site/busy"; done &
+busy=$!
+sed -i 's/eight/nine/' "$site/policy.lua"
+wait_for "watch: in a directory where something is written all the time" 10 sh -c "curl -sf '$base/ipxe?mac=52:54:00:00:00:01&platform=pcbios' | grep -q nine"
+kill "$busy"
 cp "$site/good.yaml" "$site/site.yaml"
 wait_for "watch: site.yaml too" 10 sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q 'as $site/site.yaml has changed'"
 

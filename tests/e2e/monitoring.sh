@@ -18,7 +18,7 @@ if [ "$(id -u)" = 0 ] && command -v in.tftpd >/dev/null; then
     hpa=yes
 fi
 start_service
-fetch "/ipxe?mac=52:54:00:00:00:01" >/dev/null
+fetch "/ipxe?mac=52:54:00:00:00:01" >/dev/null # what nothing has happened of is not shown
 fetch /metrics >"$site/metrics"
 check "/metrics is there" [ -s "$site/metrics" ]
 grep -ohE 'moonboot_[a-z0-9_]+' "$examples"/*.yml "$examples/dashboard.json" | sort -u >"$site/named"

@@ -137,6 +137,11 @@ if [ "$(id -u)" = 0 ]; then
         check "and the log says why" grep -qE 'the disk fails, or is full|No space left on device' "$log"
         check "what was written is there" [ "$(fetch '/get?key=more/0')" = '"x"' ]
         check "and the service decides as ever" installs $one
+        failed=$(fetch /metrics | sed -n 's/^moonboot_decision_errors_total //p')
+        check "it is counted" [ "${failed:-0}" -ge 1 ]
+        mount -o remount,size=4m "$site/small"
+        wait_for "when there is room again, events are taken in" 5 sh -c "[ \$(curl -s -o /dev/null -w '%{http_code}' -X POST '$more&n=99') = 200 ]"
+        check "and what they change is there" [ "$(fetch '/get?key=more/99')" = '"x"' ]
         check "no worker has died of it" grep -q '^moonboot_workers_restarted_total 0' <(fetch /metrics)
         stop_service
         umount "$site/small"

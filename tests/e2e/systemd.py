@@ -1,7 +1,7 @@
 """A service manager for one service: hands it sockets, and keeps what it says.
 
 systemd.py LOG PROGRAM… : LOG gets a line for each datagram, newlines as spaces. The sockets are dhcp, pxe, tftp and http on
-the ports of lib.sh. SIGTERM and SIGHUP are passed on; the exit code is the program's.
+the ports of lib.sh, and control beside LOG. SIGTERM and SIGHUP are passed on; the exit code is the program's.
 """
 
 import os
@@ -29,8 +29,19 @@ def tcp(port):
     return s
 
 
-sockets = [("http", tcp(18080)), ("tftp", udp(16969)), ("dhcp", udp(16767)), ("pxe", udp(16711)), ("odd", udp(17777))]
+def unix(path):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if os.path.exists(path):
+        os.unlink(path)
+    s.bind(path)
+    os.chmod(path, 0o640)
+    s.listen(64)
+    return s
+
+
+sockets = [("control", unix(os.path.join(os.path.dirname(log), "control.sock"))), ("http", tcp(18080)), ("tftp", udp(16969)), ("dhcp", udp(16767)), ("pxe", udp(16711)), ("odd", udp(17777))]
 if os.environ.get("NO_SOCKETS"):
+    os.unlink(os.path.join(os.path.dirname(log), "control.sock"))
     sockets = []
 
 pid = os.fork()

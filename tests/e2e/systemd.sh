@@ -29,6 +29,11 @@ check "no second socket is on the TFTP port" [ "$(owner 16969 u)" = 1 ]
 check "no second socket is on the DHCP port" [ "$(owner 16767 u)" = 1 ]
 check "no second socket is on port 4011's" [ "$(owner 16711 u)" = 1 ]
 check "a socket of an unknown name is warned of" grep -q 'warn .*socket "odd" was handed over' "$log"
+control() { timeout 10 "$BUILD/moonboot" status --json -c "$site/site.yaml"; }
+given=$(stat -c %i "$site/control.sock")
+own() { [ "$(stat -c '%i %a' "$site/control.sock")" = "$given 640" ]; }
+check "the control socket is served by its socket" control
+check "whose name and mode are the service manager's" own
 check "HTTP is served by its socket" fetch "/ipxe?mac=52:54:00:00:00:01"
 check "TFTP is served by its socket" \
     sh -c "curl -s --max-time 10 tftp://127.0.0.1:16969/file | cmp - '$site/tftp/file'"
@@ -38,6 +43,8 @@ wait_for "the watchdog is fed" 5 told '^WATCHDOG=1$'
 kill -HUP "$service"
 wait_for "a reload is told" 5 told '^RELOADING=1 MONOTONIC_USEC=[0-9]+ '
 wait_for "and its end" 10 told '^READY=1 STATUS=Generation 2 serves'
+check "after a reload: the control socket" control
+check "after a reload: it is the same" own
 check "after a reload: HTTP" fetch "/ipxe?mac=52:54:00:00:00:01"
 check "after a reload: TFTP" \
     sh -c "curl -s --max-time 10 tftp://127.0.0.1:16969/file | cmp - '$site/tftp/file'"
@@ -54,12 +61,15 @@ kill -TERM "$service"
 wait "$service"
 check "exit code 0" [ $? = 0 ]
 check "the stop is told" told '^STOPPING=1 '
+check "the control socket's name is left alone" own
 service=
 
 sed -i '$ d' "$site/policy.lua"
 : >"$site/told"
-sed -i 's/port: 16767/port: 16768/' "$site/site.yaml"
+sed -i 's/port: 16767/port: 16768/; s/control.sock/other.sock/' "$site/site.yaml"
 start_service python3 "$here/systemd.py" "$site/told"
+check "a control socket at another path is warned of" grep -q 'none of the sockets "control" that were handed over listens at .*other.sock' "$log"
+check "and that path is served" timeout 10 "$BUILD/moonboot" status --json -c "$site/site.yaml"
 check "a socket on another port than site.yaml's is warned of" \
     grep -q 'none of the sockets "dhcp" that were handed over is at 0.0.0.0:16768' "$log"
 check "and that port is bound" [ "$(owner 16768 u)" = 1 ]
@@ -93,7 +103,7 @@ fi
 make -s -C "$here/../.." install DESTDIR="$site/root" PREFIX=/opt/moonboot >/dev/null 2>&1
 installed=$site/root/opt/moonboot/lib
 check "make install: the unit is in place" grep -q '^ExecStart=/opt/moonboot/bin/moonboot serve' "$installed/systemd/system/moonboot.service"
-check "make install: the sockets are" [ "$(find "$installed/systemd/system" -name 'moonboot-*.socket' | wc -l)" = 4 ]
+check "make install: the sockets are" [ "$(find "$installed/systemd/system" -name 'moonboot-*.socket' | wc -l)" = 5 ]
 check "make install: sysusers and tmpfiles are" [ -s "$installed/sysusers.d/moonboot.conf" -a -s "$installed/tmpfiles.d/moonboot.conf" ]
 make -s -C "$here/../.." uninstall DESTDIR="$site/root" PREFIX=/opt/moonboot >/dev/null 2>&1
 check "make uninstall leaves no file" [ -z "$(find "$site/root" -type f)" ]

@@ -17,7 +17,7 @@ local function status(over)
     return ([[{"version":"1","pid":3,"state":"serving","started":1,"now":$now,"site":"s.yaml","control":"/c",
         "generation":$generation,"refused":$refused,"reloads":2,"reloads_refused":1,
         "workers":[{"slot":0,"pid":11,"state":"serving","generation":2,"started":940,"restarts":3,"memory_kb":2048,
-        "connections":5,"transfers":6}],
+        "connections":5,"transfers":6,"waiting":7}],
         "sockets":[{"service":"tftp","address":"0.0.0.0","port":69},{"service":"http","address":"10.0.0.1","port":80}],
         "counters":{"moonboot_decisions_total":$decisions,"moonboot_decision_microseconds_total":$decisions00,
         "moonboot_http_responses_total{code=\"2xx\"}":3,"moonboot_http_responses_total{code=\"4xx\"}":4,
@@ -63,9 +63,9 @@ function tests.status_shows_everything()
         "refused     a load, date 950 (50 s ago) by process 8 (user 6) over the control socket:\n",
         "            p.lua:1: no\n            p.lua:2: nor that\n",
         "sockets     tftp 0.0.0.0:69, http 10.0.0.1:80\n",
-        "workers     slot  pid  state    generation  up     restarts  memory  connections  transfers\n",
-        "               0   11  serving           2  1 min         3  2.1 MB            5          6\n",
-        "decisions   4 (0 failed", "http        7 responses", "1.2 MB sent")
+        "workers     slot  pid  state    generation  up     restarts  memory  connections  transfers  waiting\n",
+        "               0   11  serving           2  1 min         3  2.1 MB            5          6        7\n",
+        "decisions   4 (0 failed, 0 out of time, 0 turned away)\n", "http        7 responses", "1.2 MB sent")
 end
 
 function tests.status_without_a_generation_or_refusal()

@@ -53,6 +53,8 @@ static void test_defaults(void **state)
     assert_int_equal(config->limits.decision_ms, 250);
     assert_int_equal(config->limits.wait_ms, 5000);
     assert_int_equal(config->limits.memory_mb, 256);
+    assert_int_equal(config->limits.waiting, 2000);
+    assert_int_equal(config->limits.connections_per_client, 500);
     config_free(config);
 }
 
@@ -80,7 +82,8 @@ static void test_everything(void **state)
                                  "log: { level: debug, format: json }\n"
                                  "state: { backend: lmdb, path: st, max_mb: 8, stages: false }\n"
                                  "limits: { decision_ms: 100, wait_ms: 900, memory_mb: 64,\n"
-                                 "          request_kb: 8, connections: 50 }\n",
+                                 "          request_kb: 8, connections: 50,\n"
+                                 "          connections_per_client: 0, waiting: 7 }\n",
                                  &problems);
     (void)state;
     assert_non_null(config);
@@ -110,6 +113,8 @@ static void test_everything(void **state)
     assert_int_equal(config->workers, 3);
     assert_int_equal(config->log.format, LOG_FORMAT_JSON);
     assert_int_equal(config->limits.connections, 50);
+    assert_int_equal(config->limits.connections_per_client, 0);
+    assert_int_equal(config->limits.waiting, 7);
     assert_int_equal(config->limits.wait_ms, 900);
     assert_string_equal(config->state.path, "st");
     assert_int_equal(config->state.max_mb, 8);

@@ -206,7 +206,7 @@ static void test_mangled(void **state)
     static const char good[] =
         "{ \"a\": [1, \"\\ud83d\\ude00\xc3\xa9\", {\"b\": null}], \"c\": -1.5e3 }";
     static const char anchored[] = "a: &x [1, {b: c}]\nd: {<<: *x, e: \"f\\n\"}\ng: |\n  h\n  i\n";
-    char text[128];
+    char text[128] = {0}; /* a mangled text may have lost its end */
     for (size_t i = 0; i < sizeof good; i++) {
         memcpy(text, good, i);
         text[i] = '\0';

@@ -301,7 +301,7 @@ static void test_late_decisions(void **state)
     for (int i = 0; i < 1100; i++)
         send_message(&w, i % 2 ? &w.at : &w.boot_at, i % 2 ? DHCP_DISCOVER : DHCP_REQUEST);
     assert_int_equal(w.policy.n_held, 1024); /* and no more at once */
-    assert_int_equal(count(&w, METRICS_DHCP_IGNORED), 76);
+    assert_int_equal(count(&w, METRICS_DHCP_BUSY), 76);
     for (size_t i = 0; i < w.policy.n_held; i++) {
         const struct request *request = w.policy.held[i].request;
         assert_int_equal(request->dhcp.boot_server_port, i % 2 == 0);
@@ -313,6 +313,25 @@ static void test_late_decisions(void **state)
         assert_true(receive(&w, &p, &from));
         assert_int_equal(dhcp_message(&p), i % 2 ? DHCP_OFFER : DHCP_ACK);
     }
+    assert_int_equal(count(&w, METRICS_DHCP_ANSWERED), 1024);
+    close_world(&w);
+}
+
+/* The one that waits longest makes room for the next. */
+static void test_oldest_first(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, lo, 2);
+    w.policy.hold = w.policy.cancels = true;
+    for (int i = 0; i < 1030; i++)
+        send_message(&w, i < 6 ? &w.boot_at : &w.at, i < 6 ? DHCP_REQUEST : DHCP_DISCOVER);
+    assert_int_equal(w.policy.n_held, 1024);
+    assert_int_equal(w.policy.n_asked, 1030);
+    assert_int_equal(count(&w, METRICS_DHCP_BUSY), 6);
+    for (size_t i = 0; i < w.policy.n_held; i++)
+        assert_false(w.policy.held[i].request->dhcp.boot_server_port);
+    decide_held(&w.policy);
     assert_int_equal(count(&w, METRICS_DHCP_ANSWERED), 1024);
     close_world(&w);
 }
@@ -347,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_loopback_must_be_named),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_late_decisions),
+        cmocka_unit_test(test_oldest_first),
         cmocka_unit_test(test_closing_with_decisions_in_flight),
     };
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);

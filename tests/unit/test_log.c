@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -68,6 +69,69 @@ static void test_full(void **state)
     assert_non_null(strstr(text, "room again"));
 }
 
+/* Who reads slowly is not waited for, even by a line that is longer than what a pipe takes at
+ * once; the next line stands by itself, and they are counted. */
+static void test_slow_reader(void **state)
+{
+    static char long_value[7000], got[200000];
+    const struct log_field fields[] = {{"a", long_value}};
+    int ends[2], saved = dup(STDERR_FILENO);
+    unsigned long lost = log_lost();
+    size_t len = 0;
+    ssize_t n;
+    (void)state;
+    memset(long_value, 'x', sizeof long_value - 1);
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_unblock();
+    alarm(20); /* it would wait for ever */
+    for (int i = 0; i < 30; i++)
+        log_event(LOG_LEVEL_INFO, fields, 1, "line");
+    alarm(0);
+    assert_true(log_lost() > lost + 10);
+    close(ends[1]); /* whose mode is what it was: reading ends when the other is closed too */
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    while ((n = read(ends[0], got + len, sizeof got - 1 - len)) > 0)
+        len += (size_t)n;
+    log_event(LOG_LEVEL_INFO, NULL, 0, "room again");
+    n = read(ends[0], got + len, sizeof got - 1 - len);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[0]);
+    assert_true(n > 0);
+    got[len + (size_t)n] = '\0';
+    const char *end = strstr(got, "room again\n");
+    assert_non_null(end);
+    assert_non_null(strstr(got + len, "lines of this log were lost"));
+    for (const char *line_of = got; *line_of; line_of = strchr(line_of, '\n') + 1)
+        assert_memory_equal(line_of, "20", 2);
+}
+
+static void test_socket(void **state)
+{
+    static char long_value[7000], got[8192];
+    const struct log_field fields[] = {{"a", long_value}};
+    int ends[2], saved = dup(STDERR_FILENO);
+    unsigned long lost = log_lost();
+    (void)state;
+    memset(long_value, 'x', sizeof long_value - 1);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_unblock();
+    alarm(20);
+    for (int i = 0; i < 1000; i++)
+        log_event(LOG_LEVEL_INFO, fields, 1, "line");
+    alarm(0);
+    dup2(saved, STDERR_FILENO);
+    log_unblock();
+    assert_true(log_lost() > lost + 100);
+    assert_true(read(ends[0], got, sizeof got) > 0);
+    assert_memory_equal(got, "20", 2);
+    close(saved);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* However long the values, the line ends well-formed. */
 static void test_cut(void **state)
 {
@@ -86,7 +150,9 @@ static void test_cut(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_json),
-                                       cmocka_unit_test(test_full), cmocka_unit_test(test_cut)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text),   cmocka_unit_test(test_json),
+        cmocka_unit_test(test_full),   cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_socket), cmocka_unit_test(test_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -469,7 +469,7 @@ static void test_caps(void **state)
     turn(&w);
     request(&fifth, "body|octet|");
     expect_data(&fifth, 1, strlen(BODY));
-    assert_int_equal(counted(&w, METRICS_TFTP_REFUSED), 2);
+    assert_int_equal(counted(&w, METRICS_TFTP_BUSY), 2);
     w.policy.held[0].done(reply_alloc(REPLY_SILENCE), w.policy.held[0].arg);
     for (size_t i = 0; i < 4; i++)
         close(peers[i].fd);

@@ -43,6 +43,8 @@ static double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+static unsigned at_once; /* decisions that may wait; 0: any */
+
 static struct policy *load_with(const char *text, unsigned wait_ms)
 {
     struct problems problems = {0};
@@ -56,6 +58,7 @@ static struct policy *load_with(const char *text, unsigned wait_ms)
                                            .http_port = 8080,
                                            .decision_ms = 50,
                                            .wait_ms = wait_ms,
+                                           .waiting = at_once,
                                            .memory_mb = 32,
                                            .metrics = &board->slots[0]};
     struct policy *policy = policy_load(&options, &problems);
@@ -313,6 +316,62 @@ static void test_refused(void **state)
     }
 }
 
+/* Beyond the limit nobody waits: who asks by HTTP is told so, who asks by datagrams asks again.
+ * Who waits already may do so again, and what does not wait is decided as ever. */
+static void test_too_many(void **state)
+{
+    at_once = 3;
+    struct policy *policy =
+        load_with("rule 'quick' { match = { mac = '52:54:00:00:00:09' }, boot = deny 'quick' }\n"
+                  "rule 'slow' { on_error = deny 'failed', boot = function ()\n"
+                  "  pcall(sleep, 0.03) sleep(0.03) return deny 'well' end }\n"
+                  "rule 'never' { boot = deny 'never' }\n",
+                  PATIENT_MS);
+    at_once = 0;
+    struct asked asked[3], more[3], quick, later;
+    uint64_t http = counter(METRICS_REFUSED_HTTP), dhcp = counter(METRICS_REFUSED_DHCP),
+             tftp = counter(METRICS_REFUSED_TFTP), made = counter(METRICS_DECISIONS);
+    struct request by_dhcp = {.protocol = REQUEST_DHCP,
+                              .server.s_addr = inet_addr("10.0.0.2"),
+                              .dhcp = {.message = REQUEST_DISCOVER,
+                                       .has_mac = true,
+                                       .arch = 7,
+                                       .vendor_class = {(const uint8_t *)"PXEClient", 9}}};
+    struct request by_tftp = {.protocol = REQUEST_TFTP,
+                              .client.s_addr = inet_addr("10.0.0.50"),
+                              .server.s_addr = inet_addr("10.0.0.2"),
+                              .tftp = {.file = "pxelinux.cfg/01-52-54-00-00-00-05"}};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        ask(policy, &asked[i], i);
+    assert_int_equal(policy_waiting(policy), 3);
+    ask(policy, &more[0], 4);
+    assert_int_equal(more[0].kind, REPLY_ERROR);
+    contains(&more[0], "too many decisions wait");
+    more[1] = more[2] = (struct asked){.since = now_ms()};
+    policy_decide(policy, &by_dhcp, take, &more[1]);
+    policy_decide(policy, &by_tftp, take, &more[2]);
+    assert_true(more[1].done && more[2].done);
+    assert_int_equal(more[1].kind, REPLY_SILENCE);
+    assert_int_equal(more[2].kind, REPLY_SILENCE);
+    ask(policy, &quick, 9);
+    contains(&quick, "quick");
+    assert_int_equal(counter(METRICS_REFUSED_HTTP), http + 1);
+    assert_int_equal(counter(METRICS_REFUSED_DHCP), dhcp + 1);
+    assert_int_equal(counter(METRICS_REFUSED_TFTP), tftp + 1);
+    for (unsigned i = 0; i < 3; i++) {
+        turn_until(&asked[i].done);
+        contains(&asked[i], "well");
+    }
+    assert_int_equal(policy_waiting(policy), 0);
+    assert_int_equal(counter(METRICS_DECISIONS), made + 4);
+    ask(policy, &later, 4);
+    assert_false(later.done);
+    assert_true(policy_cancel(policy, &later));
+    assert_int_equal(policy_waiting(policy), 0);
+    policy_free(policy);
+}
+
 /* Without an event loop nothing waits. */
 static void test_no_loop(void **state)
 {
@@ -355,7 +414,8 @@ int main(void)
         cmocka_unit_test(test_many_at_once),  cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_dhcp_deadline), cmocka_unit_test(test_cpu_time_over_suspensions),
         cmocka_unit_test(test_parallel),      cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_no_loop),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_no_loop),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
