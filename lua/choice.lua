@@ -103,7 +103,7 @@ local function begin(rule, chosen, of, own)
     end
     of.plans = of.plans or { __index = { verdict = "boot", profile = of, initrd = of.initrd, kernel = of.kernel,
                                          dhcp = of.dhcp, files = of.files, config = of.config } }
-    return setmetatable({ args = {}, vars = nil, constant = nil }, of.plans)
+    return setmetatable({ args = {} }, of.plans)
 end
 
 -- The plan of a choice and its profile, with what `rule` adds, and after that each of

@@ -65,7 +65,7 @@ local function with(plan, data, key)
         return rawget(own, name)
     end }
     return setmetatable({
-        data = data, key = key, args = nil, vars = nil, read = nil, -- `read`: the two before it have been
+        data = data, key = key, -- and args and vars, when they have been read
         verdict = plan.verdict, profile = plan.profile, sides = false, inventory = false, -- always asked for
     }, plan.hosts)
 end

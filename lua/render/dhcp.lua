@@ -10,6 +10,8 @@ local bootloaders = require "bootloaders"
 local pxe_menu = require "render.pxe_menu"
 local url = require "url"
 
+local none = nil -- makes room (machine.lua)
+
 local dhcp = {}
 
 -- iPXE, as Debian's `ipxe` package names it; other architectures by the same pattern.
@@ -135,7 +137,7 @@ end
 
 -- The answer that needs no policy, or nil when there is none for this client.
 local function default(request, kind, arch, settings, carried, image)
-    local answer = { options = {}, vendor_class = nil, file = nil, server = nil }
+    local answer = { options = {}, vendor_class = none, file = none, server = none }
     if kind == "ipxe" then
         answer.vendor_class = "PXEClient"
         answer.options[175] = IPXE_OPTIONS
