@@ -6,7 +6,7 @@ DESTDIR ?=
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PKG_CONFIG ?= pkg-config
 
-VARIANT := $(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))$(if $(SANITIZE),-sanitize)
+VARIANT := $(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))$(if $(SANITIZE),-sanitize)$(if $(COVER),-cover)
 BUILD   := $(if $(FUZZ),build-fuzz,build$(VARIANT))
 
 LIBRARIES := luajit lmdb hiredis libcurl libevent_core libevent_extra libevent_openssl openssl yaml-0.1 libsodium libseccomp libedit
@@ -31,6 +31,14 @@ ifdef FUZZ
 CPPFLAGS    += -DTASK_LOAD_MS=300
 ALL_CFLAGS  += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ALL_LDFLAGS += -fsanitize=fuzzer,address,undefined
+endif
+
+# Counts lines of both halves (tests/cover): a process that ends by _exit writes its counters, too.
+ifdef COVER
+CFLAGS      := -O0 -g
+CPPFLAGS    += -DTASK_HOOK_BEFORE=lines_before -D_exit=lines_exit
+ALL_CFLAGS  += --coverage -fprofile-update=atomic
+ALL_LDFLAGS += --coverage
 endif
 
 CORE_C  := $(filter-out core/main.c,$(wildcard core/*.c))
@@ -59,7 +67,14 @@ $(BUILD)/embedded.S: $(LUA) $(STARTER) tests/embed.sh
 $(BUILD)/embedded.o: $(BUILD)/embedded.S
 	$(CC) -c -o $@ $<
 
-$(LIB): $(CORE_O) $(BUILD)/embedded.o
+build-cover/cover/%.o: tests/cover/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -g -fPIE $(shell $(PKG_CONFIG) --cflags luajit) -c -o $@ $<
+
+build-cover/cover/lua: build-cover/cover/lua.o build-cover/cover/lines.o
+	$(CC) -pie -Wl,--export-dynamic --coverage -o $@ $^ $(shell $(PKG_CONFIG) --libs luajit)
+
+$(LIB): $(CORE_O) $(BUILD)/embedded.o $(if $(COVER),$(BUILD)/cover/lines.o)
 	$(AR) rcs $@ $^
 
 $(PROGRAM): $(BUILD)/core/main.o $(LIB)
@@ -73,6 +88,21 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIB)
 
 .PHONY: unit
 unit: $(UNIT)
+
+# --- what tests run, and what memcheck says ---------------------------------------------------
+
+# Lines of core/ and of lua/, by file, and the totals: an error below 90 %.
+.PHONY: cover
+cover:
+	@tests/deps.sh build test
+	@$(MAKE) --no-print-directory -s COVER=1 all unit build-cover/cover/lua
+	@tests/cover/run.sh
+
+# ONLY=PATTERN: of names such as unit/test_store and e2e/http.
+.PHONY: valgrind
+valgrind: all unit
+	@tests/deps.sh build test valgrind
+	@tests/valgrind/run.sh '$(or $(ONLY),.)'
 
 # --- benchmarks -------------------------------------------------------------------------------
 
@@ -157,10 +187,10 @@ soak: all
 
 .PHONY: lint
 lint:
-	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.[ch])
+	clang-format --dry-run -Werror core/*.c core/*.h $(wildcard tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.[ch] tests/cover/*.[ch])
 	clang-tidy --quiet core/*.c -- -std=c11 $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
-	luacheck --quiet lua policies examples tests/lua
-	shellcheck -x -S warning examples/completion/*.bash tests/*.sh tests/e2e/*.sh tests/fuzz/*.sh .ci/run
+	luacheck --quiet lua policies examples tests/lua tests/cover
+	shellcheck -x -S warning examples/completion/*.bash tests/*.sh tests/e2e/*.sh tests/fuzz/*.sh tests/cover/*.sh tests/valgrind/*.sh .ci/run
 
 UNITS := $(PREFIX)/lib/systemd/system
 
@@ -197,6 +227,8 @@ help:
 	@echo 'make bench-rules  what a decision costs as rules and hosts grow'
 	@echo 'make bench-log  what the decision log adds to a decision'
 	@echo 'make fuzz       all fuzzers, SECONDS=60 each'
+	@echo 'make cover      lines that the tests run, by file; an error below 90 % (10 minutes, as root)'
+	@echo 'make valgrind   units and some end-to-end scripts under memcheck (20 minutes, as root)'
 	@echo 'make soak       20 minutes of load, reloads and killed workers'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall'
 	@echo 'make lint       clang-format, clang-tidy, luacheck, shellcheck'

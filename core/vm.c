@@ -8,6 +8,7 @@
 
 #include "api.h"
 #include "embedded.h"
+#include "task.h"
 
 /* At least so much may be garbage before it is collected. */
 #define GARBAGE_MIN ((size_t)8 << 20)
@@ -92,6 +93,9 @@ struct vm *vm_alloc(const struct vm_options *options)
     luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     if (lua_cpcall(vm->L, vm_prepare, NULL) != 0)
         goto fail;
+#ifdef TASK_HOOK_BEFORE
+    task_set_hook(vm->L, NULL, 0);
+#endif
     return vm;
 fail:
     vm_free(vm);

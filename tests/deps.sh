@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing from Debian's packages: deps.sh build|test|lab|bench…
+# Installs what is missing from Debian's packages: deps.sh build|test|lab|bench|valgrind…
 # As root it installs, with progress; without root it says what to install, and fails only
 # when something that a build needs is missing.
 set -eu
@@ -13,9 +13,10 @@ packages() { # packages SET: what it needs
         python3-jsonschema ca-certificates redis-tools cloud-init ignition minisign systemd git ;;
     lab) echo qemu-system-x86 ipxe-qemu ovmf ipxe dnsmasq-base iproute2 ethtool tcpdump util-linux \
         pxelinux syslinux-common grub-efi-amd64-bin grub-efi-amd64-signed shim-signed ;;
+    valgrind) echo valgrind ;;
     bench) echo wrk dnsmasq-base ipxe iproute2 curl python3 ;; # run.py unpacks the peers
     *)
-        echo "usage: deps.sh build|test|lab|bench…" >&2
+        echo "usage: deps.sh build|test|lab|bench|valgrind…" >&2
         exit 2
         ;;
     esac
