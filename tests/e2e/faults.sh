@@ -214,6 +214,13 @@ echo "# a clock that jumps"
 faketime=$(find "$root/build/tools/libfaketime" /usr/lib -name libfaketime.so.1 2>/dev/null | head -n 1)
 if [ -n "$faketime" ] && ! grep -q sanitize <<<"$BUILD"; then
     echo +0 >"$site/clock"
+    echo 'state: { path: state }' >>"$site/site.yaml"
+    cat >"$site/policy.lua" <<'LUA'
+profile "p" { kernel = "vmlinuz", args = { "mac={{mac}}", 'seed={{config "seed"}}' }, config = { seed = "grown" } }
+rule "all" { match = { mac = prefix "52:54:00" }, boot = "p" }
+serve "/put" (function () return state.set("k", "v", { ttl = 3600 }) and "put" end)
+serve "/get" (function () return state.get "k" or "none" end)
+LUA
     start_service env LD_PRELOAD="$faketime" FAKETIME_TIMESTAMP_FILE="$site/clock" FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
     supervisor=$(pgrep -f "^$BUILD/moonboot serve -c $site/site.yaml" | head -n 1)
     curl -s --limit-rate 8M "$base/assets/larger" -o "$site/got" &
@@ -227,6 +234,33 @@ if [ -n "$faketime" ] && ! grep -q sanitize <<<"$BUILD"; then
     check "its clock did jump" grep -q "^$(date -d '+3650 days' +%Y)" "$log"
     wait "$download"
     check "a download over the jumps is whole" cmp -s "$site/assets/larger" "$site/got"
+    clock() { # clock JUMP: from the real time
+        echo "$1" >"$site/clock"
+        sleep 0.5
+    }
+    put() { curl -s -o /dev/null --max-time 10 -X POST "$base/put"; }
+    told_date() { curl -sI --max-time 10 "$base/healthz" | sed -n 's/^Date: \([A-Za-z]*, .*[0-9]\{4\}\) .*/\1/p'; }
+    document() { fetch "/ipxe?mac=52:54:00:00:00:01&platform=efi&buildarch=x86_64" | grep -o 'seed=http[^ ]*' | cut -d= -f2-; }
+    code() { curl -s -o /dev/null --max-time 10 -w '%{http_code}' "$1"; }
+    clock +0
+    url=$(document)
+    check "a document by the token of now" [ "$(code "$url")" = 200 ]
+    put
+    check "what is remembered for an hour" [ "$(fetch /get)" = v ]
+    clock +2d
+    check "two days later: HTTP's date is another" [ "$(told_date)" = "$(LC_ALL=C date -u -d '+2 days' '+%a, %d %b %Y')" ]
+    check "two days later: the token has ended" [ "$(code "$url")" = 403 ]
+    check "two days later: a new one is good" [ "$(code "$(document)")" = 200 ]
+    check "two days later: what lasted an hour is forgotten" [ "$(fetch /get)" = none ]
+    put
+    clock -1d
+    check "three days back: HTTP's date is another" [ "$(told_date)" = "$(LC_ALL=C date -u -d '-1 day' '+%a, %d %b %Y')" ]
+    check "three days back: a new token is good" [ "$(code "$(document)")" = 200 ]
+    check "three days back: what was remembered lasts" [ "$(fetch /get)" = v ]
+    put
+    clock +0
+    check "and now again: it has ended, by its own clock" [ "$(fetch /get)" = none ]
+    check "and now again: the token of then is good" [ "$(code "$url")" = 200 ]
     check "no worker was thought to stand still" [ "$(metric moonboot_workers_restarted_total)" = 0 ]
     before=$(metric moonboot_generation)
     kill -HUP "$supervisor"
