@@ -74,6 +74,7 @@ for script in language testing service http tftp state machines asking apis deci
     suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
 done
 suite e2e/slow_peers with build-sanitize tests/e2e/slow_peers.sh
+suite e2e/machines-redis with build tests/e2e/machines.sh redis
 suite e2e/control-confined with build tests/e2e/control.sh
 suite e2e/trust with build-sanitize tests/e2e/trust.sh
 suite e2e/secrets with build-sanitize tests/e2e/secrets.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # What is known of machines: the stages of their boots, who is stuck, events from policy; on the control
-# socket and at /api/v1/machines, for 10,000 of them too.
+# socket and at /api/v1/machines, for 10,000 of them too. `machines.sh redis` keeps it all in Redis.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/e2e/lib.sh
@@ -13,7 +13,19 @@ make_site
 memory=$(mktemp -d /dev/shm/moonboot-e2e-XXXXXX)
 chmod 755 "$memory"
 trap 'rm -rf "$memory"; clean_up' EXIT
-echo "state: { path: $memory/state }" >>"$site/site.yaml"
+if [ "${1:-}" = redis ]; then
+    # shellcheck source=tests/e2e/redis_lib.sh
+    . "$here/redis_lib.sh"
+    redis_available || {
+        skip "Redis" "Debian's redis-tools are not installed"
+        exit 0
+    }
+    trap 'stop_redis KILL; rm -rf "$memory"; clean_up' EXIT
+    start_redis "$memory/redis"
+    echo "state: { backend: redis, url: 'redis://127.0.0.1:$redis_port/1' }" >>"$site/site.yaml"
+else
+    echo "state: { path: $memory/state }" >>"$site/site.yaml"
+fi
 mkdir "$site/assets/el9"
 head -c 100000 /dev/urandom >"$site/assets/el9/vmlinuz"
 cat >"$site/policy.lua" <<'LUA'
