@@ -66,7 +66,8 @@ static void test_everything(void **state)
                                  "tftp:   { backend: off, port: 1069, root: /srv/tftp }\n"
                                  "http:   { listen: [\"10.0.0.2:80\", \"*:8080\"], assets: a,\n"
                                  "          tls: { listen: \"*:443\", cert: c, key: k } }\n"
-                                 "tokens: { required: false, pin: true, lifetime_s: 60, key: t }\n"
+                                 "tokens: { required: false, pin: true,\n"
+                                 "          lifetime_s: 60, grace_s: 9, key: t }\n"
                                  "signing: { key: s }\n"
                                  "policy_keys: [one.pub, two.pub]\n"
                                  "secrets: { key: [new, old] }\n"
@@ -102,6 +103,7 @@ static void test_everything(void **state)
     assert_false(config->tokens.required);
     assert_true(config->tokens.pin);
     assert_int_equal(config->tokens.lifetime_s, 60);
+    assert_int_equal(config->tokens.grace_s, 9);
     assert_string_equal(config->tokens.key, "t");
     assert_string_equal(config->signing.key, "s");
     assert_int_equal(config->secrets.keys.n, 2);
