@@ -1,6 +1,7 @@
 #include "cli_serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,12 +43,26 @@ static void raise_file_limit(void)
         log_warn("cannot raise the limit of open files: %s", strerror(errno));
 }
 
+/* No kind of memory is left in a dump, should somebody lift the limit. False: it may be. */
+static bool empty_dumps(void)
+{
+    int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT; /* a kernel that leaves no dumps */
+    bool good = write(fd, "0\n", 2) == 2;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return good;
+}
+
 /* Its processes hold keys, and machines' secrets: none of them leaves its memory in a file. Where
- * it does not run as root, the limit must do: who may look into it is the same user anyway. */
+ * it does not run as root, who may look into it is the same user anyway. */
 static void leave_no_dumps(void)
 {
     struct rlimit none = {0};
-    if (setrlimit(RLIMIT_CORE, &none) < 0 || (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0) < 0))
+    if (!empty_dumps() || setrlimit(RLIMIT_CORE, &none) < 0 ||
+        (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0) < 0))
         log_warn("cannot forbid core dumps: %s", strerror(errno));
 }
 
