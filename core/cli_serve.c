@@ -23,6 +23,7 @@ static const char help[] =
     "  -c, --config FILE  the site's configuration (site.yaml here, else\n"
     "                     /etc/moonboot/site.yaml)\n"
     "  -v, --verbose      log everything until the configuration says otherwise\n"
+    "  -q, --quiet        log warnings and errors alone, whatever the configuration says\n"
     "  -h, --help         print this\n"
     "\n"
     "Exit codes: 0 stopped by a signal, 1 could not start, 2 bad usage.\n";
@@ -70,18 +71,22 @@ int cli_serve(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"verbose", no_argument, NULL, 'v'},
+                                            {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     const char *site = cli_site();
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:vqh", options, NULL)) != -1) {
         switch (option) {
         case 'c':
             site = optarg;
             break;
         case 'v':
             log_setup(LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
+            break;
+        case 'q':
+            log_limit(LOG_LEVEL_WARN);
             break;
         case 'h':
             fputs(help, stdout);

@@ -18,11 +18,11 @@
 #define LOG_VALUES_MAX (LOG_LINE_MAX - 1024) /* values are cut here; keys and quotes never */
 
 static struct {
-    enum log_level level;
+    enum log_level level, limit;
     enum log_format format;
     const struct mask *mask; /* NULL: nothing is hidden */
     unsigned long lost;      /* lines that nobody took */
-} logger = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT};
+} logger = {.level = LOG_LEVEL_INFO, .limit = LOG_LEVEL_DEBUG, .format = LOG_FORMAT_TEXT};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 static const char *const format_names[] = {"text", "json"};
@@ -57,7 +57,12 @@ static const char *shown(const char *text, char **copy)
 
 bool log_enabled(enum log_level level)
 {
-    return level <= logger.level;
+    return level <= logger.level && level <= logger.limit;
+}
+
+void log_limit(enum log_level level)
+{
+    logger.limit = level;
 }
 
 bool log_level_parse(const char *name, enum log_level *level)
