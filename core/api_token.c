@@ -34,6 +34,29 @@ static int api_token_make(lua_State *L)
     return 1;
 }
 
+/* host.token.single(purpose, machine, name, client) -> text of one that is good once */
+static int api_token_single(lua_State *L)
+{
+    char text[TOKEN_SINGLE_TEXT];
+    struct token_claim claim = check_claim(L);
+    token_make_single(vm_options(vm_of(L))->tokens, &claim, time(NULL), text);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/* host.token.once(text), of a good one -> what it is remembered by, the seconds that it lives |
+ * nil: it is good more than once */
+static int api_token_once(lua_State *L)
+{
+    char id[TOKEN_ID_TEXT];
+    time_t end;
+    if (!token_is_single(check_bytes(L, 1), id, &end))
+        return 0;
+    lua_pushstring(L, id);
+    lua_pushnumber(L, (lua_Number)(end - time(NULL)));
+    return 2;
+}
+
 /* host.token.problem(purpose, machine, name, client, text) -> nil: it is good | why it is not */
 static int api_token_problem(lua_State *L)
 {
@@ -45,8 +68,11 @@ static int api_token_problem(lua_State *L)
 
 void api_token_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"make", api_token_make}, {"problem", api_token_problem}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"make", api_token_make},
+                                         {"single", api_token_single},
+                                         {"once", api_token_once},
+                                         {"problem", api_token_problem},
+                                         {NULL, NULL}};
     const struct token_rules *rules = vm_options(vm_of(L))->tokens;
     if (!rules)
         return;
@@ -54,5 +80,7 @@ void api_token_open(lua_State *L)
     luaL_register(L, NULL, functions);
     lua_pushboolean(L, rules->required);
     lua_setfield(L, -2, "required");
+    lua_pushinteger(L, (lua_Integer)rules->grace);
+    lua_setfield(L, -2, "grace");
     lua_setfield(L, -2, "token");
 }

@@ -26,6 +26,7 @@ static const char help[] =
     "  -n, --name NAME        what people and tests call it: letters, digits, - and _\n"
     "  -k, --keep-newline     seal the newline at the end of the value, too\n"
     "  -v, --verbose          say on standard error what was sealed, and for which key\n"
+    "  -q, --quiet            say nothing but what is wrong\n"
     "  -h, --help             print this\n"
     "\n"
     "Exit codes: 0 done, 1 it could not be done, 2 bad usage.\n";
@@ -61,11 +62,12 @@ static int parse(struct options *o, int argc, char **argv)
                                             {"name", required_argument, NULL, 'n'},
                                             {"keep-newline", no_argument, NULL, 'k'},
                                             {"verbose", no_argument, NULL, 'v'},
+                                            {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "p:P:n:kvh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "p:P:n:kvqh", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
             return 0;
@@ -79,7 +81,8 @@ static int parse(struct options *o, int argc, char **argv)
         else if (option == 'n')
             o->name = optarg;
         o->keep_newline |= option == 'k';
-        o->verbose |= option == 'v';
+        if (option == 'v' || option == 'q')
+            o->verbose = option == 'v';
     }
     o->file = argv[optind];
     if (!o->key == !o->key_text)

@@ -28,6 +28,8 @@ static const char sign_help[] =
     "  -s, --secret-key FILE  the key, of `moonboot keygen` or `minisign -G`\n"
     "  -t, --comment TEXT     a comment that is signed too (the time and the file's name)\n"
     "  -r, --raw              write FILE.sig: the 64 bytes of Ed25519, and nothing else\n"
+    "  -v, --verbose          name each signature that was written\n"
+    "  -q, --quiet            print nothing but what is wrong\n"
     "  -h, --help             print this\n"
     "\n"
     "Exit codes: 0 done, 1 it could not be done, 2 bad usage.\n";
@@ -49,7 +51,7 @@ static const char verify_help[] =
 struct options {
     const char *command, *help;
     const char *key, *key_text, *comment, *signature;
-    bool raw, quiet;
+    bool raw, quiet, verbose;
     char **files;
     int n_files;
 };
@@ -75,11 +77,12 @@ static int parse(struct options *o, const char *known, int argc, char **argv)
                                             {"signature", required_argument, NULL, 'x'},
                                             {"raw", no_argument, NULL, 'r'},
                                             {"quiet", no_argument, NULL, 'q'},
+                                            {"verbose", no_argument, NULL, 'v'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "s:p:P:t:x:rqh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "s:p:P:t:x:rqvh", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(o->help, stdout);
             return 0;
@@ -92,6 +95,8 @@ static int parse(struct options *o, const char *known, int argc, char **argv)
         }
         o->raw |= option == 'r';
         o->quiet |= option == 'q';
+        if (option == 'v' || option == 'q')
+            o->verbose = option == 'v';
         if (option == 's' || option == 'p')
             o->key = optarg;
         else if (option == 'P')
@@ -244,6 +249,8 @@ static bool sign_raw(const struct options *o, const struct minisign_key *key, co
     if (good) {
         minisign_raw(key, data, len, signature);
         good = write_file(o, name, signature, sizeof signature, 0644, true);
+        if (good && o->verbose)
+            printf("%s\n", name);
     }
     free(data);
     free(name);
@@ -267,6 +274,8 @@ static bool sign_file(const struct options *o, const struct minisign_key *key, c
         minisign_raw(key, hash, sizeof hash, signature);
         size_t len = minisign_write(key, signature, comment, text);
         good = write_file(o, name, text, len, 0644, true);
+        if (good && o->verbose)
+            printf("%s\n", name);
     }
     free(copy);
     free(name);
@@ -276,7 +285,7 @@ static bool sign_file(const struct options *o, const struct minisign_key *key, c
 int cli_sign(int argc, char **argv)
 {
     struct options o = {.command = "sign", .help = sign_help};
-    int code = parse(&o, "str", argc, argv);
+    int code = parse(&o, "strqv", argc, argv);
     if (code >= 0)
         return code;
     if (!o.key)

@@ -306,6 +306,7 @@ static const struct key tokens_keys[] = {
     {"required", read_bool, AT(tokens.required), 0, 0, NULL},
     {"pin", read_bool, AT(tokens.pin), 0, 0, NULL},
     {"lifetime_s", read_number, AT(tokens.lifetime_s), 1, 366 * 86400, NULL},
+    {"grace_s", read_number, AT(tokens.grace_s), 0, 3600, NULL},
     {0},
 };
 static const struct key state_tls_keys[] = {

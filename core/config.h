@@ -95,6 +95,7 @@ struct config {
         bool required;
         bool pin;
         unsigned lifetime_s;
+        unsigned grace_s;
     } tokens;
     struct {
         enum config_state_backend backend;

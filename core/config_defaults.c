@@ -24,6 +24,7 @@ bool config_defaults(struct config *config, const char *path)
     config_state_defaults(config);
     config->tokens.required = true;
     config->tokens.lifetime_s = 86400;
+    config->tokens.grace_s = 60;
     config->policy_refresh.interval_s = 60;
     config->policy_refresh.timeout_s = 30;
     config->policy_refresh.max_mb = 64;

@@ -33,15 +33,25 @@ static const char *check_hash(const char *hash)
     return NULL;
 }
 
+/* HTTPS without addresses of its own has those of HTTP, and there is no HTTP. */
+static void take_over(struct config *config)
+{
+    config->http.tls.listen = (struct config_listen){config->http.listen, config->http.n_listen};
+    config->http.listen = NULL;
+    config->http.n_listen = 0;
+}
+
 const char *config_http_finish(struct config *config)
 {
-    bool tls = config->http.tls.listen.addresses || config->http.tls.cert || config->http.tls.key;
+    bool tls = config->http.tls.listen.addresses || config->http.tls.cert || config->http.tls.key ||
+               config->http.tls.client_ca;
+    if (tls && !(config->http.tls.cert && config->http.tls.key))
+        return "`tls` wants `cert` and `key`";
+    if (tls && !config->http.tls.listen.addresses)
+        take_over(config);
     config->http.n_plain = config->http.n_listen;
     config->http.admin.restricted = config->http.admin.listen.addresses ||
                                     config->http.admin.client_cert || config->http.admin.token;
-    if (tls &&
-        !(config->http.tls.listen.addresses && config->http.tls.cert && config->http.tls.key))
-        return "`tls` wants `listen`, `cert` and `key`";
     if (config->http.admin.client_cert && !config->http.tls.client_ca)
         return "`admin` wants a `client_cert`, but `tls` has no `client_ca`";
     if (!append(config, &config->http.admin.listen) || !append(config, &config->http.tls.listen))

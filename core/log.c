@@ -21,14 +21,14 @@
 #define LOG_VALUES_MAX (LOG_LINE_MAX - 1024) /* values are cut here; keys and quotes never */
 
 static struct {
-    enum log_level level;
+    enum log_level level, limit;
     enum log_format format;
     const struct mask *mask; /* NULL: nothing is hidden */
     unsigned long lost;      /* lines that nobody took, and that has not been said yet */
     unsigned long all_lost;  /* in all */
     bool socket;
     bool torn; /* the last line lacks its end */
-} logger = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT};
+} logger = {.level = LOG_LEVEL_INFO, .limit = LOG_LEVEL_DEBUG, .format = LOG_FORMAT_TEXT};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 static const char *const format_names[] = {"text", "json"};
@@ -84,7 +84,12 @@ unsigned long log_lost(void)
 
 bool log_enabled(enum log_level level)
 {
-    return level <= logger.level;
+    return level <= logger.level && level <= logger.limit;
+}
+
+void log_limit(enum log_level level)
+{
+    logger.limit = level;
 }
 
 bool log_level_parse(const char *name, enum log_level *level)

@@ -23,6 +23,9 @@ struct log_field {
 /* Sets what is written (that level and the graver ones) and how. */
 void log_setup(enum log_level level, enum log_format format);
 
+/* From here on nothing that is less grave is written, whatever log_setup says. */
+void log_limit(enum log_level level);
+
 /* From here on no line has these secrets (core/mask.h) in it. Not owned, may grow; NULL: none. */
 void log_hide(const struct mask *mask);
 

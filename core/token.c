@@ -6,13 +6,14 @@
 #define ID_LEN   4
 #define HEAD_LEN (ID_LEN + 4 + 1)
 #define HASH_LEN (TOKEN_LEN - HEAD_LEN)
+#define NONCE    (TOKEN_SINGLE_LEN - TOKEN_LEN)
 
-/* The byte of how far it reaches: so many segments of a name, or the whole name; and whether
- * the address counts. */
-#define DEPTH    0x3f
-#define EXACT    0x3f
-#define RESERVED 0x40
-#define PINNED   0x80
+/* The byte of how far it reaches: so many segments of a name, or the whole name; whether it is
+ * good once alone, and has a nonce; and whether the address counts. */
+#define DEPTH  0x3f
+#define EXACT  0x3f
+#define SINGLE 0x40
+#define PINNED 0x80
 
 struct key {
     unsigned char hash[crypto_generichash_KEYBYTES];
@@ -118,13 +119,19 @@ static void add(crypto_generichash_state *state, const void *data, size_t len)
     crypto_generichash_update(state, data, len);
 }
 
-static void hash(const struct key *key, const unsigned char head[HEAD_LEN],
-                 const struct token_claim *claim, struct bytes name, unsigned char out[HASH_LEN])
+/* What stands before the hash. */
+static size_t head_len(const unsigned char *token)
+{
+    return token[HEAD_LEN - 1] & SINGLE ? HEAD_LEN + NONCE : HEAD_LEN;
+}
+
+static void hash(const struct key *key, const unsigned char *head, const struct token_claim *claim,
+                 struct bytes name, unsigned char out[HASH_LEN])
 {
     crypto_generichash_state state;
     bool pinned = head[HEAD_LEN - 1] & PINNED;
     crypto_generichash_init(&state, key->hash, sizeof key->hash, HASH_LEN);
-    crypto_generichash_update(&state, head, HEAD_LEN);
+    crypto_generichash_update(&state, head, head_len(head));
     add(&state, claim->purpose, strlen(claim->purpose));
     add(&state, claim->machine.data, claim->machine.len);
     add(&state, name.data, name.len);
@@ -156,20 +163,34 @@ static struct bytes beneath(struct bytes name, unsigned depth)
     return (struct bytes){name.data, len};
 }
 
+static void make(const struct token_rules *rules, const struct token_claim *claim, time_t end,
+                 unsigned char flags, char *text)
+{
+    const struct key *key = &rules->keys->keys[0];
+    unsigned char token[TOKEN_SINGLE_LEN];
+    struct bytes_writer w = bytes_writer(token, HEAD_LEN);
+    bytes_put(&w, key->id, ID_LEN);
+    bytes_put_u32(&w, (uint32_t)end);
+    bytes_put_u8(&w, depth_of(claim->name) | flags | (rules->pin ? PINNED : 0));
+    if (flags & SINGLE)
+        randombytes_buf(token + HEAD_LEN, NONCE);
+    size_t len = head_len(token);
+    hash(key, token, claim, claim->name, token + len);
+    sodium_bin2hex(text, 2 * (len + HASH_LEN) + 1, token, len + HASH_LEN);
+}
+
 void token_make(const struct token_rules *rules, const struct token_claim *claim, time_t now,
                 char text[TOKEN_TEXT])
 {
-    const struct key *key = &rules->keys->keys[0];
-    unsigned char token[TOKEN_LEN];
-    struct bytes_writer w = bytes_writer(token, sizeof token);
     /* The same text for a while: what is asked for again is to be what it was. */
     time_t step = rules->lifetime / 16 + 1;
-    time_t end = ((now + (time_t)rules->lifetime) / step + 1) * step;
-    bytes_put(&w, key->id, ID_LEN);
-    bytes_put_u32(&w, (uint32_t)end);
-    bytes_put_u8(&w, depth_of(claim->name) | (rules->pin ? PINNED : 0));
-    hash(key, token, claim, claim->name, token + HEAD_LEN);
-    sodium_bin2hex(text, TOKEN_TEXT, token, sizeof token);
+    make(rules, claim, ((now + (time_t)rules->lifetime) / step + 1) * step, 0, text);
+}
+
+void token_make_single(const struct token_rules *rules, const struct token_claim *claim, time_t now,
+                       char text[TOKEN_SINGLE_TEXT])
+{
+    make(rules, claim, now + (time_t)rules->lifetime + 1, SINGLE, text);
 }
 
 static const struct key *find(const struct token_keys *keys, const unsigned char id[ID_LEN])
@@ -181,25 +202,35 @@ static const struct key *find(const struct token_keys *keys, const unsigned char
     return NULL;
 }
 
-/* One token has one text: capital letters are none. */
-static bool decode(struct bytes text, unsigned char token[TOKEN_LEN])
+/* One token has one text: capital letters are none. As long as its flags say. */
+static bool decode(struct bytes text, unsigned char token[TOKEN_SINGLE_LEN])
 {
     size_t len = 0;
-    if (text.len != TOKEN_TEXT - 1)
-        return false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] >= 'A' && text.data[i] <= 'F')
             return false;
     }
-    return sodium_hex2bin(token, TOKEN_LEN, (const char *)text.data, text.len, NULL, &len, NULL) ==
-               0 &&
-           len == TOKEN_LEN;
+    return (text.len == TOKEN_TEXT - 1 || text.len == TOKEN_SINGLE_TEXT - 1) &&
+           sodium_hex2bin(token, TOKEN_SINGLE_LEN, (const char *)text.data, text.len, NULL, &len,
+                          NULL) == 0 &&
+           len == head_len(token) + HASH_LEN;
+}
+
+bool token_is_single(struct bytes text, char id[TOKEN_ID_TEXT], time_t *end)
+{
+    unsigned char token[TOKEN_SINGLE_LEN];
+    if (!decode(text, token) || !(token[HEAD_LEN - 1] & SINGLE))
+        return false;
+    struct bytes_reader r = bytes_reader(token + ID_LEN, 4);
+    *end = (time_t)bytes_u32(&r);
+    sodium_bin2hex(id, TOKEN_ID_TEXT, token + HEAD_LEN + NONCE, HASH_LEN);
+    return true;
 }
 
 const char *token_problem(const struct token_rules *rules, const struct token_claim *claim,
                           time_t now, struct bytes text)
 {
-    unsigned char token[TOKEN_LEN], wanted[HASH_LEN];
+    unsigned char token[TOKEN_SINGLE_LEN], wanted[HASH_LEN];
     if (!decode(text, token))
         return "the token is malformed";
     const struct key *key = find(rules->keys, token);
@@ -207,12 +238,12 @@ const char *token_problem(const struct token_rules *rules, const struct token_cl
         return "the token was made with a key that is not known";
     unsigned char reach = token[HEAD_LEN - 1];
     hash(key, token, claim, beneath(claim->name, reach & DEPTH), wanted);
-    if (sodium_memcmp(wanted, token + HEAD_LEN, HASH_LEN) != 0)
+    if (sodium_memcmp(wanted, token + head_len(token), HASH_LEN) != 0)
         return "the token is forged, or another machine's, name's or address's";
     struct bytes_reader r = bytes_reader(token + ID_LEN, 4);
     if (bytes_u32(&r) <= (uint64_t)now)
         return "the token has expired";
-    if ((reach & RESERVED) || (rules->pin && !(reach & PINNED)))
+    if (rules->pin && !(reach & PINNED))
         return "the token was made by other rules";
     return NULL;
 }

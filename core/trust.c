@@ -110,6 +110,7 @@ void trust_open(struct trust *trust, const struct config *config, const struct t
     trust->tokens.required = config->tokens.required;
     trust->tokens.pin = config->tokens.pin;
     trust->tokens.lifetime = config->tokens.lifetime_s;
+    trust->tokens.grace = config->tokens.grace_s;
     trust->own_tokens = !config->tokens.key;
     trust->tokens.keys =
         config->tokens.key ? read_token_keys(config, problems) : own_token_keys(previous);

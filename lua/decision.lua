@@ -171,8 +171,8 @@ end
 -- Coverage puts a function here that is told of each document that is asked for.
 decision.observe = nil
 
--- A document of that name -> text, media type | nil, why not (nil: there is none of that
--- name). Not what on_error says: what was asked for is this machine's document or none.
+-- A document of that name -> text, media type, whether it is given once | nil, why not (nil: there
+-- is none of that name). Not what on_error says: what was asked for is this machine's document or none.
 function methods.document(d, name, entry)
     d = chosen_of(d, name, entry)
     local found = d.config and d.config[name]
@@ -182,14 +182,14 @@ function methods.document(d, name, entry)
         decision.observe(found)
     end
     if found.text.constant then
-        return found.text.constant, found.type
+        return found.text.constant, found.type, found.once
     end
     local scope = d.policy.scope
     scope:enter(d.machine, d.vars, d.config, d.entry)
     sandbox.reset()
     local ok, text = host.guard(scope.render, scope, found.text)
     if ok then
-        return text, found.type
+        return text, found.type, found.once
     end
     return nil, decision.locate(d.policy, d.rule, scope:problem(text))
 end

@@ -5,13 +5,14 @@ local problems = require "problems"
 local reader = require "reader"
 local sealed = require "sealed"
 local source = require "source"
+local void = require "void"
 
 local documents = {}
 
 local TYPES = { json = "application/json", ign = "application/json" }
 local PLAIN = "text/plain; charset=utf-8"
 
-local expected = 'template "file", a text, or { template "file", type = "…" }'
+local expected = 'template "file", a text, or { template "file", type = "…", once = true }'
 
 -- A name is a part of URLs, and stands in them as it is.
 local function name_problem(name)
@@ -65,7 +66,7 @@ local function read_one(reading, path, value, name)
         return document
     end
     for key in pairs(value) do
-        if key ~= 1 and key ~= "type" then
+        if key ~= 1 and key ~= "type" and key ~= "once" then
             reading:problem(reader.within(path, key), "%s: found %s, expected %s", reading.where(path),
                             type(key) == "number" and reader.show(value[key]) or "the key " .. problems.show(key),
                             expected)
@@ -73,6 +74,15 @@ local function read_one(reading, path, value, name)
     end
     document.text = read_text(reading, path, value[1])
     document.type = read_type(reading, reader.within(path, "type"), value.type) or document.type
+    if value.once ~= nil and type(value.once) ~= "boolean" and value.once ~= void.value then
+        reading:problem(reader.within(path, "once"), "%s.once: found %s, expected true or false", reading.where(path),
+                        reader.show(value.once))
+    elseif value.once == true then
+        document.once = true
+        if reading.loader then
+            reading.loader.state.used = true -- that it was asked for is to be remembered
+        end
+    end
     return document
 end
 
@@ -101,6 +111,17 @@ function documents.problem(known, name)
     end
     return string.format("there is no document %s%s%s", directory and "beneath " or "", problems.show(name),
                          problems.hint(name, directory and beneath or known))
+end
+
+-- Is this document, or one beneath this name, to be asked for once?
+function documents.once(known, name)
+    local beneath = name == "" or name:sub(-1) == "/"
+    for each, document in pairs(known) do
+        if document.once and (each == name or beneath and each:sub(1, #name) == name) then
+            return true
+        end
+    end
+    return false
 end
 
 -- Where in a piece of Lua this word is given a literal: adds { name =, line =, report = } to

@@ -21,8 +21,8 @@ local function config(scope)
         end
         local m = scope.machine
         name = name == "/" and "" or name
-        local who = token.add(identity.write(m, scope.carried, scope.entry), "config", name, m.client)
-        return string.format("%s/config/%s/%s", m.base or "", who, name)
+        local who, once = identity.write(m, scope.carried, scope.entry), documents.once(scope.documents, name)
+        return ("%s/config/%s/%s"):format(m.base or "", token.add(who, "config", name, m.client, once), name)
     end
 end
 
@@ -38,8 +38,8 @@ end
 
 -- `event "installed"`: the URL where it is POSTed that this has happened to the machine at hand.
 local function event(scope)
-    return function(name)
-        local address, problem = posted.url(scope.machine, scope.onces, name)
+    return function(name, once)
+        local address, problem = posted.url(scope.machine, scope.onces, name, once)
         if not address then
             error(string.format("event: found %s, %s", problems.show(name), problem), 0)
         end

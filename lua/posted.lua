@@ -5,8 +5,11 @@ local events = require "events"
 local identity = require "identity"
 local machine = require "machine"
 local once = require "once"
+local problems = require "problems"
 local query = require "query"
+local spent = require "spent"
 local token = require "token"
+local waits = require "waits"
 
 local host = host
 
@@ -25,16 +28,19 @@ local function brief(m, onces)
     return who
 end
 
--- The URL that says so of this machine | nil, problem.
-function posted.url(m, onces, name)
+-- The URL that says so of this machine, `how`: "once" for one that is good once | nil, problem.
+function posted.url(m, onces, name, how)
     if not once.is_event(name) then
         return nil, "expected an event's name: up to 64 letters, digits and _ . -"
+    elseif how ~= nil and how ~= "once" then
+        return nil, ('and %s behind it, expected "once" or nothing'):format(problems.show(how))
     end
     local who = identity.write(brief(m, onces))
     if who == "~" then
         return nil, "nothing is known of the machine by which it could be known again"
     end
-    return string.format("%s/event/%s?token=%s", m.base or "", name, token.add(who, "event", name, m.client))
+    who = token.add(who, "event", name, m.client, how ~= nil)
+    return string.format("%s/event/%s?token=%s", m.base or "", name, who)
 end
 
 local function problem_of(who, name, client)
@@ -70,11 +76,21 @@ function posted.answer(policy, request, name)
         return { body = problem .. "\n", status = 400 }, refused(problem)
     end
     m.base, m.client = request.base, request.client
+    local use, at_fault
+    use, problem, at_fault = spent.use(policy.state.store, who, name, request.client)
+    if use == nil and not at_fault then
+        return token.refusal(), refused(string.format("%s posted %s: %s", request.client or "?", name, problem))
+    end
     local info = { machine = machine.name(m), verdict = "event " .. name, stage = "event" }
-    local ok
-    ok, problem = events.fire(policy, m, {
-        name = name, time = host.time(), params = params, body = request.body, client = request.client,
-    })
+    local ok = use and use.done -- and the answer was lost
+    if use ~= nil and not ok then
+        ok, problem = events.fire(policy, m, {
+            name = name, time = host.time(), params = params, body = request.body, client = request.client,
+        })
+    end
+    if use and not use.done then
+        waits.guard(ok and spent.done or spent.release, policy.state.store, use)
+    end
     if ok then
         return { body = "ok\n", status = 200 }, info
     end

@@ -14,6 +14,7 @@ local outcome = require "outcome"
 local posted = require "posted"
 local query = require "query"
 local serve = require "serve"
+local spent = require "spent"
 local stages = require "stages"
 local told = require "told"
 local token = require "token"
@@ -22,6 +23,8 @@ local grub = require "render.grub"
 local ipxe = require "render.ipxe"
 
 local find = string.find
+
+local host = host
 
 local routes = {}
 
@@ -165,10 +168,19 @@ local function http_config(policy, request, path)
     if decision.verdict == "deny" then
         return { error = outcome.why(decision), reason = "denied" }, outcome.info(who, decision, "config")
     end
-    local text, detail = decision:document(name, entry)
+    local text, detail, once = decision:document(name, entry)
     local log = outcome.info(who, decision, "config")
     log.verdict = (text and "document " or "no document ") .. name
-    if text then
+    local unused, at_fault
+    if text and once and host.token then
+        unused, at_fault = spent.problem(policy.state.store, segment, name, request)
+    end
+    if unused and not at_fault then
+        return token.refusal(), refused(("%s asked for %s: %s"):format(request.client or "?", name, unused))
+    elseif unused then
+        log.error = unused
+        return { error = "it cannot be remembered that " .. name .. " was given: see the log", reason = "failed" }, log
+    elseif text then
         return { body = text, type = detail, status = 200 }, log
     elseif detail then
         log.error = detail

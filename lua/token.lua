@@ -8,12 +8,21 @@ local host = host
 
 local token = {}
 
--- The segment with its token; `client` is the address that is told it.
-function token.add(segment, purpose, name, client)
+-- The segment with its token; `client` is the address that is told it. `once`: one that is good once.
+function token.add(segment, purpose, name, client, once)
     if not host.token then
         return segment
     end
-    return segment .. "~token=" .. host.token.make(purpose, segment, name, client)
+    return segment .. "~token=" .. (once and host.token.single or host.token.make)(purpose, segment, name, client)
+end
+
+-- Of a good token in a segment that is good once what it is remembered by, and how long it lives
+-- (spent.lua); nil for any other.
+function token.once(segment)
+    local text = host.token and (segment or ""):match("~token=(.*)$")
+    if text then
+        return host.token.once(text)
+    end
 end
 
 -- Why a request with this segment (nil: none) is to be refused; nil when it is not. The reason

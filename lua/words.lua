@@ -157,7 +157,7 @@ words.helpers = {
     { "xml", usage = "xml(text)", doc = "as text of XML" },
     { "b64", usage = "b64(text)", doc = "in Base64" },
     { "config", usage = 'config "name"', doc = "the URL of that document, for this machine alone; with a `/` at the end, what the URLs beneath begin with" },
-    { "event", usage = 'event "name"', doc = "the URL where it is POSTed that this has happened, for this machine alone" },
+    { "event", usage = 'event "name"', doc = "the URL where it is POSTed that this has happened, for this machine alone; `event(\"name\", \"once\")`: good once" },
 }
 
 words.tests = require "words.tests"

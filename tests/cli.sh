@@ -39,6 +39,32 @@ complains() { # complains TEXT: its standard error has it
 
 # --- commands ---------------------------------------------------------------------------------
 
+mkdir -p "$work/quiet"
+is_silent() { [ ! -s "$work/out" ] && [ ! -s "$work/err" ]; }
+check "init -q" run 0 "$moonboot" init -q "$work/quiet"
+check "init -q: prints nothing" is_silent
+check "check -q" run 0 "$moonboot" check -q -c "$work/quiet/site.yaml"
+check "check -q: prints nothing" is_silent
+check "test -q" run 0 "$moonboot" test --quiet "$work/quiet"
+check "test -q: prints nothing when all pass" is_silent
+echo 'test "fails" { given = { mac = "52:54:00:00:00:01" }, expect = { boot = "nothing" } }' >>"$work/quiet/policy_test.lua"
+check "test -q: a failure" run 1 "$moonboot" test -q "$work/quiet"
+check "test -q: prints it" says "FAIL  fails"
+check "test -q: and nothing else" sh -c "! grep -q 'ok   ' '$work/out'"
+echo 'rule "twice" { boot = disk } rule "never" { boot = disk }' >>"$work/quiet/policy.lua"
+check "check -q: warnings" run 0 "$moonboot" check -q "$work/quiet/policy.lua"
+check "check -q: prints them" complains "warning:"
+check "stubs -q" run 0 "$moonboot" stubs -q "$work/quiet/.luals"
+check "stubs -q: prints nothing" is_silent
+check "keygen -q" run 0 "$moonboot" keygen -q -W "$work/quiet/key"
+check "keygen -q: prints nothing" is_silent
+check "sign -v" run 0 "$moonboot" sign -v -s "$work/quiet/key.key" "$work/quiet/site.yaml"
+check "sign -v: names what it wrote" says "site.yaml.minisig"
+check "sign -q" run 0 "$moonboot" sign -q -s "$work/quiet/key.key" "$work/quiet/site.yaml"
+check "sign -q: prints nothing" is_silent
+check "verify -q" run 0 "$moonboot" verify -q -p "$work/quiet/key.pub" "$work/quiet/site.yaml"
+check "verify -q: prints nothing" is_silent
+
 check "no such command" run 2 "$moonboot" foo
 check "what is too far off is not suggested" [ "$(head -n 1 "$work/err")" = 'moonboot: there is no command "foo"' ]
 run 2 "$moonboot" opal

@@ -78,6 +78,7 @@ suite e2e/machines-redis with build tests/e2e/machines.sh redis
 suite e2e/control-confined with build tests/e2e/control.sh
 suite e2e/trust with build-sanitize tests/e2e/trust.sh
 suite e2e/secrets with build-sanitize tests/e2e/secrets.sh
+suite e2e/leaks with build tests/e2e/leaks.sh
 suite e2e/sign with build tests/e2e/sign.sh
 suite e2e/bundle with build-sanitize tests/e2e/bundle.sh
 suite e2e/fetch with build tests/e2e/fetch.sh

@@ -33,6 +33,7 @@
 ---@class moonboot.Document
 ---@field [1] string|moonboot.Template the document
 ---@field type? string its media type; otherwise by the name: JSON for .json and .ign, or plain text
+---@field once? boolean true: each of its URLs is good once
 
 ---Overrides of the DHCP answer.
 ---@class moonboot.Dhcp

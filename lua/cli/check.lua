@@ -20,6 +20,7 @@ directories do not have. Without arguments it checks ./site.yaml.
       --log FILE       warn of rules that decided nothing in this decision log
       --strict         warnings are errors
       --format FORMAT  text (default), json, or github: annotations of a workflow
+  -q, --quiet          print errors and warnings alone: neither what is well nor notes
   -h, --help           print this
 
 Exit codes: 0 all is well, 1 there are errors, 2 bad usage.
@@ -28,7 +29,7 @@ Exit codes: 0 all is well, 1 there are errors, 2 bad usage.
 local OPTIONS = {
     ["--config"] = "value", ["-c"] = "value", ["--strict"] = "flag", ["--format"] = "value",
     ["--log"] = "value",
-    ["--help"] = "flag", ["-h"] = "flag",
+    ["--quiet"] = "flag", ["-q"] = "flag", ["--help"] = "flag", ["-h"] = "flag",
 }
 
 local SHUT_MAX = 5 -- notes of a file
@@ -151,6 +152,14 @@ local function count(list, from, severity)
     return n
 end
 
+local function without_notes(list)
+    local kept = {}
+    for _, finding in ipairs(list) do
+        kept[#kept + 1] = finding.severity ~= "note" and finding or nil
+    end
+    return kept
+end
+
 return function(args)
     local values, policies = options.parse(args, OPTIONS)
     if not values then
@@ -175,6 +184,7 @@ return function(args)
     end
 
     local list = {}
+    local quiet = values["--quiet"] or values["-q"]
     -- Checks one file by `check`, which adds to the list.
     local function one(name, check, ...)
         local from = #list + 1
@@ -183,7 +193,7 @@ return function(args)
             list[i].severity = values["--strict"] and list[i].severity == "warning" and "error" or list[i].severity
         end
         local warnings = count(list, from, "warning")
-        if format == "text" and count(list, from, "error") == 0 then
+        if format == "text" and not quiet and count(list, from, "error") == 0 then
             host.cli.write(("%s: ok%s\n"):format(
                 name, warnings > 0 and (", %d warning%s"):format(warnings, warnings > 1 and "s" or "") or ""))
         end
@@ -223,6 +233,6 @@ return function(args)
     for _, name in ipairs(policies) do
         one(name, check_policy, log)
     end
-    print_all(list)
+    print_all(quiet and without_notes(list) or list)
     return count(list, 1, "error") > 0 and 1 or 0
 end

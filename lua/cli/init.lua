@@ -4,18 +4,19 @@ local options = require "cli.options"
 local stubs = require "stubs"
 
 local HELP = [[
-Usage: moonboot init [DIR]
+Usage: moonboot init [OPTION] [DIR]
 Writes a site to begin with into DIR (the current directory if none is named): a policy, an
 inventory, tests, site.yaml, a workflow for GitHub Actions, and what editors need to know
 of the language. It passes `moonboot check --strict` and `moonboot test` as it is.
 Nothing that is there is overwritten: when one of the files is, nothing is written.
 
-  -h, --help  print this
+  -q, --quiet  do not print what was written
+  -h, --help   print this
 
 Exit codes: 0 written, 1 a file is there already or cannot be written, 2 bad usage.
 ]]
 
-local OPTIONS = { ["--help"] = "flag", ["-h"] = "flag" }
+local OPTIONS = { ["--quiet"] = "flag", ["-q"] = "flag", ["--help"] = "flag", ["-h"] = "flag" }
 
 local function usage(problem)
     host.cli.warn("moonboot init: " .. problem .. "\nTry: moonboot init --help\n")
@@ -44,6 +45,7 @@ return function(args)
         return usage("a directory's name has at least one character")
     end
     local prefix = directory == "." and "" or directory:gsub("/+$", "") .. "/"
+    local quiet = values["--quiet"] or values["-q"]
     local there = 0
     for _, file in ipairs(files()) do
         if host.cli.find(prefix .. file.name) then
@@ -61,7 +63,12 @@ return function(args)
             host.cli.warn(("moonboot init: %s: %s\n"):format(prefix .. file.name, message or "it is there already"))
             return 1
         end
-        host.cli.write(prefix .. file.name .. "\n")
+        if not quiet then
+            host.cli.write(prefix .. file.name .. "\n")
+        end
+    end
+    if quiet then
+        return 0
     end
     host.cli.write(([[
 

@@ -9,6 +9,7 @@ When something is wrong with them the service goes on with what it has, and the 
 printed. What goes wrong when the policy decides for trial machines is printed as a warning.
 
 ]] .. control.HELP .. [[
+  -q, --quiet        print nothing but what is wrong
   -h, --help         print this
 
 Exit codes: 0 loaded, 1 refused, or no service answers, 2 bad usage.
@@ -17,7 +18,7 @@ Exit codes: 0 loaded, 1 refused, or no service answers, 2 bad usage.
 local PATIENCE = 200 -- seconds; the service itself gives up sooner
 
 return function(args)
-    local values, code = control.options("reload", HELP, args)
+    local values, code = control.options("reload", HELP, args, { ["--quiet"] = "flag", ["-q"] = "flag" })
     if not values then
         return code
     end
@@ -29,7 +30,9 @@ return function(args)
         for _, warning in ipairs(answer.warnings) do
             host.cli.warn("warning: " .. warning .. "\n")
         end
-        host.cli.write(("generation %d serves\n"):format(answer.generation))
+        if not (values["--quiet"] or values["-q"]) then
+            host.cli.write(("generation %d serves\n"):format(answer.generation))
+        end
         return 0
     end
     host.cli.warn(table.concat(answer.errors, "\n") .. "\n")

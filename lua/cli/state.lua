@@ -13,7 +13,7 @@ Usage: moonboot state [OPTION]… get KEY
        moonboot state [OPTION]… import
        moonboot state [OPTION]… create
 Reads and writes what the service remembers, running or not. Values are JSON. Keys of policies
-begin with state/, what is done once is under once/.
+begin with state/, what is done once is under once/, URLs that were used once under spent/.
 
 export writes a line of JSON for each key, and import reads such lines. Both work on either backend:
 what one has exported the other imports. create makes a store that is empty, where there is none;

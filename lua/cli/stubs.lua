@@ -4,17 +4,18 @@ local options = require "cli.options"
 local stubs = require "stubs"
 
 local HELP = [[
-Usage: moonboot stubs [DIR]
+Usage: moonboot stubs [OPTION] [DIR]
 Writes the words of the policy language, with their types, to DIR/moonboot.lua for editors that
 speak LuaLS, and .luarc.json beside DIR, which tells them so, unless there is one.
 DIR is .luals when none is named.
 
-  -h, --help  print this
+  -q, --quiet  do not print what was written
+  -h, --help   print this
 
 Exit codes: 0 written, 1 could not write, 2 bad usage.
 ]]
 
-local OPTIONS = { ["--help"] = "flag", ["-h"] = "flag" }
+local OPTIONS = { ["--quiet"] = "flag", ["-q"] = "flag", ["--help"] = "flag", ["-h"] = "flag" }
 
 local function usage(problem)
     host.cli.warn("moonboot stubs: " .. problem .. "\nTry: moonboot stubs --help\n")
@@ -42,7 +43,7 @@ return function(args)
         if written == nil then
             host.cli.warn(("moonboot stubs: %s: %s\n"):format(file.path, message))
             return 1
-        elseif written then
+        elseif written and not (values["--quiet"] or values["-q"]) then
             host.cli.write(file.path .. "\n")
         end
     end

@@ -26,6 +26,7 @@ Runs policy tests: the files named, and every *_test.lua below the directories n
   --fail-under PERCENT  fail when fewer of the lines ran
   --bench               what the decision and the renderings of each test that passes cost
   --watch               run again whenever something changes that was read, until SIGINT
+  -q, --quiet           print only tests that do not pass; nothing when all do
   -h, --help            print this
 
 Exit codes: 0 all passed, 1 a test failed or too little was covered, 2 something could not run
@@ -36,7 +37,7 @@ local OPTIONS = {
     ["--filter"] = "value", ["--format"] = "value", ["--jobs"] = "value", ["-j"] = "value", ["--fail-fast"] = "flag",
     ["--seed"] = "value", ["--update-golden"] = "flag", ["--coverage"] = "flag", ["--lcov"] = "value",
     ["--html"] = "value", ["--fail-under"] = "value", ["--bench"] = "flag", ["--watch"] = "flag",
-    ["--help"] = "flag", ["-h"] = "flag",
+    ["--quiet"] = "flag", ["-q"] = "flag", ["--help"] = "flag", ["-h"] = "flag",
 }
 
 local JOBS_MAX = 64
@@ -82,7 +83,7 @@ local function read(values)
         filter = values["--filter"], format = values["--format"] or "pretty", jobs = 1,
         fail_fast = values["--fail-fast"], update_golden = values["--update-golden"],
         bench = values["--bench"], seed = math.floor(host.clock() % 2 ^ 31), lcov = values["--lcov"],
-        html = values["--html"],
+        html = values["--html"], quiet = values["--quiet"] or values["-q"],
     }
     settings.coverage_wanted = values["--coverage"] or settings.lcov or settings.html or values["--fail-under"]
     local wanted_jobs, problem = values["--jobs"] or values["-j"], nil

@@ -8,8 +8,9 @@ pretty.__index = pretty
 local COLOURS = { pass = "\27[32m", fail = "\27[31m", error = "\27[31m", skip = "\27[33m" }
 local MARKS = { pass = "ok   ", fail = "FAIL ", error = "ERROR", skip = "skip " }
 
-function pretty.new(write, colour)
-    return setmetatable({ write = write, colour = colour }, pretty)
+-- `quiet`: only of what does not pass.
+function pretty.new(write, colour, quiet)
+    return setmetatable({ write = write, colour = colour, quiet = quiet }, pretty)
 end
 
 function pretty:paint(status, text)
@@ -60,6 +61,9 @@ function pretty.details(result)
 end
 
 function pretty:result(result)
+    if self.quiet and (result.status == "pass" or result.status == "skip") then
+        return
+    end
     if self.path ~= result.file then
         self.path = result.file
         self.write(result.file .. "\n")
@@ -94,6 +98,9 @@ function pretty:finish(count)
         line = line .. (", %d skipped"):format(count.skip)
     end
     local bad = count.fail + count.error > 0
+    if self.quiet and not bad then
+        return
+    end
     self.write("\n" .. self:paint(bad and "fail" or "pass", line) .. "\n")
 end
 

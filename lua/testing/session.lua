@@ -71,7 +71,7 @@ local function report_coverage(data, settings, files)
     local report = covered.report(data, settings.found, set_of(files), read)
     local text = covered.text(report)
     if settings.format == "pretty" then
-        host.cli.write("\n" .. text)
+        host.cli.write(settings.quiet and "" or "\n" .. text)
     elseif settings.format == "tap" then
         host.cli.write((text:gsub("[^\n]+", "# %0")))
     elseif settings.format == "junit" then
@@ -83,7 +83,7 @@ end
 
 -- Runs the test files by these settings (cli/test.lua) -> exit code.
 function session.run(files, settings)
-    local report = session.formats[settings.format].new(host.cli.write, host.cli.tty)
+    local report = session.formats[settings.format].new(host.cli.write, host.cli.tty, settings.quiet)
     local count, began = testing.count(), host.clock()
     local function tell(result)
         count[result.status] = count[result.status] + 1

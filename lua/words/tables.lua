@@ -39,6 +39,7 @@ local tables = {
         fields = {
             { "[1]", "string|Template", "the document" },
             { "type?", "string", "its media type; otherwise by the name: JSON for .json and .ign, or plain text" },
+            { "once?", "boolean", "true: each of its URLs is good once" },
         },
     },
     Dhcp = {

@@ -222,4 +222,14 @@ reload ready
 check "HTTPS alone" prints "$secure/assets/vmlinuz" https "$ask"
 check "HTTPS alone: no HTTP" fails fetch /healthz
 
+# Without addresses of its own it has those of HTTP.
+stop_service
+write_site
+sed -i 's|^http:$|http: { listen: ["127.0.0.1:'$http_port'"], assets: assets, tls: { cert: next.pem, key: next.key } }|; /^  listen:/d; /^  assets:/d' site.yaml
+chmod 600 next.key
+start_service
+check "tls without listen: http.listen speaks it" prints "https://127.0.0.1:$http_port/assets/vmlinuz" \
+    curl -sk --max-time 10 "https://127.0.0.1:$http_port$ask"
+check "and HTTP no more" fails curl -s --max-time 5 "$base/healthz"
+
 finish

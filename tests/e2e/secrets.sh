@@ -205,7 +205,7 @@ site_with "[two.key, one.key]"
 check "a key that everyone can read" grep -q 'site.yaml: `key: one.key`: everyone on this host can read' refused
 chmod 600 one.key
 check "what serves goes on" prints " own=$lua_value " kernel_of 52:54:00:00:00:01
-check "with both it loads" exits 0 "$moonboot" reload -c site.yaml
+check "with both it loads" [ -z "$("$moonboot" reload -q -c site.yaml 2>&1 || echo failed)" ]
 
 stop_service
 secret='in-the-policy-1|in-yaml-2|in-json-3|in&csv=4|in%26csv|in-a-function-5|first line of it|second .{0,2}line.{0,2} of it|first%20line|second%20'
@@ -216,5 +216,16 @@ for place in "$log" decisions.log answers refused; do
     check "none is in ${place##*/}" sh -c "[ -s '$place' ] && ! grep -qE '$secret' '$place'"
 done
 check "nor half of one, where a text was cut" sh -c "! grep -qE 'x(i|in|in-|in-t|in-the[a-z-]*)\"' '$log' decisions.log"
+
+# serve -q: what is not wrong is not logged, whatever site.yaml says.
+: >quiet
+timeout 60 "$moonboot" serve -q -c site.yaml 2>quiet &
+service=$!
+wait_for "serve -q: it serves" 20 curl -sf "$base/readyz"
+kernel_of 52:54:00:00:00:01 >answers
+curl -s "$base/ipxe?mac=52:54:00:00:00:09&serial=FAILS" >answers
+stop_service
+check "serve -q: logs what went wrong" grep -q 'warn .*rule=fails' quiet
+check "serve -q: and nothing else" sh -c "! grep -qE ' (info|debug) ' quiet"
 
 finish

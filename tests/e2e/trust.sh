@@ -120,4 +120,69 @@ reload refused
 check "a key that is none is refused, with its line" grep -q 'key:2: expected a key of 64 hexadecimal digits' "$log"
 check "what serves goes on" gives "secret of $one" "$fresh"
 
+# --- good once ---------------------------------------------------------------------------------
+
+cat >"$site/policy.lua" <<'LUA'
+profile "p" {
+  kernel = "vmlinuz",
+  args   = { "key={{config 'join.key'}}", "open={{config 'open'}}", "told={{event('told', 'once')}}" },
+  config = { ["join.key"] = { "key of {{mac}}\n", once = true }, open = "open\n" },
+}
+rule "all" { match = { mac = prefix "52:54:00" }, boot = "p" }
+on("told", function(machine) state.update("count", function(n) return (n or 0) + 1 end) end)
+serve "/count" (function() return tostring(state.get "count" or 0) .. "\n" end)
+LUA
+openssl rand -hex 32 >"$site/key"
+chmod 600 "$site/key"
+tokens "key: key, grace_s: 3"
+echo 'state: { path: state }
+signing: { key: sign.key }
+log: { level: debug }' >>"$site/site.yaml"
+(cd "$site" && "$BUILD/moonboot" keygen -q -W sign)
+reload ready
+posts() { # posts TEXT URL [CURL…]
+    local text=$1
+    shift
+    [ "$(answer -X POST "$@")" = "$text
+200" ]
+}
+url=$(told $one key) other=$(told $one key) event=$(told $one told) foreign=$(told $two key)
+check "once: each that is told is another one" [ "$url" != "$other" ]
+check "once: HEAD uses nothing" [ "$(curl -sI -o /dev/null -w '%{http_code}' "$url")" = 200 ]
+check "once: of another machine" refused "${url/$one/$two}"
+check "once: another machine's token" refused "${url%%~token=*}~token=${foreign##*~token=}"
+check "once: for another document" refused "${url%join.key}open"
+check "once: a URL that is not good once is not good for it" refused "$(sed 's,/open$,/join.key,' <<<"$(told $one open)")"
+check "once: given" gives "key of $one" "$url"
+check "once: from another address it is used" refused "$url" --interface 127.0.0.2
+check "once: HEAD says so too" [ "$(curl -sI -o /dev/null -w '%{http_code}' --interface 127.0.0.2 "$url")" = 403 ]
+check "once: again, an answer that was lost" gives "key of $one" "$url"
+check "once: again, asked for a part" gives "key of $one" "$url" -r 4-
+check "once: its signature" [ "$(curl -s -o /dev/null -w '%{http_code}' "$url.minisig")" = 200 ]
+check "once: an event" posts ok "$event"
+check "once: an event whose answer was lost" posts ok "$event"
+check "once: from another address" refused "$event" -X POST --interface 127.0.0.2
+check "once: it was taken in once" gives 1 "$base/count"
+# Of many who ask at once, in both workers, from other addresses each, one is given it.
+url=$(told $one key)
+: >"$site/won"
+racers=()
+for i in $(seq 3 22); do
+    curl -s --interface "127.0.0.$i" --max-time 10 "$url" >>"$site/won" &
+    racers+=($!)
+done
+wait "${racers[@]}"
+check "once: one of twenty who race" [ "$(grep -c "key of" "$site/won")" = 1 ]
+sleep 4.1
+check "once: for who used it, too" refused "$event" -X POST
+check "once: the log says who was first" grep -qE "127.0.0.1 posted told: the token was used already, by 127.0.0.1" "$log"
+url=$(told $one key)
+check "once: told anew" gives "key of $one" "$url"
+sleep 4.1
+stop_service
+start_service
+check "once: a restart does not forget" refused "$url"
+check "once: what was told before, and not used, is good" gives "key of $one" "$other"
+check "once: what was used can be seen" sh -c "cd '$site' && '$BUILD/moonboot' state list spent/ | grep -q 'spent/[0-9a-f]*/join.key'"
+
 finish

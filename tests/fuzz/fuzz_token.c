@@ -24,6 +24,13 @@ static void check(const struct token_rules *rules, struct bytes text, struct byt
     token_make(rules, &claim, NOW, own);
     struct bytes good = {(const uint8_t *)own, TOKEN_TEXT - 1};
     require(token_problem(rules, &claim, NOW, good) == NULL);
+    char single[TOKEN_SINGLE_TEXT], id[TOKEN_ID_TEXT];
+    time_t end = 0;
+    token_make_single(rules, &claim, NOW, single);
+    struct bytes once = {(const uint8_t *)single, TOKEN_SINGLE_TEXT - 1};
+    require(token_problem(rules, &claim, NOW, once) == NULL && token_is_single(once, id, &end));
+    require(!token_is_single(good, id, &end));
+    token_is_single(text, id, &end);
     good.len = text.len < good.len ? text.len : good.len - 1;
     require(token_problem(rules, &claim, NOW, good) != NULL);
 }

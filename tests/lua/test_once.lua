@@ -352,6 +352,8 @@ function tests.tokens()
         problem = function(purpose, who, name, _, text)
             return text ~= host.token.make(purpose, who, name) and "it is another's" or nil
         end,
+        once = function()
+        end,
     }
     local function try()
         local _, _, d = boots(policy)

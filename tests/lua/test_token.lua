@@ -121,4 +121,156 @@ function tests.a_token_is_no_field_of_the_machine()
     assert(fields.token == nil and fields.label.token == nil and fields.mac)
 end
 
+--- Good once ------------------------------------------------------------------------------------
+
+local ONCE = policies.load [=[
+profile "node" {
+  kernel = "vmlinuz",
+  args   = { "key={{config 'a/key'}}", "a={{config 'a/'}}", "event={{event('done', 'once')}}" },
+  config = { ["a/key"] = { "key of {{mac}}\n", once = true }, ["a/open"] = "open\n", ["b"] = { "b", once = true },
+             ["fails"] = { "{{error('x')}}", once = true } },
+}
+rule "nodes" { match = { mac = prefix "52:54:00" }, boot = "node" }
+on("done", function(machine, event)
+  if event.params.fail then error("failed") end
+  state.update("done", function(n) return (n or 0) + 1 end)
+end)
+]=]
+
+-- In place of the C half: one that is good once ends in a number that none had before.
+local function with_once(f)
+    with_tokens(true, function()
+        local made, now = 0, host.time()
+        local plain, problem = host.token.make, host.token.problem
+        host.token.grace = 60
+        function host.token.single(purpose, machine, name)
+            made = made + 1
+            return "once" .. made .. "!" .. plain(purpose, machine, name)
+        end
+        function host.token.problem(purpose, machine, name, _, text)
+            return problem(purpose, machine, name, nil, (text:gsub("^once%d+!", "")))
+        end
+        function host.token.once(text)
+            local id = text:match "^(once%d+)!"
+            return id, id and 1000
+        end
+        local time = host.time
+        function host.time()
+            return now
+        end
+        ONCE.state.store = require "store".memory(host.time)
+        local ok, message = xpcall(f, debug.traceback, function(seconds) now = now + seconds end)
+        host.time = time
+        assert(ok, message)
+    end)
+end
+
+local function ask(url, client, method)
+    local path, text = url:match "^http://h([^?]*)%??(.*)$"
+    return routes.handle(ONCE, { protocol = "http", method = method or "GET", path = path, query = text,
+                                 client = client or "10.0.0.77", base = "http://h", server = "10.0.0.2" })
+end
+
+local function told_once()
+    local script = ask("http://h/ipxe?mac=525400000001").body
+    return script:match "key=(%S+) a=(%S+) event=(%S+)"
+end
+
+local function is_refused(reply, info, why)
+    assert(reply.error == "a valid token is needed" and reply.reason == "denied", reply.body or reply.error)
+    assert(info.error:find(why, 1, true), info.error)
+end
+
+function tests.once_is_once()
+    with_once(function(later)
+        local key, other = told_once(), (told_once())
+        assert(key ~= other)
+        assert(ask(key, nil, "HEAD").body == "key of 52:54:00:00:00:01\n")
+        assert(ask(key).body == "key of 52:54:00:00:00:01\n")
+        local reply, info = ask(key, "10.0.0.78")
+        is_refused(reply, info, "10.0.0.78 asked for a/key: the token was used already, by 10.0.0.77")
+        reply, info = ask(key, "10.0.0.78", "HEAD")
+        is_refused(reply, info, "used already")
+        later(60)
+        assert(ask(key).body and ask(key, nil, "HEAD").body, "the grace for who used it")
+        later(1)
+        reply, info = ask(key)
+        is_refused(reply, info, "10.0.0.77 asked for a/key: the token was used already, by 10.0.0.77")
+        assert(ask(other).body, "what was told anew")
+    end)
+end
+
+function tests.once_of_a_directory_is_once_each()
+    with_once(function(later)
+        local _, dir = told_once()
+        assert(ask(dir .. "key").body and ask(dir .. "open").body)
+        later(61)
+        is_refused(select(1, ask(dir .. "key")), select(2, ask(dir .. "key")), "used already")
+        assert(ask(dir .. "open").body, "it is not given once alone")
+    end)
+end
+
+function tests.once_wants_a_token_that_is()
+    with_once(function()
+        local segment = "~mac=52:54:00:00:00:01"
+        local url = "http://h/config/" .. segment .. "~token=" .. host.token.make("config", segment, "b") .. "/b"
+        local reply, info = ask(url)
+        is_refused(reply, info, "asked for b: the token is not one that is good once")
+        host.token.required = false
+        reply, info = ask "http://h/config/b?mac=525400000001"
+        is_refused(reply, info, "the token is not one that is good once")
+    end)
+end
+
+function tests.once_is_not_used_by_what_fails()
+    with_once(function()
+        local segment = "~mac=52:54:00:00:00:01"
+        local text = host.token.single("config", segment, "fails", "10.0.0.77")
+        assert(ask("http://h/config/" .. segment .. "~token=" .. text .. "/fails").reason == "failed")
+        assert(#ONCE.state.store:list "spent/" == 0)
+        function ONCE.state.store.write() -- a store that is full
+            return nil, "it is full"
+        end
+        local reply, info = ask((told_once()))
+        assert(reply.reason == "failed" and not reply.body and info.error == "it is full", info.error)
+    end)
+end
+
+function tests.events_once()
+    with_once(function(later)
+        local _, _, url = told_once()
+        local reply, info = ask(url .. "&fail=1", nil, "POST")
+        assert(reply.reason == "failed" and info.error:find "failed")
+        assert(ask(url, nil, "POST").body == "ok\n", "what failed was not used")
+        assert(ask(url, nil, "POST").body == "ok\n", "an answer that was lost")
+        is_refused(select(1, ask(url, "10.0.0.78", "POST")), select(2, ask(url, "10.0.0.78", "POST")),
+                   "10.0.0.78 posted done: the token was used already, by 10.0.0.77")
+        later(61)
+        reply, info = ask(url, nil, "POST")
+        is_refused(reply, info, "used already")
+        local counts = {}
+        for _, entry in ipairs(ONCE.state.store:list "") do
+            if entry.key:find "done$" and not entry.key:find "^spent/" then
+                counts[#counts + 1] = entry.text
+            end
+        end
+        assert(counts[1] == "1", "taken in once")
+    end)
+end
+
+function tests.once_is_said_right()
+    policies.refuses([=[
+profile "p" { kernel = "k", config = { a = { "x", once = 1 }, b = { "x", onec = true } } }
+]=], { 'policy.lua:1: config.a.once: found 1, expected true or false',
+       'policy.lua:1: config.b: found the key "onec", expected template "file", a text, or { template "file", '
+       .. 'type = "…", once = true }' })
+    assert(ONCE.stateful)
+    local policy = policies.load [=[
+profile "p" { kernel = "k", args = { "{{event('done', 'twice')}}" } }
+rule "all" { boot = "p" }
+]=]
+    local d = require "engine".decide(policy, policies.machine { mac = "52:54:00:00:00:01" }):render()
+    assert(d.error:find('event: found "done", and "twice" behind it, expected "once" or nothing', 1, true), d.error)
+end
+
 return tests

@@ -68,7 +68,8 @@ static void test_everything(void **state)
                                  "tftp:   { backend: off, port: 1069, root: /srv/tftp }\n"
                                  "http:   { listen: [\"10.0.0.2:80\", \"*:8080\"], assets: a,\n"
                                  "          tls: { listen: \"*:443\", cert: c, key: k } }\n"
-                                 "tokens: { required: false, pin: true, lifetime_s: 60, key: t }\n"
+                                 "tokens: { required: false, pin: true,\n"
+                                 "          lifetime_s: 60, grace_s: 9, key: t }\n"
                                  "signing: { key: s }\n"
                                  "policy_keys: [one.pub, two.pub]\n"
                                  "secrets: { key: [new, old] }\n"
@@ -105,6 +106,7 @@ static void test_everything(void **state)
     assert_false(config->tokens.required);
     assert_true(config->tokens.pin);
     assert_int_equal(config->tokens.lifetime_s, 60);
+    assert_int_equal(config->tokens.grace_s, 9);
     assert_string_equal(config->tokens.key, "t");
     assert_string_equal(config->signing.key, "s");
     assert_int_equal(config->secrets.keys.n, 2);
@@ -183,6 +185,38 @@ static void test_hpa(void **state)
 }
 
 /* All of them, each at its line and column. */
+/* The addresses of `http.listen` speak TLS where `tls` has none of its own. */
+static void test_tls_alone(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t n_listen, n_plain, n_tls;
+        uint16_t first;
+    } cases[] = {
+        {"http: { listen: [\"1.2.3.4:81\", \"*:82\"], assets: a,\n"
+         "        tls: { cert: c, key: k, client_ca: a } }\n",
+         2, 0, 2, 81},
+        {"http: { tls: { cert: c, key: k } }\n", 1, 0, 1, 8080},
+        {"http: { listen: \"*:81\", tls: { listen: \"*:82\", cert: c, key: k } }\n", 2, 1, 1, 81},
+        {"http: { listen: [], tls: { listen: \"*:82\", cert: c, key: k } }\n", 1, 0, 1, 82},
+        {"http: { listen: \"*:81\", tls: { cert: c, key: k }, admin: { listen: \"*:83\" } }\n", 2,
+         0, 1, 83},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct problems problems = {0};
+        char text[512];
+        snprintf(text, sizeof text, "policy: p\n%s", cases[i].text);
+        struct config *config = load(text, &problems);
+        assert_non_null(config);
+        assert_int_equal(config->http.n_listen, cases[i].n_listen);
+        assert_int_equal(config->http.n_plain, cases[i].n_plain);
+        assert_int_equal(config->http.tls.listen.n, cases[i].n_tls);
+        assert_int_equal(ntohs(config->http.listen[0].sin_port), cases[i].first);
+        config_free(config);
+    }
+}
+
 static void test_problems_at_once(void **state)
 {
     struct problems problems = {0};
@@ -338,7 +372,10 @@ static void test_not_yaml(void **state)
         {"policy: [", ":2:1: did not find expected node content"},
         {"just text\n", ":1:1: `site.yaml` is just text, expected a mapping of keys to values"},
         {"policy: \"a\\0b\"\n", ":1:9: `policy` is a string with a NUL byte, expected a string"},
-        {"policy: p\nhttp: { tls: { cert: c } }\n", ":1:1: `tls` wants `listen`, `cert` and `key`"},
+        {"policy: p\nhttp: { listen: [], tls: { cert: c, key: k } }\n",
+         ":1:1: `listen` is an empty list, expected at least one ADDRESS:PORT"},
+        {"policy: p\nhttp: { tls: { client_ca: c } }\n", ":1:1: `tls` wants `cert` and `key`"},
+        {"policy: p\nhttp: { tls: { cert: c } }\n", ":1:1: `tls` wants `cert` and `key`"},
         {"policy: p\nhttp: { admin: { client_cert: true } }\n",
          ":1:1: `admin` wants a `client_cert`, but `tls` has no `client_ca`"},
         {"policy: p\nhttp: { admin: { token: x } }\n",
@@ -405,11 +442,11 @@ static void test_truncated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_hpa),       cmocka_unit_test(test_problems_at_once),
-        cmocka_unit_test(test_redis),     cmocka_unit_test(test_wrong_redis),
-        cmocka_unit_test(test_not_yaml),  cmocka_unit_test(test_missing_file),
-        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_hpa),          cmocka_unit_test(test_problems_at_once),
+        cmocka_unit_test(test_tls_alone),    cmocka_unit_test(test_redis),
+        cmocka_unit_test(test_wrong_redis),  cmocka_unit_test(test_not_yaml),
+        cmocka_unit_test(test_missing_file), cmocka_unit_test(test_truncated),
     };
     close(mkstemp(path));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -229,6 +230,51 @@ static void test_flipped_bits(void **state)
     token_keys_free(rules.keys);
 }
 
+/* Good once: no two are alike, and what one is remembered by is its own; else as any other. */
+static void test_single(void **state)
+{
+    struct token_rules rules = {.keys = keys_of(ONE), .lifetime = 3600, .pin = true};
+    struct token_claim claim = claim_of(machine, "nocloud/", "10.0.0.1");
+    char text[TOKEN_SINGLE_TEXT], second[TOKEN_SINGLE_TEXT], plain[TOKEN_TEXT];
+    char id[TOKEN_ID_TEXT], other_id[TOKEN_ID_TEXT];
+    time_t end = 0;
+    (void)state;
+    token_make_single(&rules, &claim, NOW, text);
+    token_make_single(&rules, &claim, NOW, second);
+    make(&rules, claim, plain);
+    assert_int_equal(strlen(text), TOKEN_SINGLE_TEXT - 1);
+    assert_string_not_equal(text, second);
+    assert_true(token_is_single(bytes_of(text), id, &end));
+    assert_true(token_is_single(bytes_of(second), other_id, &end));
+    assert_false(token_is_single(bytes_of(plain), other_id, &end));
+    assert_string_not_equal(id, other_id);
+    assert_int_equal(end, NOW + 3601);
+    assert_int_equal(strlen(id), TOKEN_ID_TEXT - 1);
+    claim.name = bytes_of("nocloud/user-data");
+    assert_null(problem(&rules, claim, NOW, text));
+    assert_null(problem(&rules, claim, NOW + 3600, text));
+    assert_string_equal(problem(&rules, claim, NOW + 3601, text), "the token has expired");
+    assert_non_null(problem(&rules, claim_of(other, "nocloud/x", "10.0.0.1"), NOW, text));
+    assert_non_null(problem(&rules, claim_of(machine, "x", "10.0.0.1"), NOW, text));
+    assert_non_null(problem(&rules, claim_of(machine, "nocloud/x", "10.0.0.2"), NOW, text));
+    /* Neither kind becomes the other, by its length or by its flag. */
+    char longer[TOKEN_SINGLE_TEXT + 1];
+    snprintf(longer, sizeof longer, "%s0000000000000000", plain);
+    assert_string_equal(problem(&rules, claim, NOW, longer), "the token is malformed");
+    memcpy(longer, text, TOKEN_TEXT - 1);
+    longer[TOKEN_TEXT - 1] = '\0';
+    assert_string_equal(problem(&rules, claim, NOW, longer), "the token is malformed");
+    for (int i = 0; i < 10000; i++) {
+        uint32_t bit = randombytes_uniform(8 * (TOKEN_SINGLE_TEXT - 1));
+        text[bit / 8] ^= (char)(1 << bit % 8);
+        assert_non_null(token_problem(&rules, &claim, NOW,
+                                      (struct bytes){(uint8_t *)text, TOKEN_SINGLE_TEXT - 1}));
+        text[bit / 8] ^= (char)(1 << bit % 8);
+    }
+    assert_null(problem(&rules, claim, NOW, text));
+    token_keys_free(rules.keys);
+}
+
 /* The same for every service that has the key. Reckoned by another BLAKE2b (Python's). */
 static void test_known_answer(void **state)
 {
@@ -284,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_rotation),
         cmocka_unit_test(test_key_files),
         cmocka_unit_test(test_flipped_bits),
+        cmocka_unit_test(test_single),
         cmocka_unit_test(test_known_answer),
         cmocka_unit_test(test_secret_files),
     };
