@@ -1,4 +1,5 @@
 #include "http_server.h"
+#include "cms_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -180,6 +181,11 @@ struct http_server *http_server_open(struct event_base *base,
         return NULL;
     http_service_init(&server->service, base, options);
     server->service.closed = on_closed;
+    if (options->signer && signer_cms(options->signer) &&
+        !(server->service.cms_files = cms_files_open(base))) {
+        free(server);
+        return NULL;
+    }
     server->spare = open_spare();
     server->resume = evtimer_new(base, on_resume, server);
     server->listeners = calloc(options->n_fds, sizeof(struct event *));
@@ -227,6 +233,7 @@ void http_server_close(struct http_server *server)
     server->holding = true;
     while (!LIST_EMPTY(&server->service.connections))
         http_connection_close(LIST_FIRST(&server->service.connections));
+    cms_files_close(server->service.cms_files);
     for (size_t i = 0; server->listeners && i < server->service.options.n_fds; i++) {
         if (server->listeners[i])
             event_free(server->listeners[i]);
