@@ -157,10 +157,10 @@ static void set_refused(lua_State *L, struct site *site)
 
 /* host.cli.site(path) -> { policy =, assets =, tftp_root = (names of files; all but the first
  * are nil when there are none), advertise = (nil: none), dhcp_port =, boot_port =, tftp_port =,
- * http_ports = (a list), fetched_from = (the URL where `policy` is one; `policy` is then what was
- * fetched last), refused = (why the bundle that `policy` names is not good, a list) }, beside
- * tftp-hpa static_tftp = true and tftp_missing = the boot programs that it does not find (nil:
- * none) | nil, list of problems */
+ * http_ports = (a list), unsigned = (there are no CMS signatures), fetched_from = (the URL where
+ * `policy` is one; `policy` is then what was fetched last), refused = (why the bundle that `policy`
+ * names is not good, a list) }, beside tftp-hpa static_tftp = true and tftp_missing = the boot
+ * programs that it does not find (nil: none) | nil, list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -186,6 +186,8 @@ static int read_site(lua_State *L)
     set_path(L, "tftp_root", site->config, site->config->tftp.root);
     if (site->config->tftp.backend == CONFIG_TFTP_HPA)
         set_hpa(L, site->config);
+    lua_pushboolean(L, !site->config->signing.cms_cert);
+    lua_setfield(L, -2, "unsigned");
     set_network(L, site->config);
     set_refused(L, site);
     return 1;

@@ -214,8 +214,7 @@ static void read_names(struct reading *r, const struct key *key, yaml_node_t *no
             return;
         }
         list->names = names;
-        names[i] = NULL;
-        list->n = i + 1;
+        names[list->n++] = NULL;
         read_string(r, key, item(r, node, i), &names[i]);
     }
     if (list->n == 0)
@@ -295,6 +294,8 @@ static const struct key http_keys[] = {
 };
 static const struct key signing_keys[] = {
     {"key", read_string, AT(signing.key), 0, 0, NULL},
+    {"cms_cert", read_string, AT(signing.cms_cert), 0, 0, NULL},
+    {"cms_key", read_string, AT(signing.cms_key), 0, 0, NULL},
     {0},
 };
 static const struct key secrets_keys[] = {

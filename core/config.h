@@ -85,7 +85,8 @@ struct config {
         char *assets; /* NULL: none */
     } http;
     struct {
-        char *key; /* NULL: nothing is signed */
+        char *key;                /* NULL: nothing is signed in minisign's format */
+        char *cms_cert, *cms_key; /* NULL: nothing is signed for iPXE */
     } signing;
     struct {
         struct config_names keys; /* files: what was sealed for any of them is opened */

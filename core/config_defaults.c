@@ -62,6 +62,8 @@ void config_free(struct config *config)
     free(config->tftp.root);
     config_http_free(config);
     free(config->signing.key);
+    free(config->signing.cms_cert);
+    free(config->signing.cms_key);
     free(config->tokens.key);
     config_names_free(&config->secrets.keys);
     config_state_free(config);

@@ -21,6 +21,8 @@ bool config_policy_is_fetched(const struct config *config)
 const char *config_policy_finish(struct config *config)
 {
     bool fetched = config_policy_is_fetched(config);
+    if (!config->signing.cms_cert != !config->signing.cms_key)
+        return "`signing` wants both `cms_cert` and `cms_key`, or neither";
     if (starts(config->policy, CLEAR) && !config->policy_keys.n)
         return "`policy` would be fetched in the clear, where anybody could change it: https://, "
                "or `policy_keys`";

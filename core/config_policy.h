@@ -1,4 +1,5 @@
-/* The parts of site.yaml that say which policies may load, after they have been read. */
+/* The parts of site.yaml that say which policies may load, and what is signed, after they have been
+ * read. */
 #ifndef MOONBOOT_CONFIG_POLICY_H
 #define MOONBOOT_CONFIG_POLICY_H
 

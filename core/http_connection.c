@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "http.h"
+#include "http_cms.h"
 #include "http_route.h"
 #include "http_sign.h"
 #include "http_transfer.h"
@@ -172,17 +173,29 @@ static void refuse(struct http_connection *c, int status)
     respond(c, &r, false);
 }
 
-/* The policy's answer; perhaps after the client has gone. */
+static void answer(struct http_connection *c, struct http_response r)
+{
+    respond(c, &r, c->head.keep_alive);
+    advance(c);
+}
+
+/* Digests, and the policy's answers, may come after the client has gone. */
+static void on_digest(int error, const uint8_t digest[CMS_DIGEST_LEN], void *arg)
+{
+    struct http_connection *c = arg;
+    if (c->bev)
+        answer(c, http_cms_answer(c->service, &c->head, error, digest));
+    else
+        free_memory(c);
+}
+
 static void on_decided(struct reply *reply, void *arg)
 {
     struct http_connection *c = arg;
-    if (c->bev) {
-        struct http_response r = http_route_reply(c->service, &c->head, c->client, reply);
-        respond(c, &r, c->head.keep_alive);
-        advance(c);
-    } else {
+    if (!c->bev)
         free_memory(c);
-    }
+    else if (!http_cms_asked(c->service, &c->head, reply, on_digest, c))
+        answer(c, http_route_reply(c->service, &c->head, c->client, reply));
     reply_free(reply);
 }
 

@@ -179,7 +179,7 @@ static bool runs_as_script(const struct http_head *head)
     return head->user_agent && starts_with(head->user_agent, "iPXE/") &&
            head->method != HTTP_POST && !starts_with(path, "/assets/") &&
            !starts_with(path, "/config/") && !ends_with(path, "/autoexec.ipxe") &&
-           !ends_with(path, ".sig") && !ends_with(path, ".minisig");
+           !ends_with(path, ".sig") && !ends_with(path, ".minisig") && !ends_with(path, ".cms");
 }
 
 struct http_response http_response_error(const struct http_head *head, int status,

@@ -1,4 +1,5 @@
 #include "http_server.h"
+#include "cms_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -192,11 +193,14 @@ struct http_server *http_server_open(struct event_base *base,
         return NULL;
     http_service_init(&server->service, base, options);
     server->service.closed = on_closed;
+    bool with_cms = options->signer && signer_cms(options->signer);
     server->service.clients = tally_alloc(options->max_connections);
+    server->service.cms_files = with_cms ? cms_files_open(base) : NULL;
     server->spare = open_spare();
     server->resume = evtimer_new(base, on_resume, server);
     server->listeners = calloc(options->n_fds, sizeof(struct event *));
-    if (!server->resume || !server->listeners || !server->service.clients)
+    if (!server->resume || !server->listeners || !server->service.clients ||
+        (with_cms && !server->service.cms_files))
         goto fail;
     for (size_t i = 0; i < options->n_fds; i++) {
         server->listeners[i] =
@@ -240,6 +244,7 @@ void http_server_close(struct http_server *server)
     server->holding = true;
     while (!LIST_EMPTY(&server->service.connections))
         http_connection_close(LIST_FIRST(&server->service.connections));
+    cms_files_close(server->service.cms_files);
     for (size_t i = 0; server->listeners && i < server->service.options.n_fds; i++) {
         if (server->listeners[i])
             event_free(server->listeners[i]);

@@ -11,6 +11,7 @@
 #include "http_response.h"
 #include "http_server.h"
 
+struct cms_files;
 struct http_connection;
 LIST_HEAD(http_connection_list, http_connection);
 
@@ -33,6 +34,7 @@ struct http_service {
     void (*closed)(struct http_service *service); /* called after each that has ended */
     time_t complained;                            /* when a lack was last logged */
     struct http_admin_state admin;
+    struct cms_files *cms_files; /* NULL: assets are not signed */
     time_t date_of;
     char date[HTTP_DATE_TEXT];
 };

@@ -4,9 +4,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "http_cms.h"
+
+#define CMS ".cms"
+
 static const char *suffix_of(const char *path)
 {
-    static const char *const suffixes[] = {".sig", ".minisig", NULL};
+    static const char *const suffixes[] = {".sig", ".minisig", CMS, NULL};
     size_t len = strlen(path);
     for (const char *const *suffix = suffixes; *suffix; suffix++) {
         size_t suffix_len = strlen(*suffix);
@@ -18,10 +22,15 @@ static const char *suffix_of(const char *path)
 
 const char *http_sign_asked(const struct http_service *service, const struct http_head *head)
 {
-    if (!service->options.signer || head->method == HTTP_POST ||
+    const struct signer *signer = service->options.signer;
+    if (!signer || head->method == HTTP_POST ||
         !strncmp(head->path, "/assets/", strlen("/assets/")))
         return NULL;
-    return suffix_of(head->path);
+    const char *suffix = suffix_of(head->path);
+    if (!suffix)
+        return NULL;
+    return (strcmp(suffix, CMS) ? signer_has_key(signer) : signer_cms(signer) != NULL) ? suffix
+                                                                                       : NULL;
 }
 
 static struct signer_target target_of(const struct http_head *head, struct in_addr client,
@@ -34,10 +43,12 @@ static struct signer_target target_of(const struct http_head *head, struct in_ad
                                   .query = head->query};
 }
 
-static struct http_response answer(const struct http_service *service, const char *suffix,
-                                   const struct signer_target *target,
+static struct http_response answer(const struct http_service *service, const struct http_head *head,
+                                   const char *suffix, const struct signer_target *target,
                                    const struct signer_signature *signature)
 {
+    if (!strcmp(suffix, CMS))
+        return http_cms_response(service, head, signature->digest);
     struct http_response response = http_response_none();
     bool raw = !strcmp(suffix, ".sig");
     response.owned = malloc(raw ? MINISIGN_LEN : MINISIGN_SIGNATURE_TEXT);
@@ -64,7 +75,7 @@ bool http_sign_recall(const struct http_service *service, const struct http_head
     struct signer_target target = target_of(head, client, suffix);
     if (!signer_recall(service->options.signer, &target, time(NULL), &signature))
         return false;
-    *response = answer(service, suffix, &target, &signature);
+    *response = answer(service, head, suffix, &target, &signature);
     return true;
 }
 
@@ -79,5 +90,5 @@ struct http_response http_sign_body(const struct http_service *service,
     struct signer_target target = target_of(head, client, suffix);
     signer_sign(service->options.signer, &target, body->machine, body->data, body->len, time(NULL),
                 &signature);
-    return suffix ? answer(service, suffix, &target, &signature) : http_response_body(body);
+    return suffix ? answer(service, head, suffix, &target, &signature) : http_response_body(body);
 }

@@ -1,5 +1,5 @@
-/* Signatures of what is rendered: of PATH, under PATH.sig and PATH.minisig. What is a file has its
- * signatures as files beside it. */
+/* Signatures of what is rendered: of PATH, under PATH.sig, PATH.minisig and PATH.cms. What is a
+ * file has its signatures as files beside it. */
 #ifndef MOONBOOT_HTTP_SIGN_H
 #define MOONBOOT_HTTP_SIGN_H
 
@@ -8,8 +8,8 @@
 #include "http_response.h"
 #include "http_service.h"
 
-/* ".sig" or ".minisig" when such a signature is asked for, of something that may be rendered;
- * NULL when not. */
+/* ".sig", ".minisig" or ".cms" when such a signature is asked for, of something that may be
+ * rendered; NULL when not. */
 const char *http_sign_asked(const struct http_service *service, const struct http_head *head);
 
 /* Answers with the signature of what this client was sent; false: it asks for none, or what that

@@ -102,6 +102,7 @@ static struct policy *load(const struct generation *g)
         .seals = g->trust.seals,
         .state = config_state_kept(g->config),
         .stages = g->config->state.stages,
+        .unsigned_assets = !g->config->signing.cms_cert,
         .static_tftp = g->config->tftp.backend == CONFIG_TFTP_HPA,
         .metrics = &g->board->slots[0],
         .generation = g->number,

@@ -31,9 +31,10 @@ struct policy_options {
     unsigned memory_mb;
     const struct token_rules *tokens; /* NULL: URLs carry none. Outlives the policy */
     const struct seal_keys *seals;    /* NULL: what is sealed stays shut. Outlives the policy */
-    bool state;       /* there will be a store: a policy that wants one is not refused */
-    bool stages;      /* the stages of boots are recorded in it */
-    bool static_tftp; /* TFTP gives plain files: a policy that needs more of it is refused */
+    bool state;           /* there will be a store: a policy that wants one is not refused */
+    bool stages;          /* the stages of boots are recorded in it */
+    bool unsigned_assets; /* there are no CMS signatures: a policy that wants some is refused */
+    bool static_tftp;     /* TFTP gives plain files: a policy that needs more of it is refused */
     struct metrics *metrics;
     uint64_t generation; /* its number, for the decision log */
 };

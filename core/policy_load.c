@@ -112,6 +112,8 @@ static int load(lua_State *L)
     set_field(L, "display", loading->options->display);
     lua_pushboolean(L, loading->options->static_tftp);
     lua_setfield(L, -2, "static_tftp");
+    lua_pushboolean(L, loading->options->unsigned_assets);
+    lua_setfield(L, -2, "unsigned");
     lua_call(L, 1, 2);
     if (!lua_istable(L, -2)) {
         add_problems(L, lua_gettop(L), loading->problems);

@@ -26,6 +26,7 @@ struct signer_board {
 
 struct signer {
     struct minisign_key *key;
+    struct cms *cms;
     struct signer_board *board;
 };
 
@@ -36,11 +37,11 @@ struct signer_board *signer_board_alloc(void)
     return board == MAP_FAILED ? NULL : board;
 }
 
-struct signer *signer_open(struct minisign_key *key, struct signer_board *board)
+struct signer *signer_open(struct minisign_key *key, struct cms *cms, struct signer_board *board)
 {
     struct signer *signer = malloc(sizeof *signer);
     if (signer)
-        *signer = (struct signer){key, board};
+        *signer = (struct signer){key, cms, board};
     return signer;
 }
 
@@ -49,7 +50,18 @@ void signer_close(struct signer *signer)
     if (!signer)
         return;
     minisign_key_free(signer->key);
+    cms_close(signer->cms);
     free(signer);
+}
+
+struct cms *signer_cms(const struct signer *signer)
+{
+    return signer->cms;
+}
+
+bool signer_has_key(const struct signer *signer)
+{
+    return signer->key != NULL;
 }
 
 /* --- what is remembered ------------------------------------------------------------------ */
@@ -60,7 +72,8 @@ static void hash_target(const struct signer *signer, const struct signer_target 
     crypto_generichash_state state;
     uint64_t path_len = target->path_len;
     crypto_generichash_init(&state, NULL, 0, HASH_LEN);
-    crypto_generichash_update(&state, signer->key->id, MINISIGN_ID_LEN);
+    if (signer->key)
+        crypto_generichash_update(&state, signer->key->id, MINISIGN_ID_LEN);
     crypto_generichash_update(&state, (const uint8_t *)&target->client, sizeof target->client);
     crypto_generichash_update(&state, (const uint8_t *)&path_len, sizeof path_len);
     crypto_generichash_update(&state, (const uint8_t *)target->path, path_len);
@@ -125,9 +138,13 @@ void signer_sign(struct signer *signer, const struct signer_target *target, cons
     memset(signature, 0, sizeof *signature);
     signature->at = now;
     snprintf(signature->machine, sizeof signature->machine, "%s", machine ? machine : "");
-    minisign_raw(signer->key, data, len, signature->raw);
-    minisign_hash(data, len, hash);
-    minisign_raw(signer->key, hash, sizeof hash, signature->hashed);
+    if (signer->cms)
+        cms_digest(data, len, signature->digest);
+    if (signer->key) {
+        minisign_raw(signer->key, data, len, signature->raw);
+        minisign_hash(data, len, hash);
+        minisign_raw(signer->key, hash, sizeof hash, signature->hashed);
+    }
     remember(signer, target, signature);
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "cms.h"
 #include "minisign.h"
 
 #define SIGNER_MACHINE_MAX 64
@@ -19,9 +20,14 @@ struct signer;
 /* Lives as long as the service. NULL when memory is out. */
 struct signer_board *signer_board_alloc(void);
 
-/* Takes the key over. NULL when memory is out: then it does not. */
-struct signer *signer_open(struct minisign_key *key, struct signer_board *board);
+/* Takes key and `cms` over, either of which may be NULL: then there are no such signatures. NULL
+ * when memory is out: then it does not. */
+struct signer *signer_open(struct minisign_key *key, struct cms *cms, struct signer_board *board);
 void signer_close(struct signer *signer);
+
+/* NULL: there are no CMS signatures; false: there are none of minisign's kind. */
+struct cms *signer_cms(const struct signer *signer);
+bool signer_has_key(const struct signer *signer);
 
 /* Who asked for what. */
 struct signer_target {
@@ -34,6 +40,7 @@ struct signer_target {
 struct signer_signature {
     time_t at;
     char machine[SIGNER_MACHINE_MAX]; /* whom it was made for; "": anybody */
+    uint8_t digest[CMS_DIGEST_LEN];   /* of the bytes, which CMS signs */
     uint8_t raw[MINISIGN_LEN];        /* over the bytes */
     uint8_t hashed[MINISIGN_LEN];     /* over their hash, as minisign's */
 };

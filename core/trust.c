@@ -61,11 +61,9 @@ struct seal_keys *trust_seals(const struct config *config, struct problems *prob
     return NULL;
 }
 
-static struct signer *read_signer(const struct config *config, struct signer_board *board,
-                                  struct problems *problems)
+static struct minisign_key *read_sign_key(const struct config *config, struct problems *problems)
 {
     struct secret file = {0};
-    struct signer *signer = NULL;
     struct minisign_key *key = minisign_key_alloc();
     char *path = config_path(config, config->signing.key);
     int error = path && key ? secret_read(path, SIGN_FILE_MAX, &file) : -ENOMEM;
@@ -75,15 +73,42 @@ static struct signer *read_signer(const struct config *config, struct signer_boa
                   "`moonboot keygen --no-passphrase`, or take its passphrase away (minisign -C -W)";
     if (!problem)
         problem = minisign_key_read(file.data, file.len, NULL, key);
-    if (!problem && (!board || !(signer = signer_open(key, board))))
-        problem = "no memory to sign";
-    if (problem)
-        problems_add(problems, "%s: `key: %s`: %s", config->path, config->signing.key, problem);
-    if (!signer)
-        minisign_key_free(key);
     secret_clear(&file);
     free(path);
-    return signer;
+    if (!problem)
+        return key;
+    problems_add(problems, "%s: `key: %s`: %s", config->path, config->signing.key, problem);
+    minisign_key_free(key);
+    return NULL;
+}
+
+static struct cms *read_cms(const struct config *config, struct problems *problems)
+{
+    char problem[512] = "no memory";
+    char *cert = config_path(config, config->signing.cms_cert);
+    char *key = config_path(config, config->signing.cms_key);
+    struct cms *cms = cert && key ? cms_open(cert, key, problem, sizeof problem) : NULL;
+    if (!cms)
+        problems_add(problems, "%s: `signing`: %s", config->path, problem);
+    free(cert);
+    free(key);
+    return cms;
+}
+
+static struct signer *read_signer(const struct config *config, struct signer_board *board,
+                                  struct problems *problems)
+{
+    size_t before = problems->n;
+    struct minisign_key *key = config->signing.key ? read_sign_key(config, problems) : NULL;
+    struct cms *cms = config->signing.cms_cert ? read_cms(config, problems) : NULL;
+    struct signer *signer = board && problems->n == before ? signer_open(key, cms, board) : NULL;
+    if (signer)
+        return signer;
+    if (problems->n == before)
+        problems_add(problems, "%s: `signing`: no memory to sign", config->path);
+    minisign_key_free(key);
+    cms_close(cms);
+    return NULL;
 }
 
 static struct tls *read_tls(const struct config *config, struct problems *problems)
@@ -121,7 +146,7 @@ void trust_open(struct trust *trust, const struct config *config, const struct t
         trust->tls = read_tls(config, problems);
     state_trust_open(&trust->state, config, problems);
     trust->board = previous ? previous->board : NULL;
-    if (config->signing.key) {
+    if (config->signing.key || config->signing.cms_cert) {
         trust->board = trust->board ? trust->board : signer_board_alloc();
         trust->signer = read_signer(config, trust->board, problems);
     }

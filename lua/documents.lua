@@ -19,8 +19,8 @@ local function name_problem(name)
     if name:find("[^%w%-._/@+]") then
         return "a document's name has only letters, digits and any of - . _ / @ +"
     end
-    if name:find("%.sig$") or name:find("%.minisig$") then
-        return "names that end in .sig or .minisig are those of documents' signatures"
+    if name:find("%.sig$") or name:find("%.minisig$") or name:find("%.cms$") then
+        return "names that end in .sig, .minisig or .cms are those of documents' signatures"
     end
     for segment in (name .. "/"):gmatch("([^/]*)/") do
         if segment == "" or segment == "." or segment == ".." then

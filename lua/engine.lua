@@ -10,7 +10,8 @@ local engine = {}
 
 -- engine.load { dir = handle, file = "policy.lua", display = "sites/a/policy.lua" } -> policy
 -- | nil, list of problems. With `text`, that is the policy, and nothing is read; `inspect` is
--- loader.lua's. With `static_tftp`, TFTP serves plain files (static_tftp.lua).
+-- loader.lua's. With `static_tftp`, TFTP serves plain files (static_tftp.lua); with `unsigned`,
+-- there are no CMS signatures, which `verify` wants.
 function engine.load(options)
     require "routes" -- for engine.handle, while all that is loaded can still be shared
     local display = options.display or options.file
@@ -22,7 +23,8 @@ function engine.load(options)
             return nil, { string.format("%s:1: cannot be read: %s", display, message) }
         end
     end
-    return loader.load(display, text, options.dir, options.inspect, options.static_tftp)
+    return loader.load(display, text, options.dir, options.inspect, options.static_tftp,
+                       options.unsigned)
 end
 
 -- What became of a rule: `outcome` is "decided", "no opinion", "no match", "undetermined" or "failed",

@@ -181,9 +181,11 @@ end
 -- A policy from its text -> policy | nil, list of problems. `dir`: what it may read. `inspect`, if
 -- given, is called with `l` and a policy that has no problems: l.readings has the readers of its
 -- rules and profiles (reader.lua), l.named_templates where templates are named.
-function loader.load(display, text, dir, inspect, static_tftp)
+-- `static_tftp` and `unsigned`: what the site lacks, as engine.load has it.
+function loader.load(display, text, dir, inspect, static_tftp, unsigned)
     local l = setmetatable({
-        display = display, dir = dir, static_tftp = static_tftp, loading = true, scope = interpolate.scope(),
+        display = display, dir = dir, static_tftp = static_tftp, unsigned = unsigned, loading = true,
+        scope = interpolate.scope(),
         rules = {}, profiles = {}, settings = {}, routes = {}, handlers = {}, onces = {},
         state = { store = store.memory() }, -- until another is put there
         files = {}, opened = {}, by_name = {}, environments = {},

@@ -64,6 +64,7 @@ function outcome.facts(d)
             facts.menu = menu_facts(d.menu)
         elseif d.verdict == "boot" then
             facts.initrd, facts.args = d.initrd, d.args
+            facts.verify = d.profile and d.profile.verify
         end
     end
     facts.error = d.error
@@ -82,7 +83,7 @@ local IMAGES = { efi = true, iso = true, img = true }
 -- What firmware that boots by HTTP can start by itself: the name or URL of an EFI program or disk
 -- image that the decision chains to, or boots without initrd and arguments. Nil for any other.
 function outcome.image(d)
-    if d.verdict ~= "chain" and d.verdict ~= "boot" then
+    if d.verdict ~= "chain" and d.verdict ~= "boot" or d.profile and d.profile.verify then
         return nil
     end
     local copy = decision.new(d.policy, d.rule, d.machine, d.plan):render()

@@ -66,6 +66,18 @@ function profile.read_shared(reading, body, into, path)
     return into
 end
 
+-- Whether iPXE is to verify what it loads; nil for false.
+local function read_verify(reading, value, path)
+    if not reading:is(path, value, "boolean", "true or false") or not value then
+        return nil
+    end
+    if reading.loader and reading.loader.unsigned then
+        reading:problem(path, "%s: this site signs nothing that iPXE could verify: "
+                        .. "write `signing: { cms_cert: …, cms_key: … }` into site.yaml", reading.where(path))
+    end
+    return true
+end
+
 -- A profile from its table, the word's own or one that `path` leads to. Templates are as
 -- interpolate.lua's Scope:text gives them.
 function profile.read(reading, body, path)
@@ -75,6 +87,7 @@ function profile.read(reading, body, path)
     local result = { name = name, line = reading.line, said = name and "boot " .. name or "boot" }
     result.kernel = reading:template(within(path, "kernel"), body.kernel, "the name of a file")
     result.initrd = read_initrd(reading, within(path, "initrd"), body.initrd)
+    result.verify = read_verify(reading, body.verify, within(path, "verify"))
     profile.read_shared(reading, body, result, path)
     if body.kernel == nil and not (result.dhcp and (result.dhcp.file or result.dhcp.menu)) then
         reading:problem(path, "%s has neither kernel nor dhcp.file: there is nothing to boot",

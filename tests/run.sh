@@ -82,6 +82,7 @@ suite e2e/leaks with build tests/e2e/leaks.sh
 suite e2e/sign with build tests/e2e/sign.sh
 suite e2e/bundle with build-sanitize tests/e2e/bundle.sh
 suite e2e/fetch with build tests/e2e/fetch.sh
+suite e2e/cms with build tests/e2e/cms.sh
 suite e2e/https with build-sanitize tests/e2e/https.sh
 suite e2e/redis with build-sanitize tests/e2e/redis.sh
 suite e2e/replay with build-sanitize tests/e2e/replay.sh

@@ -10,6 +10,7 @@
 ---@field vars? table<string, any> names and values for `{{…}}`
 ---@field config? table<string, string|moonboot.Template|moonboot.Document> documents by name, served to that machine at `/config/`
 ---@field dhcp? moonboot.Dhcp overrides of the DHCP answer
+---@field verify? boolean true: iPXE verifies kernel and initrds by their CMS signatures, `URL.cms`, or does not boot them
 ---@field files? table<string, string|false> names this machine may ask TFTP for, and the files under the root that they stand for (false: denied)
 
 ---Who boots what.

@@ -132,7 +132,7 @@ local function check_policy(list, name, log, site)
             shut = l.shut
             inspect(l, loaded)
         end,
-        static_tftp = site and site.static_tftp,
+        static_tftp = site and site.static_tftp, unsigned = site and site.unsigned,
     }
     for _, text in ipairs(not policy and errors or {}) do
         list[#list + 1] = findings.parse(text, name)

@@ -64,6 +64,7 @@ local function decide(policy, who, documents)
         made.verdict = outcome.verdict(d)
         if d.verdict == "boot" then
             made.kernel, made.initrd, made.args = d.kernel, d.initrd, d.args
+            made.verify = d.profile.verify
         elseif d.verdict == "menu" then
             made.menu = menu_texts(outcome.facts(d).menu)
         end
@@ -113,7 +114,7 @@ local function same_list(a, b)
 end
 
 local LISTS = { "initrd", "args", "menu", "documents" }
-local VALUES = { "kernel", "dhcp", "files" }
+local VALUES = { "kernel", "verify", "dhcp", "files" }
 
 -- The names of what differs besides the verdict, in order.
 function compared.aspects(old, new)
@@ -161,6 +162,8 @@ function compared.details(old, new, names)
         if name == "kernel" then
             lines[#lines + 1] = "- kernel " .. tostring(old.kernel)
             lines[#lines + 1] = "+ kernel " .. tostring(new.kernel)
+        elseif name == "verify" then
+            lines[#lines + 1] = (new.verify and "+" or "-") .. " verify"
         elseif name == "args" or name == "initrd" or name == "menu" then
             local gone, added = difference(old[name], new[name])
             for _, text in ipairs(gone) do

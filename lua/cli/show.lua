@@ -11,7 +11,7 @@ local show = {}
 
 -- JSON's order.
 show.order = {
-    "rule", "verdict", "profile", "why", "url", "kernel", "initrd", "args", "vars", "menu", "needs", "error",
+    "rule", "verdict", "profile", "why", "url", "kernel", "initrd", "args", "verify", "vars", "menu", "needs", "error",
     "logged", "render",
 }
 
@@ -169,6 +169,9 @@ function show.write(about)
     end
     lines("initrd", about.initrd)
     lines("args", about.args)
+    if about.verify then
+        line("verify", "by iPXE, before it boots")
+    end
     write_vars(about.vars)
     local entries = {}
     for i, entry in ipairs(about.menu and about.menu.entries or {}) do

@@ -72,11 +72,17 @@ function cmdline.line(args)
     return line
 end
 
--- What is wrong with a profile that DHCP alone knows what to do with.
-function cmdline.no_kernel(decision, loader)
-    local name = decision.profile.name
-    return ("%s names no kernel, which is what %s boots"):format(
-        name and ("profile \"%s\""):format(name) or "the profile", loader)
+-- What is wrong with a profile that this loader cannot boot: one that DHCP alone knows what to do
+-- with, or that is to be verified, which iPXE alone does; nil: it can.
+function cmdline.unfit(decision, loader)
+    local profile, problem = decision.profile, nil
+    if not decision.kernel then
+        problem = "%s names no kernel, which is what %s boots"
+    elseif profile and profile.verify and loader ~= "iPXE" then
+        problem = "%s is to be verified, which iPXE can and %s cannot"
+    end
+    return problem and problem:format(profile.name and ("profile \"%s\""):format(profile.name) or "the profile",
+                                      loader)
 end
 
 return cmdline

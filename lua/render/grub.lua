@@ -218,8 +218,10 @@ local function lines(decision, request)
         return { say "this is GRUB's shell: exit leaves it" }
     elseif verdict ~= "boot" then
         return leave "nothing to boot for this machine"
-    elseif not decision.kernel then
-        return nil, cmdline.no_kernel(decision, "GRUB")
+    end
+    local unfit = cmdline.unfit(decision, "GRUB")
+    if unfit then
+        return nil, unfit
     end
     return boot(decision, request)
 end

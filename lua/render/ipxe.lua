@@ -10,7 +10,7 @@ local text = require "render.ipxe_text"
 local url = require "url"
 
 local host = host
-local concat, find, match = table.concat, string.find, string.match
+local concat, match = table.concat, string.match
 
 local ipxe = {}
 
@@ -109,29 +109,21 @@ end
 local is_name = host.only "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-"
 
 -- Under EFI the kernel finds the image's name at the start of its command line. iPXE takes
--- it from the URL, which is fine unless it would be misread there.
+-- it from the URL, which is fine unless it would be misread there. What names the kernel, and the
+-- image's name.
 local function named(kernel)
     local name = match(kernel, "^.*/(.+)$")
     if name and is_name(name) then
-        return kernel
+        return kernel, name
     end
-    return "--name vmlinuz " .. kernel
+    return "--name vmlinuz " .. kernel, "vmlinuz"
 end
 
--- Under EFI iPXE hands each byte over as a character of its own: text of Unicode's first 256
--- characters, as one byte each, is what the kernel is to read. Nil and why for any other.
-local function latin1(line)
-    if not find(line, "[\128-\255]") then
-        return line
-    end
-    local plain = line:gsub("([\194\195])([\128-\191])", function(lead, byte)
-        return lead == "\194" and byte .. "\0" or string.char(byte:byte() + 64) .. "\0"
-    end)
-    -- What was a character is marked by a NUL, which no line has; any other byte above 127 was none.
-    if plain:gsub("[\128-\255]%z", ""):find("[\128-\255]") then
-        return nil, ("'%s': iPXE under EFI can pass on only characters up to U+00FF"):format(line)
-    end
-    return (plain:gsub("%z", ""))
+-- The line that stops what goes on unless that image is the one that was signed: its signature
+-- is beside it.
+local function verified(name, target, id)
+    local path, query = match(target, "^([^?#]*)(.*)$")
+    return "imgverify " .. name .. " " .. path .. ".cms" .. query .. " || goto failed" .. id
 end
 
 -- Around what is loaded, for a script of one part: it is always the same.
@@ -158,7 +150,7 @@ local function boot(decision, base, machine, id)
     local tokens, used = line, nil
     if line and not text.is_plain(line) then
         if machine.arch ~= "bios" then
-            line, problem = latin1(line)
+            line, problem = text.latin1(line)
         end
         used = {}
         if line then
@@ -171,9 +163,22 @@ local function boot(decision, base, machine, id)
 
     local parts = { used and text.settings(used) or NOTHING,
                     id == "" and BEGIN_LOAD or { "set loaded:int32 0", ":load" .. id, "imgfree" }, nil, nil, nil }
-    parts[3] = "kernel " .. named(url.resolve(base, decision.kernel)) .. " " .. tokens .. " || goto failed" .. id
+    local verify = decision.profile and decision.profile.verify
+    if verify then -- from here on nothing runs that has not been verified
+        parts[3] = "imgtrust --permanent || goto failed" .. id
+    end
+    local kernel = url.resolve(base, decision.kernel)
+    local image, name = named(kernel)
+    parts[#parts + 1] = "kernel " .. image .. " " .. tokens .. " || goto failed" .. id
+    if verify then
+        parts[#parts + 1] = verified(name, kernel, id)
+    end
     for i, initrd in ipairs(decision.initrd) do
-        parts[3 + i] = "initrd --name initrd" .. i .. " " .. url.resolve(base, initrd) .. " || goto failed" .. id
+        local target = url.resolve(base, initrd)
+        parts[#parts + 1] = "initrd --name initrd" .. i .. " " .. target .. " || goto failed" .. id
+        if verify then
+            parts[#parts + 1] = verified("initrd" .. i, target, id)
+        end
     end
     parts[#parts + 1] = id == "" and END_LOAD
                         or { "boot ||", ":failed" .. id, again("loaded", "load", LOAD, "could not boot", id) }
@@ -225,8 +230,10 @@ local function lines(decision, base, machine, id)
         return menu(decision.menu, base, machine)
     elseif verdict ~= "boot" then
         return { say "nothing to boot for this machine", LEAVE }
-    elseif not decision.kernel then
-        return nil, cmdline.no_kernel(decision, "iPXE")
+    end
+    local unfit = cmdline.unfit(decision, "iPXE")
+    if unfit then
+        return nil, unfit
     end
     return boot(decision, base, machine, id)
 end

@@ -92,4 +92,20 @@ function ipxe_text.message(text)
     return (text:gsub("[^\32-\126]+", "?"):gsub("%${", "$ {"))
 end
 
+-- Under EFI iPXE hands each byte over as a character of its own: text of Unicode's first 256
+-- characters, as one byte each, is what the kernel is to read. Nil and why for any other.
+function ipxe_text.latin1(line)
+    if not find(line, "[\128-\255]") then
+        return line
+    end
+    local plain = line:gsub("([\194\195])([\128-\191])", function(lead, last)
+        return lead == "\194" and last .. "\0" or string.char(byte(last) + 64) .. "\0"
+    end)
+    -- What was a character is marked by a NUL, which no line has; any other byte above 127 was none.
+    if plain:gsub("[\128-\255]%z", ""):find("[\128-\255]") then
+        return nil, ("'%s': iPXE under EFI can pass on only characters up to U+00FF"):format(line)
+    end
+    return (plain:gsub("%z", ""))
+end
+
 return ipxe_text

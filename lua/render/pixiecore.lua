@@ -17,8 +17,10 @@ function pixiecore.render(decision, base)
         } .. "\n"
     elseif decision.verdict ~= "boot" then
         return ""
-    elseif not decision.kernel then
-        return nil, cmdline.no_kernel(decision, "Pixiecore")
+    end
+    local unfit = cmdline.unfit(decision, "Pixiecore")
+    if unfit then
+        return nil, unfit
     end
     local line, problem = cmdline.line(decision.args)
     if not line then

@@ -63,8 +63,9 @@ end
 
 -- What to boot, as the lines of a label.
 local function boot(decision, request)
-    if not decision.kernel then
-        return nil, cmdline.no_kernel(decision, "PXELINUX")
+    local unfit = cmdline.unfit(decision, "PXELINUX")
+    if unfit then
+        return nil, unfit
     end
     local line, kernel, initrd, problem
     line, problem = cmdline.line(decision.args)

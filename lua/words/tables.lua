@@ -10,6 +10,7 @@ local tables = {
             { "vars?", "table<string, any>", "names and values for `{{…}}`" },
             { "config?", "table<string, string|Template|Document>", "documents by name, served to that machine at `/config/`" },
             { "dhcp?", "Dhcp", "overrides of the DHCP answer" },
+            { "verify?", "boolean", "true: iPXE verifies kernel and initrds by their CMS signatures, `URL.cms`, or does not boot them" },
             { "files?", "table<string, string|false>", "names this machine may ask TFTP for, and the files under the root that they stand for (false: denied)" },
         },
     },

@@ -164,7 +164,7 @@ rule "any" { boot = disk, config = { 1 } }
         'policy.lua:8: config./x: a document\'s name is a path such as "nocloud/user-data"',
         'policy.lua:8: config.a b: a document\'s name has only letters, digits and any of - . _ / @ +',
         'policy.lua:8: config.a/../b: a document\'s name is a path such as "nocloud/user-data"',
-        "policy.lua:8: config.x.minisig: names that end in .sig or .minisig are those of documents' signatures",
+        "policy.lua:8: config.x.minisig: names that end in .sig, .minisig or .cms are those of documents' signatures",
         'policy.lua:8: config.x/: a document\'s name is a path such as "nocloud/user-data"',
         'policy.lua:8: config.~x: a document\'s name has only letters, digits and any of - . _ / @ +',
         'policy.lua:9: config.list: found "y", expected template "file", a text, or { template "file", type = "…", once = true }',

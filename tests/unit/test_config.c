@@ -396,6 +396,8 @@ static void test_not_yaml(void **state)
         {"policy: HTTP://r.lab/r\npolicy_cache: c\n",
          ":1:1: `policy` would be fetched in the clear, where anybody could change it: https://, "
          "or `policy_keys`"},
+        {"policy: p\nsigning: { cms_cert: c }\n",
+         ":1:1: `signing` wants both `cms_cert` and `cms_key`, or neither"},
         {"policy: p\npolicy_refresh: { key: k }\n",
          ":1:1: `policy_refresh` wants both `cert` and `key`, or neither"},
         {"policy: p\npolicy_refresh: { interval_s: 0 }\n",

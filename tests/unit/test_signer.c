@@ -58,7 +58,7 @@ static void test_other_keys_do_not(void **state)
     struct minisign_key *key = minisign_key_alloc();
     (void)state;
     minisign_key_make(key);
-    struct signer *next = signer_open(key, board);
+    struct signer *next = signer_open(key, NULL, board);
     signer_sign(signer, &target, NULL, "x", 1, NOW, &signature);
     assert_false(signer_recall(next, &target, NOW, &signature));
     signer_close(next);
@@ -137,7 +137,7 @@ int main(void)
         return 1;
     minisign_key_make(key);
     minisign_key_public(key, &public);
-    signer = signer_open(key, board);
+    signer = signer_open(key, NULL, board);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     signer_close(signer);
     return failed;
