@@ -90,6 +90,7 @@ suite e2e/load with build tests/e2e/load.sh
 suite e2e/load-sanitize with build-sanitize tests/e2e/load.sh
 suite e2e/boot with build tests/e2e/boot.sh
 suite e2e/install with build tests/e2e/install.sh
+suite e2e/fleet with build tests/e2e/fleet.sh
 suite e2e/boot_https with build tests/e2e/boot_https.sh
 suite e2e/loaders with build tests/e2e/loaders.sh
 suite e2e/dnsmasq_policy with build tests/e2e/dnsmasq_policy.sh

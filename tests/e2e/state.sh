@@ -120,6 +120,24 @@ check "it can be read while nothing runs" [ "$(state get state/a)" = '{"n":[1,2,
 start_service
 check "and after a restart it is done" is_done $one
 
+# All of it is killed while events come in: those that were taken are there.
+more=$(event $two more)
+seq 1 5000 | xargs -P 4 -I{} curl -so /dev/null --max-time 5 -X POST -w '{} %{http_code}\n' "$more&n=k{}" >"$site/taken" 2>/dev/null &
+posts=$!
+many() { [ "$(grep -c ' 200$' "$site/taken")" -ge 200 ]; }
+wait_for "many events come in" 20 many
+# shellcheck disable=SC2046 # a list of processes
+kill -9 "$service" $(pgrep -P "$service")
+wait "$service" 2>/dev/null
+kill $posts 2>/dev/null
+wait $posts 2>/dev/null
+taken=$(sed -n 's/^\([0-9]*\) 200$/\1/p' "$site/taken" | sort)
+state list state/more/k | sed 's/^state.more.k\([0-9]*\)\t"x"$/\1/' | sort >"$site/kept"
+check "after kill -9 of all, each of $(wc -l <<<"$taken") that were taken is there" \
+    [ -z "$(comm -23 - "$site/kept" <<<"$taken")" ]
+check "and none is half there" [ "$(grep -c '[^0-9]' "$site/kept")" = 0 ]
+start_service
+
 # A disk that is full.
 if [ "$(id -u)" = 0 ]; then
     mkdir "$site/small"
