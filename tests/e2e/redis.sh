@@ -13,6 +13,7 @@ redis_available || {
     exit 0
 }
 
+dhcp_enabled=true
 make_site
 other=
 end() {
@@ -34,6 +35,11 @@ on("add", function(machine, event)
   end
 end)
 rule "stateless" { match = { mac = "52:54:00:ff:ff:ff" }, boot = deny "stateless" }
+rule "by DHCP" {
+  match = { mac = "52:54:00:00:00:0a" },
+  boot = once { "el9", done_on = "installed" },
+  on_error = "el9",
+}
 rule "by a list in the state" {
   match = function(machine) return state.get("listed/" .. machine.mac) and state.get "listed" end,
   boot = deny "listed",
@@ -103,7 +109,7 @@ check "keys are below the prefix, in the database that was named" \
 
 # Another service of the same site.
 mkdir "$site/b" "$site/b/assets" "$site/b/tftp"
-sed "s/18080/18081/; s/16969/16970/; s/policy: policy.lua/policy: ..\/policy.lua/" "$site/site.yaml" >"$site/b/site.yaml"
+sed "s/18080/18081/; s/16969/16970/; s/enabled: true/enabled: false/; s/policy: policy.lua/policy: ..\/policy.lua/" "$site/site.yaml" >"$site/b/site.yaml"
 cp "$site/policy.lua" "$site/b/policy.lua"
 sed -i 's/^policy: .*/policy: policy.lua/' "$site/b/site.yaml"
 "$BUILD/moonboot" serve -c "$site/b/site.yaml" 2>"$site/b/log" &
@@ -198,6 +204,15 @@ check "which is counted" counted wrong_type
 ask_redis -n 1 RENAME moonboot:saved moonboot:entries >/dev/null
 check "and ends with it" says 'has been installed' $one
 
+ask_redis CONFIG SET busy-reply-threshold 50 >/dev/null
+ask_redis EVAL 'while true do end' 0 >/dev/null &
+sleep 0.3
+check "a busy one is no reason to install" grep -q 'not known' <(script $one)
+check "which is counted" counted busy
+ask_redis SCRIPT KILL >/dev/null
+wait $!
+check "and ends with it" says 'has been installed' $one
+
 kill -STOP "$redis"
 began=$(date +%s%N)
 check "one that hangs is no reason to install" grep -q 'not known' <(script $one)
@@ -207,6 +222,10 @@ began=$(date +%s%N)
 check "who needs no state does not notice" says stateless $stateless
 took=$((($(date +%s%N) - began) / 1000000))
 check "at all ($took ms)" [ $took -lt 500 ]
+began=$(date +%s%N)
+check "DHCP is answered all the same" python3 "$here/dhcp_client.py" 127.0.0.1 $dhcp_port 1 10
+took=$((($(date +%s%N) - began) / 1000000))
+check "in time ($took ms)" [ $took -lt 1500 ]
 check "it is counted" counted timeout
 kill -CONT "$redis"
 wait_for "it goes on when Redis does" 10 says 'has been installed' $one
