@@ -141,7 +141,7 @@ local function fetch(wait)
     local name = (wait.get and "g" or "l") .. (wait.get or wait.list) .. "\0" .. (wait.after or "")
     local answer = known[name]
     if not answer then
-        wanted = { name = name, wait = wait }
+        wanted = wanted or { name = name, wait = wait }
         error("the state is not at hand", 0)
     end
     return answer.value, answer.more

@@ -22,7 +22,11 @@
 #include "store_lmdb.h"
 #include "store_local.h"
 
-#define WRITES    100000
+#ifdef __SANITIZE_ADDRESS__ /* it takes a multiple of the time */
+#define WRITES 20000
+#else
+#define WRITES 100000
+#endif
 #define ROUNDS    2 /* each key is made, then changed */
 #define IN_FLIGHT 200
 #define TEXT_MAX  700
