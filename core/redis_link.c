@@ -17,7 +17,7 @@
 #include "tls_client.h"
 
 #define PAUSE_MIN_MS 50
-#define PAUSE_MAX_MS 5000
+#define PAUSE_MAX_MS 2000
 #define NAME_MAX_LEN 300
 
 enum stage { PAUSING, CONNECTING, GREETING, OPEN };

@@ -298,7 +298,7 @@ static bool opened(struct redis *redis, const redisReply *reply)
         return false;
     if (!acceptable(redis, id, version))
         return true;
-    if (!strcmp(id, redis->new_id))
+    if (!strcmp(id, redis->new_id) && !*redis->id)
         log_info("state: made a new store in Redis: nothing is remembered in it");
     snprintf(redis->id, sizeof redis->id, "%s", id);
     redis->version = version;

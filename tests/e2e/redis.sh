@@ -175,6 +175,7 @@ stop_redis TERM
 sleep 1.5
 run_redis
 wait_for "it is back after restarts" 10 says 'has been installed' $one
+wait_for "for both workers" 10 up 2
 touch "$site/enough"
 wait $asks $adds
 check "nobody was to be installed meanwhile" [ "$(grep -c vmlinuz "$site/answers")" = 0 ]
@@ -228,7 +229,14 @@ took=$((($(date +%s%N) - began) / 1000000))
 check "in time ($took ms)" [ $took -lt 1500 ]
 check "it is counted" counted timeout
 kill -CONT "$redis"
-wait_for "it goes on when Redis does" 10 says 'has been installed' $one
+wait_for "it goes on when Redis does" 10 up 2
+check "as ever" says 'has been installed' $one
+
+ask_redis -n 1 HINCRBY moonboot:store version -5 >/dev/null
+ask_redis CLIENT KILL TYPE normal >/dev/null
+wait_for "one that came back with older data is noticed" 5 grep -q 'Redis has lost changes' "$log"
+ask_redis -n 1 HINCRBY moonboot:store version 5 >/dev/null
+wait_for "and is gone on with" 10 up 2
 
 # Emptied: that is no store in which nothing has been done.
 ask_redis FLUSHALL >/dev/null
