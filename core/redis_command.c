@@ -1,5 +1,7 @@
 #include "redis_command.h"
 
+#include <openssl/evp.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,12 +18,18 @@ static void add_text(struct redis_command *command, const char *text)
     add(command, (struct bytes){(const uint8_t *)text, strlen(text)});
 }
 
-void redis_command_keys(struct redis_keys *keys, const char *prefix)
+bool redis_command_names(struct redis_names *names, const char *prefix)
 {
-    static const char *const names[REDIS_COMMAND_KEYS] = {"store", "entries", "keys", "ends"};
+    static const char *const keys[REDIS_COMMAND_KEYS] = {"store", "entries", "keys", "ends"};
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
     for (size_t i = 0; i < REDIS_COMMAND_KEYS; i++)
-        snprintf(keys->names[i], sizeof keys->names[i], "%.*s%s", REDIS_COMMAND_PREFIX_MAX, prefix,
-                 names[i]);
+        snprintf(names->keys[i], sizeof names->keys[i], "%.*s%s", REDIS_COMMAND_PREFIX_MAX, prefix,
+                 keys[i]);
+    if (EVP_Digest(redis_script, strlen(redis_script), digest, &len, EVP_sha1(), NULL) != 1)
+        return false;
+    sodium_bin2hex(names->script, sizeof names->script, digest, len);
+    return true;
 }
 
 void redis_command_ping(struct redis_command *command)
@@ -30,15 +38,15 @@ void redis_command_ping(struct redis_command *command)
     add_text(command, "PING");
 }
 
-void redis_command_script(struct redis_command *command, bool whole, const char *sha1,
-                          const struct redis_keys *keys)
+void redis_command_script(struct redis_command *command, bool whole,
+                          const struct redis_names *names)
 {
     command->argc = 0;
     add_text(command, whole ? "EVAL" : "EVALSHA");
-    add_text(command, whole ? redis_script : sha1);
+    add_text(command, whole ? redis_script : names->script);
     add_text(command, "4");
     for (size_t i = 0; i < REDIS_COMMAND_KEYS; i++)
-        add_text(command, keys->names[i]);
+        add_text(command, names->keys[i]);
 }
 
 void redis_command_open(struct redis_command *command, const char *id, bool makes)

@@ -11,9 +11,10 @@
 #define REDIS_COMMAND_PREFIX_MAX 200
 #define REDIS_COMMAND_ARGS       16
 
-/* The keys of redis_script. */
-struct redis_keys {
-    char names[REDIS_COMMAND_KEYS][REDIS_COMMAND_PREFIX_MAX + 16];
+/* What redis_script is known by to Redis, its SHA-1, and its keys. */
+struct redis_names {
+    char script[41];
+    char keys[REDIS_COMMAND_KEYS][REDIS_COMMAND_PREFIX_MAX + 16];
 };
 
 struct redis_command {
@@ -23,13 +24,14 @@ struct redis_command {
     char numbers[2][24];
 };
 
-void redis_command_keys(struct redis_keys *keys, const char *prefix);
+/* False when OpenSSL has no SHA-1. */
+bool redis_command_names(struct redis_names *names, const char *prefix);
 
 void redis_command_ping(struct redis_command *command);
 
-/* Begins a run of the script, `whole` or by its SHA-1; one of the others goes on with it. */
-void redis_command_script(struct redis_command *command, bool whole, const char *sha1,
-                          const struct redis_keys *keys);
+/* Begins a run of the script, `whole` or by its name; one of the others goes on with it. */
+void redis_command_script(struct redis_command *command, bool whole,
+                          const struct redis_names *names);
 void redis_command_open(struct redis_command *command, const char *id, bool makes);
 void redis_command_request(struct redis_command *command, const char *id,
                            const struct store_request *request);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <event2/util.h>
-#include <openssl/evp.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,6 @@
 #define PATIENCE_MS 1000 /* for one that is away */
 #define IDLE_MS     5000
 #define ID_TEXT     33
-#define SHA1_TEXT   41
 
 enum errand { ASKED, OPENS, PINGS };
 
@@ -57,8 +55,7 @@ struct redis {
     int64_t told;    /* the last refusal that was logged */
     store_redis_seen own_seen;
     char id[ID_TEXT], new_id[ID_TEXT];
-    char sha1[SHA1_TEXT];
-    struct redis_keys keys;
+    struct redis_names names;
 };
 
 static int64_t now_ms(void)
@@ -95,7 +92,7 @@ static bool send_ask(struct redis *redis, const struct redis_ask *own)
     if (own->errand == PINGS) {
         redis_command_ping(&command);
     } else {
-        redis_command_script(&command, own->whole, redis->sha1, &redis->keys);
+        redis_command_script(&command, own->whole, &redis->names);
         if (own->errand == OPENS)
             redis_command_open(&command, redis->new_id,
                                redis->options.create && *redis->options.seen == 0);
@@ -466,21 +463,9 @@ static void close_redis(struct store *store)
 static const struct store_kind redis_kind = {
     .ask = ask, .end = end, .trouble = trouble, .close = close_redis};
 
-/* Redis knows scripts by their SHA-1. */
-static bool name_script(struct redis *redis)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE], random[(ID_TEXT - 1) / 2];
-    unsigned len = 0;
-    if (EVP_Digest(redis_script, strlen(redis_script), digest, &len, EVP_sha1(), NULL) != 1)
-        return false;
-    sodium_bin2hex(redis->sha1, sizeof redis->sha1, digest, len);
-    evutil_secure_rng_get_bytes(random, sizeof random);
-    sodium_bin2hex(redis->new_id, sizeof redis->new_id, random, sizeof random);
-    return true;
-}
-
 struct store *store_redis_open(struct event_base *base, const struct store_redis_options *options)
 {
+    unsigned char id[(ID_TEXT - 1) / 2];
     struct redis *redis = calloc(1, sizeof *redis);
     if (!redis)
         return NULL;
@@ -495,9 +480,10 @@ struct store *store_redis_open(struct event_base *base, const struct store_redis
     redis->options.link.arg = redis;
     STAILQ_INIT(&redis->waiting);
     STAILQ_INIT(&redis->sent);
-    redis_command_keys(&redis->keys, options->prefix);
     redis->timer = evtimer_new(base, on_timer, redis);
-    if (redis->timer && name_script(redis))
+    evutil_secure_rng_get_bytes(id, sizeof id);
+    sodium_bin2hex(redis->new_id, sizeof redis->new_id, id, sizeof id);
+    if (redis->timer && redis_command_names(&redis->names, options->prefix))
         redis->link = redis_link_open(base, &redis->options.link);
     if (redis->link)
         return &redis->store;
