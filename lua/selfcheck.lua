@@ -1,6 +1,7 @@
 -- A policy is tried before it serves: decisions for machines that there are not, at each stage.
 -- What goes wrong there is a warning, as a real machine may never be like these.
 
+local cmdline = require "render.cmdline"
 local machine = require "machine"
 local simulate = require "simulate"
 local waits = require "waits"
@@ -44,7 +45,9 @@ local function try(policy, arch, stage)
     elseif not ok then
         return tostring(info)
     end
-    return info and info.error or nil
+    local problem = info and info.error
+    -- What is to be verified is meant to fail for those who cannot.
+    return not (problem and problem:find(cmdline.UNVERIFIED, 1, true)) and problem or nil
 end
 
 -- The warnings: a list.

@@ -9,6 +9,20 @@ test "a node is told the URL of its script" {
   },
 }
 
+test "iPXE boots only what it has verified" {
+  given  = { mac = "52:54:00:12:34:56", arch = "efi-x64" },
+  expect = { ipxe = contains {
+    "imgtrust --permanent || goto failed\n",
+    "imgverify vmlinuz http://10.0.0.2:8080/assets/vmlinuz.cms || goto failed\n",
+    "imgverify initrd1 http://10.0.0.2:8080/assets/initrd.img.cms || goto failed\n",
+  } },
+}
+
+test "GRUB, which cannot verify them, is given neither" {
+  given  = { mac = "52:54:00:12:34:56", arch = "efi-x64" },
+  expect = { grub = contains "nothing to boot for this machine" },
+}
+
 test "a login node has another name" {
   given  = { mac = "52:54:00:01:34:56", arch = "bios" },
   expect = { rule = "login nodes", config = { ["first-boot"] = contains "echo login-525400013456 >" } },

@@ -72,6 +72,8 @@ function cmdline.line(args)
     return line
 end
 
+cmdline.UNVERIFIED = " is to be verified, which iPXE can and "
+
 -- What is wrong with a profile that this loader cannot boot: one that DHCP alone knows what to do
 -- with, or that is to be verified, which iPXE alone does; nil: it can.
 function cmdline.unfit(decision, loader)
@@ -79,7 +81,7 @@ function cmdline.unfit(decision, loader)
     if not decision.kernel then
         problem = "%s names no kernel, which is what %s boots"
     elseif profile and profile.verify and loader ~= "iPXE" then
-        problem = "%s is to be verified, which iPXE can and %s cannot"
+        problem = "%s" .. cmdline.UNVERIFIED .. "%s cannot"
     end
     return problem and problem:format(profile.name and ("profile \"%s\""):format(profile.name) or "the profile",
                                       loader)

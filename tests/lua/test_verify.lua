@@ -86,6 +86,11 @@ function tests.a_site_that_signs_nothing_is_told_at_load()
     assert(load('profile "p" { kernel = "k", verify = false } rule "r" { boot = "p" }', true))
 end
 
+function tests.that_others_cannot_is_nothing_to_warn_of()
+    local warnings = require("selfcheck").run(assert(load(POLICY)))
+    assert(#warnings == 0, warnings[1])
+end
+
 function tests.it_is_true_or_false()
     local _, problems = load('profile "p" { kernel = "k", verify = "yes" }')
     assert(#problems == 1 and problems[1] == 'policy.lua:1: verify: found "yes", expected true or false', problems[1])
