@@ -2,9 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
 #include <net/if.h>
-#include <netpacket/packet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -14,6 +12,7 @@
 
 #include "addr.h"
 #include "dhcp_arrival.h"
+#include "dhcp_links.h"
 #include "dhcp_map.h"
 #include "dhcp_outbox.h"
 #include "log.h"
@@ -22,16 +21,7 @@
 #define BUFFER_SIZE   (1 << 20)       /* a rack that is switched on asks all at once */
 #define LATE_MS       1000
 #define MAX_IN_FLIGHT 1024 /* a rack at once, and a policy that waits */
-#define LINKS_SECONDS 1    /* how long what is known of the interfaces is believed */
 #define WARN_SECONDS  60
-
-/* An IPv4 address of an interface; an interface has an entry of 0.0.0.0 as well. */
-struct link {
-    int index;
-    bool loopback;
-    char name[IF_NAMESIZE];
-    struct in_addr address;
-};
 
 /* A datagram as it came in. */
 struct incoming {
@@ -75,9 +65,7 @@ struct dhcp_server {
     struct event *event;
     struct event *boot_event;
     char (*interfaces)[IF_NAMESIZE];
-    struct link *links;
-    size_t n_links;
-    time_t links_read_at; /* CLOCK_MONOTONIC; 0: never */
+    struct dhcp_links links;
     time_t warned_at;
     TAILQ_HEAD(decision_queue, decision) free, in_flight; /* the latter: the youngest first */
     unsigned n_in_flight;
@@ -149,61 +137,7 @@ static bool may_warn(struct dhcp_server *server)
     return true;
 }
 
-static bool add_link(struct dhcp_server *server, const struct link *link)
-{
-    struct link *grown = realloc(server->links, (server->n_links + 1) * sizeof *grown);
-    if (!grown)
-        return false;
-    server->links = grown;
-    server->links[server->n_links++] = *link;
-    return true;
-}
-
-/* Interfaces by name first, then their addresses, whose names may be labels (eth0:1). */
-static void read_links(struct dhcp_server *server)
-{
-    struct ifaddrs *all;
-    if (getifaddrs(&all) < 0)
-        return;
-    server->n_links = 0;
-    for (struct ifaddrs *a = all; a; a = a->ifa_next) {
-        if (!a->ifa_addr || a->ifa_addr->sa_family != AF_PACKET)
-            continue;
-        struct link link = {.index = ((struct sockaddr_ll *)a->ifa_addr)->sll_ifindex,
-                            .loopback = a->ifa_flags & IFF_LOOPBACK};
-        strncpy(link.name, a->ifa_name, sizeof link.name - 1);
-        add_link(server, &link);
-    }
-    size_t n = server->n_links;
-    for (struct ifaddrs *a = all; a; a = a->ifa_next) {
-        if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET)
-            continue;
-        size_t len = strcspn(a->ifa_name, ":");
-        for (size_t i = 0; i < n; i++) {
-            struct link link = server->links[i];
-            if (strlen(link.name) != len || strncmp(link.name, a->ifa_name, len) != 0)
-                continue;
-            link.address = ((struct sockaddr_in *)a->ifa_addr)->sin_addr;
-            add_link(server, &link);
-        }
-    }
-    freeifaddrs(all);
-    server->links_read_at = now();
-}
-
-static const struct link *find_link(struct dhcp_server *server, int index, struct in_addr address)
-{
-    if (!server->links_read_at || now() - server->links_read_at > LINKS_SECONDS)
-        read_links(server);
-    for (size_t i = 0; i < server->n_links; i++) {
-        const struct link *link = &server->links[i];
-        if (link->index == index && link->address.s_addr == address.s_addr)
-            return link;
-    }
-    return NULL;
-}
-
-static bool served(const struct dhcp_server *server, const struct link *link)
+static bool served(const struct dhcp_server *server, const struct dhcp_link *link)
 {
     for (size_t i = 0; i < server->options.n_interfaces; i++) {
         if (!strcmp(server->interfaces[i], link->name))
@@ -220,7 +154,8 @@ static struct in_addr local_address(struct dhcp_server *server, const struct inc
     struct in_addr none = {INADDR_ANY};
     if (in->local.s_addr == none.s_addr)
         return none;
-    if (in->local.s_addr == in->target.s_addr || find_link(server, in->ifindex, in->local))
+    if (in->local.s_addr == in->target.s_addr ||
+        dhcp_links_find(&server->links, in->ifindex, in->local))
         return in->local;
     return none;
 }
@@ -230,7 +165,7 @@ static const char *arrive(struct dhcp_server *server, const struct incoming *in,
                           struct decision *d)
 {
     struct in_addr none = {INADDR_ANY};
-    const struct link *link = find_link(server, in->ifindex, none);
+    const struct dhcp_link *link = dhcp_links_find(&server->links, in->ifindex, none);
     if (!link || !served(server, link))
         return "not on an interface that is served";
     d->ifindex = in->ifindex;
@@ -255,7 +190,7 @@ static void server_free(struct dhcp_server *server)
         free(d);
     }
     free(server->interfaces);
-    free(server->links);
+    dhcp_links_clear(&server->links);
     free(server);
 }
 
@@ -480,7 +415,7 @@ struct dhcp_server *dhcp_server_open(struct event_base *base,
         strncpy(server->interfaces[i], options->interfaces[i], IF_NAMESIZE - 1);
     server->event = listen_on(server, base, options->fd);
     server->boot_event = listen_on(server, base, options->boot_fd);
-    read_links(server); /* it takes a descriptor, which later there may be none of */
+    dhcp_links_read(&server->links); /* it takes a descriptor, which later there may be none of */
     if (server->event && server->boot_event)
         return server;
 fail:
