@@ -31,7 +31,7 @@ chmod +x "$work/moonboot"
 
 # Lines that begin with -- are valgrind's own; possible losses are reported with definite ones only.
 found() { # found NAME STATUS: what valgrind said of it, if anything
-    local log errors='Invalid|uninitiali[sz]ed|Syscall param|overlap|Mismatched|Process terminating|definitely lost'
+    local log errors='FATAL|Invalid|uninitiali[sz]ed|Syscall param|overlap|Mismatched|Process terminating|definitely lost'
     [ "$2" = 0 ] || [ "$2" = 99 ] && ! grep -q FAILED "$work/output" || errors=${errors%|*}
     for log in "$work"/logs/*.log; do
         if grep -qE "^==.*($errors)" "$log" 2>/dev/null; then
@@ -66,6 +66,7 @@ run() { # run NAME COMMAND…
 
 for program in tests/unit/test_*.c; do
     program=$(basename "$program" .c)
+    [ "$program" != test_sandbox ] || continue # its filter kills valgrind's own calls
     run "unit/$program" "${tool[@]}" --log-file="$work/logs/%p.log" "$build/unit/$program"
 done
 for script in service http tftp state; do
