@@ -10,8 +10,8 @@
 #include "embedded.h"
 #include "task.h"
 
-/* At least so much may be garbage before it is collected: with more it would be in no cache. */
-#define GARBAGE_MIN ((size_t)4 << 20)
+/* At least so much may be garbage before it is collected. */
+#define GARBAGE_MIN ((size_t)8 << 20)
 
 struct vm {
     struct vm_options options;

@@ -47,11 +47,13 @@ static bool connect_to(struct fetch *f, const struct sockaddr_in *server, struct
     return epoll_ctl(f->poll, EPOLL_CTL_ADD, f->fd, &event) == 0;
 }
 
+static enum fetch_step reopen(struct fetch *f);
+
 static enum fetch_step send_request(struct fetch *f)
 {
     ssize_t len = (ssize_t)strlen(f->request);
     if (send(f->fd, f->request, (size_t)len, MSG_NOSIGNAL) != len)
-        return fail(f, "cannot send the request");
+        return f->reused ? reopen(f) : fail(f, "cannot send the request");
     return FETCH_WAIT;
 }
 
@@ -103,10 +105,25 @@ enum fetch_step fetch_get(struct fetch *f, const char *url, struct in_addr own, 
     f->head_len = f->kept_len = 0;
     f->poll = poll;
     f->data = data;
+    f->own = own;
+    if (f->closing)
+        fetch_close(f);
+    f->closing = false;
+    f->reused = f->fd >= 0;
     if (f->fd >= 0 && f->server.sin_addr.s_addr == server.sin_addr.s_addr &&
         f->server.sin_port == server.sin_port)
         return send_request(f);
+    f->reused = false;
     return connect_to(f, &server, own) ? FETCH_WAIT : fail(f, "cannot connect");
+}
+
+/* A kept connection that ends before an answer has begun: the server was ending it when we asked.
+ * iPXE opens another then (pool_reopen in its net/tcp/httpconn.c). */
+static enum fetch_step reopen(struct fetch *f)
+{
+    struct sockaddr_in server = f->server;
+    f->reused = false;
+    return connect_to(f, &server, f->own) ? FETCH_WAIT : fail(f, "cannot connect");
 }
 
 /* The head has come whole: what it says of the body. */
@@ -122,7 +139,7 @@ static const char *read_head(struct fetch *f, const char *end)
             f->length = strtoull(line + 15, NULL, 10);
             has_length = true;
         } else if (!strncasecmp(line, "Connection: close", 17)) {
-            return "the server does not keep the connection";
+            f->closing = true;
         }
     }
     if (!has_length)
@@ -160,6 +177,10 @@ static enum fetch_step read_some(struct fetch *f, bool *more)
     }
     if (n < 0 && errno == EAGAIN)
         return FETCH_WAIT;
+    if (n <= 0 && f->reused && f->kept_len == 0 && !f->in_body) {
+        *more = false;
+        return reopen(f);
+    }
     if (n <= 0)
         return fail(f, n < 0 ? strerror(errno) : "the connection ended early");
     size_t before = f->kept_len;

@@ -23,7 +23,10 @@ struct fetch {
     struct sockaddr_in server;
     int poll; /* the epoll descriptor it is in, and as what */
     void *data;
+    struct in_addr own;
     bool connecting;
+    bool reused;  /* it has carried another request: should it end now, another is opened */
+    bool closing; /* the server has said that it ends after this */
     bool in_body;
     bool discard; /* the body is long: let the kernel forget it */
     uint64_t length, got;
