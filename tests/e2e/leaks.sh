@@ -133,6 +133,10 @@ int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
     return resource == RLIMIT_CORE ? 0 : (int)syscall(SYS_prlimit64, 0, resource, limit, NULL);
 }
+int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
+{
+    return resource == RLIMIT_CORE ? 0 : (int)syscall(SYS_prlimit64, 0, resource, limit, NULL);
+}
 C
 gcc -shared -fPIC -o lift.so lift.c
 lifted() { [ "$(sed -n 's/^Max core file size *\([a-z0-9]*\) .*/\1/p' "/proc/$1/limits")" = unlimited ]; }
@@ -159,6 +163,7 @@ start_service env LD_PRELOAD="$site/lift.so"
 exercise
 check "machines were told what is theirs" grep -qF "pw=$one" theirs
 check "and of an inventory" grep -qF "$two" theirs
+wait_for "the generations before have ended" 20 sh -c "[ \"\$(pgrep -cP $service)\" = 3 ]" # a nursery, two workers
 # shellcheck disable=SC2046 # a list
 check "our keys are in no memory that dumps have" python3 "$here/secrets_in_memory.py" "$site" $(processes)
 check "a dump would have no kind of memory" [ "$(for p in $(processes); do cat "/proc/$p/coredump_filter"; done | sort -u)" = 00000000 ]
