@@ -19,8 +19,7 @@
 #include "tally.h"
 #include "tls.h"
 
-#define MAX_QUEUED       65536  /* bytes of answers, before the next request is looked at */
-#define MAX_SINGLE_WRITE 262144 /* libevent's default is 16 KiB */
+#define MAX_QUEUED 65536 /* bytes of answers, before the next request is looked at */
 
 enum phase {
     HEAD,      /* wants a request's head; between requests, it has no byte of it yet */
@@ -445,8 +444,6 @@ bool http_connection_open(struct http_service *service, int fd, const struct soc
                           enum http_service_door door)
 {
     bool secure = door == HTTP_SERVICE_TLS;
-    struct sockaddr_in own = {0};
-    socklen_t own_len = sizeof own;
     struct http_connection *c = calloc(1, sizeof *c);
     struct bufferevent *bev = http_service_transport(service, fd, door);
     struct event *timer = c ? evtimer_new(service->base, on_timer, c) : NULL;
@@ -458,12 +455,8 @@ bool http_connection_open(struct http_service *service, int fd, const struct soc
     c->client = peer->sin_addr;
     c->transfer.fd = -1;
     c->admin = door == HTTP_SERVICE_ADMIN;
-    if (getsockname(fd, (struct sockaddr *)&own, &own_len) == 0)
-        c->server = own.sin_addr;
+    c->server = http_service_address(fd);
     bufferevent_setcb(bev, on_input, on_output, on_event, c);
-    bufferevent_setwatermark(bev, EV_READ, 0, service->options.max_request);
-    bufferevent_set_max_single_write(bev, MAX_SINGLE_WRITE);
-    bufferevent_set_timeouts(bev, NULL, service->stall);
     if (bufferevent_enable(bev, EV_READ | EV_WRITE) < 0)
         goto fail;
     set_clock(c, CLOCK_HEADER);

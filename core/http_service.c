@@ -7,6 +7,8 @@
 #include "log.h"
 #include "tls.h"
 
+#define MAX_SINGLE_WRITE 262144 /* libevent's default is 16 KiB */
+
 #define LINGER_SECONDS     2
 #define COMPLAINT_INTERVAL 10
 
@@ -40,9 +42,23 @@ uint64_t http_service_clock(void)
 struct bufferevent *http_service_transport(const struct http_service *service, int fd,
                                            enum http_service_door door)
 {
-    if (door == HTTP_SERVICE_TLS)
-        return tls_accept(service->options.tls, service->base, fd);
-    return bufferevent_socket_new(service->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    struct bufferevent *bev =
+        door == HTTP_SERVICE_TLS ? tls_accept(service->options.tls, service->base, fd)
+                                 : bufferevent_socket_new(service->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!bev)
+        return NULL;
+    bufferevent_setwatermark(bev, EV_READ, 0, service->options.max_request);
+    bufferevent_set_max_single_write(bev, MAX_SINGLE_WRITE);
+    bufferevent_set_timeouts(bev, NULL, service->stall);
+    return bev;
+}
+
+struct in_addr http_service_address(int fd)
+{
+    struct sockaddr_in own = {0};
+    socklen_t len = sizeof own;
+    return getsockname(fd, (struct sockaddr *)&own, &len) == 0 ? own.sin_addr
+                                                               : (struct in_addr){INADDR_ANY};
 }
 
 const char *http_service_date(struct http_service *service)

@@ -42,9 +42,12 @@ struct http_service {
 /* How connections come. */
 enum http_service_door { HTTP_SERVICE_PLAIN, HTTP_SERVICE_ADMIN, HTTP_SERVICE_TLS };
 
-/* What carries a connection's bytes; NULL when memory is out. */
+/* What carries a connection's bytes, with the service's limits; NULL when memory is out. */
 struct bufferevent *http_service_transport(const struct http_service *service, int fd,
                                            enum http_service_door door);
+
+/* The address that a connection came to; 0.0.0.0 when it is not known. */
+struct in_addr http_service_address(int fd);
 
 void http_service_init(struct http_service *service, struct event_base *base,
                        const struct http_server_options *options);
