@@ -69,7 +69,7 @@ suite mutants tests/mutants.py
 suite cli with build-sanitize tests/cli.sh
 suite completion with build tests/completion.sh
 suite prompt with build-sanitize tests/prompt.py
-suite fuzz tests/fuzz/all.sh 40
+suite fuzz tests/fuzz/all.sh 60
 for script in language testing service http tftp state machines asking apis decision_log control hostile_policy overload; do
     suite "e2e/$script" with build-sanitize tests/e2e/$script.sh
 done
