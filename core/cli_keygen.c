@@ -4,17 +4,18 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli_usage.h"
 #include "minisign.h"
 #include "passphrase.h"
 #include "seal.h"
 
+#define COMMAND       "keygen"
 #define BEARER_ROUNDS 2
 #define BEARER_MEMORY ((size_t)8 << 20)
 
@@ -41,25 +42,6 @@ struct options {
     const char *name;
 };
 
-__attribute__((format(printf, 1, 2))) static bool complain(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("moonboot keygen: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return false;
-}
-
-static int usage(const char *what)
-{
-    if (what)
-        complain("%s", what);
-    fputs("Try: moonboot keygen --help\n", stderr);
-    return 2;
-}
-
 /* -1: go on; else the exit code. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -78,7 +60,7 @@ static int parse(struct options *o, int argc, char **argv)
             return 0;
         }
         if (option == '?')
-            return usage(NULL);
+            return cli_usage(COMMAND, NULL);
         o->no_passphrase |= option == 'W';
         o->bearer |= option == 'b';
         o->seal |= option == 'S';
@@ -86,9 +68,9 @@ static int parse(struct options *o, int argc, char **argv)
         o->quiet |= option == 'q';
     }
     if (argc - optind != 1)
-        return usage("one name is wanted");
+        return cli_usage(COMMAND, "one name is wanted");
     if (o->bearer && o->seal)
-        return usage("--bearer and --seal make different things");
+        return cli_usage(COMMAND, "--bearer and --seal make different things");
     o->name = argv[optind];
     return -1;
 }
@@ -104,16 +86,16 @@ static bool write_file(const struct options *o, const char *path, const char *te
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (o->force ? O_TRUNC : O_EXCL), mode);
     size_t len = strlen(text);
     if (fd < 0 && errno == EEXIST)
-        return complain("%s is there already: --force replaces it", path);
+        return cli_usage_complain(COMMAND, "%s is there already: --force replaces it", path);
     if (fd < 0)
-        return complain("%s: %s", path, strerror(errno));
+        return cli_usage_complain(COMMAND, "%s: %s", path, strerror(errno));
     bool good = fchmod(fd, mode) == 0 && write(fd, text, len) == (ssize_t)len;
     int error = errno;
     if (close(fd) < 0 && good) {
         error = errno;
         good = false;
     }
-    return good || complain("%s: %s", path, strerror(error));
+    return good || cli_usage_complain(COMMAND, "%s: %s", path, strerror(error));
 }
 
 /* NAME.key and NAME.pub, each a remark and a line, the latter of which is printed. */
@@ -122,7 +104,7 @@ static bool save_pair(const struct options *o, const char *secret, const char *p
     char *secret_path = with_suffix(o, ".key"), *public_path = with_suffix(o, ".pub");
     bool good = secret_path && public_path;
     if (!good)
-        complain("there is not enough memory");
+        cli_usage_complain(COMMAND, "there is not enough memory");
     good = good && write_file(o, secret_path, secret, 0600) &&
            write_file(o, public_path, public, 0644);
     if (good && !o->quiet)
@@ -139,7 +121,7 @@ static bool save_keys(const struct options *o, const struct minisign_key *key,
     struct minisign_public public;
     bool good = minisign_key_write(key, passphrase, secret);
     if (!good)
-        complain("there is not enough memory");
+        cli_usage_complain(COMMAND, "there is not enough memory");
     minisign_key_public(key, &public);
     minisign_public_write(&public, public_text);
     good = good && save_pair(o, secret, public_text);
@@ -156,7 +138,7 @@ static bool make_signing(const struct options *o)
         problem = passphrase_read("Passphrase: ", "Once more: ", &passphrase);
     bool good = !problem;
     if (problem) {
-        complain("%s", problem);
+        cli_usage_complain(COMMAND, "%s", problem);
     } else {
         minisign_key_make(key);
         passphrase_say_deriving(&passphrase);
@@ -171,7 +153,7 @@ static bool make_seal(const struct options *o)
 {
     struct seal_pair pair;
     if (!seal_pair_make(&pair))
-        return complain("there is not enough memory");
+        return cli_usage_complain(COMMAND, "there is not enough memory");
     bool good = save_pair(o, pair.secret, pair.public);
     seal_pair_clear(&pair);
     return good;
@@ -185,12 +167,13 @@ static bool make_bearer(const struct options *o)
     char hash[crypto_pwhash_STRBYTES];
     char *path = sodium_init() < 0 ? NULL : with_suffix(o, ".token");
     if (!path)
-        return complain("there is not enough memory");
+        return cli_usage_complain(COMMAND, "there is not enough memory");
     randombytes_buf(bytes, sizeof bytes);
     sodium_bin2base64(token, sizeof token, bytes, sizeof bytes,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     bool good = crypto_pwhash_str(hash, token, strlen(token), BEARER_ROUNDS, BEARER_MEMORY) == 0;
-    good = good ? write_file(o, path, token, 0600) : complain("there is not enough memory");
+    good = good ? write_file(o, path, token, 0600)
+                : cli_usage_complain(COMMAND, "there is not enough memory");
     if (good)
         printf("%s\n", hash);
     sodium_memzero(token, sizeof token);

@@ -4,14 +4,16 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli_usage.h"
 #include "passphrase.h"
 #include "seal.h"
+
+#define COMMAND "seal"
 
 static const char help[] =
     "Usage: moonboot seal -p KEY [OPTION…] [FILE]\n"
@@ -36,25 +38,6 @@ struct options {
     bool keep_newline, verbose;
 };
 
-__attribute__((format(printf, 1, 2))) static bool complain(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("moonboot seal: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return false;
-}
-
-static int usage(const char *what)
-{
-    if (what)
-        complain("%s", what);
-    fputs("Try: moonboot seal --help\n", stderr);
-    return 2;
-}
-
 /* -1: go on; else the exit code. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -73,7 +56,7 @@ static int parse(struct options *o, int argc, char **argv)
             return 0;
         }
         if (option == '?')
-            return usage(NULL);
+            return cli_usage(COMMAND, NULL);
         if (option == 'p')
             o->key = optarg;
         else if (option == 'P')
@@ -86,11 +69,11 @@ static int parse(struct options *o, int argc, char **argv)
     }
     o->file = argv[optind];
     if (!o->key == !o->key_text)
-        return usage("one public key is wanted: --public-key FILE, or -P TEXT");
+        return cli_usage(COMMAND, "one public key is wanted: --public-key FILE, or -P TEXT");
     if (o->file && argv[optind + 1])
-        return usage("one file is wanted, or none");
+        return cli_usage(COMMAND, "one file is wanted, or none");
     if (o->name && !seal_is_name(o->name, strlen(o->name)))
-        return usage("a name is letters, digits, - and _, at most 64 of them");
+        return cli_usage(COMMAND, "a name is letters, digits, - and _, at most 64 of them");
     return -1;
 }
 
@@ -106,7 +89,7 @@ static bool load_public(const struct options *o, struct seal_public *public)
     else
         problem = seal_public_read(o->key_text, strlen(o->key_text), public);
     secret_clear(&file);
-    return !problem || complain("%s: %s", name, problem);
+    return !problem || cli_usage_complain(COMMAND, "%s: %s", name, problem);
 }
 
 /* All that there is, into locked memory, of at most SEAL_VALUE_MAX bytes and a newline. */
@@ -116,11 +99,11 @@ static bool read_all(int fd, const char *name, struct secret *value)
     ssize_t n = -1;
     *value = (struct secret){.data = sodium_malloc(room)};
     if (!value->data)
-        return complain("there is not enough memory");
+        return cli_usage_complain(COMMAND, "there is not enough memory");
     while (value->len < room && ((n = read(fd, value->data + value->len, room - value->len)) > 0 ||
                                  (n < 0 && errno == EINTR)))
         value->len += n > 0 ? (size_t)n : 0;
-    return n >= 0 || complain("%s: %s", name, strerror(errno));
+    return n >= 0 || cli_usage_complain(COMMAND, "%s: %s", name, strerror(errno));
 }
 
 /* From a terminal: twice, as it is not shown. */
@@ -132,9 +115,9 @@ static bool ask(struct secret *value)
         problem = passphrase_read("Once more: ", NULL, &second);
     bool good = !problem && !strcmp(first.text, second.text);
     if (problem)
-        complain("nothing was typed, or more than a line can have");
+        cli_usage_complain(COMMAND, "nothing was typed, or more than a line can have");
     else if (!good)
-        complain("the second value is not the first");
+        cli_usage_complain(COMMAND, "the second value is not the first");
     passphrase_clear(&second);
     if (good)
         *value = (struct secret){first.text, strlen(first.text)};
@@ -149,7 +132,7 @@ static bool read_value(const struct options *o, struct secret *value)
         return ask(value);
     int fd = o->file ? open(o->file, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
     if (fd < 0)
-        return complain("%s: %s", o->file, strerror(errno));
+        return cli_usage_complain(COMMAND, "%s: %s", o->file, strerror(errno));
     bool good = read_all(fd, o->file ? o->file : "standard input", value);
     if (o->file)
         close(fd);
@@ -162,16 +145,17 @@ static bool seal(const struct options *o, const struct seal_public *public,
                  const struct secret *value)
 {
     if (value->len < SEAL_VALUE_MIN)
-        return complain("a value of %zu bytes is no secret: at least %d are wanted", value->len,
-                        SEAL_VALUE_MIN);
+        return cli_usage_complain(COMMAND,
+                                  "a value of %zu bytes is no secret: at least %d are wanted",
+                                  value->len, SEAL_VALUE_MIN);
     if (value->len > SEAL_VALUE_MAX)
-        return complain("the value has more than %d bytes", SEAL_VALUE_MAX);
+        return cli_usage_complain(COMMAND, "the value has more than %d bytes", SEAL_VALUE_MAX);
     char *line = seal_make(public, o->name, value->data, value->len);
     if (!line)
-        return complain("there is not enough memory");
+        return cli_usage_complain(COMMAND, "there is not enough memory");
     bool good = printf("%s\n", line) > 0 && fflush(stdout) == 0;
     if (!good)
-        complain("cannot write: %s", strerror(errno));
+        cli_usage_complain(COMMAND, "cannot write: %s", strerror(errno));
     else if (o->verbose)
         fprintf(stderr, "moonboot seal: %zu bytes, for key %s\n", value->len, public->id);
     free(line);

@@ -5,7 +5,6 @@
 #include <getopt.h>
 #include <libgen.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli_usage.h"
 #include "minisign.h"
 #include "passphrase.h"
 #include "secret.h"
@@ -56,18 +56,6 @@ struct options {
     int n_files;
 };
 
-__attribute__((format(printf, 2, 3))) static bool complain(const struct options *o,
-                                                           const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fprintf(stderr, "moonboot %s: ", o->command);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return false;
-}
-
 /* -1: go on; else the exit code. */
 static int parse(struct options *o, const char *known, int argc, char **argv)
 {
@@ -88,11 +76,9 @@ static int parse(struct options *o, const char *known, int argc, char **argv)
             return 0;
         }
         if (option != '?' && !strchr(known, option))
-            complain(o, "there is no option -%c", option);
-        if (option == '?' || !strchr(known, option)) {
-            fprintf(stderr, "Try: moonboot %s --help\n", o->command);
-            return 2;
-        }
+            cli_usage_complain(o->command, "there is no option -%c", option);
+        if (option == '?' || !strchr(known, option))
+            return cli_usage(o->command, NULL);
         o->raw |= option == 'r';
         o->quiet |= option == 'q';
         if (option == 'v' || option == 'q')
@@ -111,13 +97,6 @@ static int parse(struct options *o, const char *known, int argc, char **argv)
     return -1;
 }
 
-static int usage(const struct options *o, const char *what)
-{
-    complain(o, "%s", what);
-    fprintf(stderr, "Try: moonboot %s --help\n", o->command);
-    return 2;
-}
-
 /* --- files --------------------------------------------------------------------------------- */
 
 static bool write_file(const struct options *o, const char *path, const void *data, size_t len,
@@ -125,16 +104,16 @@ static bool write_file(const struct options *o, const char *path, const void *da
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC : O_EXCL), mode);
     if (fd < 0 && errno == EEXIST)
-        return complain(o, "%s is there already: --force replaces it", path);
+        return cli_usage_complain(o->command, "%s is there already: --force replaces it", path);
     if (fd < 0)
-        return complain(o, "%s: %s", path, strerror(errno));
+        return cli_usage_complain(o->command, "%s: %s", path, strerror(errno));
     bool good = fchmod(fd, mode) == 0 && write(fd, data, len) == (ssize_t)len;
     int error = errno;
     if (close(fd) < 0 && good) {
         error = errno;
         good = false;
     }
-    return good || complain(o, "%s: %s", path, strerror(error));
+    return good || cli_usage_complain(o->command, "%s: %s", path, strerror(error));
 }
 
 /* The whole of a file, of at most `max` bytes (0: of any size), for the caller to free. */
@@ -163,7 +142,7 @@ static char *read_file(const struct options *o, const char *path, size_t max, si
         return data;
     }
 fail:
-    complain(o, "%s: %s", path, strerror(errno));
+    cli_usage_complain(o->command, "%s: %s", path, strerror(errno));
     if (file)
         fclose(file);
     free(data);
@@ -199,7 +178,7 @@ static bool hash_file(const struct options *o, const char *path, uint8_t hash[MI
         }
     }
     if (n < 0)
-        complain(o, "%s: %s", path, strerror(errno));
+        cli_usage_complain(o->command, "%s: %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);
     free(piece);
@@ -234,7 +213,7 @@ static struct minisign_key *load_key(const struct options *o)
     secret_clear(&file);
     if (!problem)
         return key;
-    complain(o, "%s: %s", o->key, problem);
+    cli_usage_complain(o->command, "%s: %s", o->key, problem);
     minisign_key_free(key);
     return NULL;
 }
@@ -289,11 +268,11 @@ int cli_sign(int argc, char **argv)
     if (code >= 0)
         return code;
     if (!o.key)
-        return usage(&o, "a secret key is wanted: --secret-key FILE");
+        return cli_usage(o.command, "a secret key is wanted: --secret-key FILE");
     if (o.n_files == 0)
-        return usage(&o, "a file is wanted");
+        return cli_usage(o.command, "a file is wanted");
     if (o.comment && strlen(o.comment) >= MINISIGN_COMMENT_MAX)
-        return usage(&o, "the comment is too long");
+        return cli_usage(o.command, "the comment is too long");
     struct minisign_key *key = load_key(&o);
     if (!key)
         return 1;
@@ -313,7 +292,7 @@ static bool load_public(const struct options *o, struct minisign_public *public)
     const char *problem;
     if (o->key_text) {
         problem = minisign_public_read(o->key_text, strlen(o->key_text), public);
-        return !problem || complain(o, "-P: %s", problem);
+        return !problem || cli_usage_complain(o->command, "-P: %s", problem);
     }
     size_t len;
     char *text = read_file(o, o->key, KEY_FILE_MAX, &len);
@@ -321,7 +300,7 @@ static bool load_public(const struct options *o, struct minisign_public *public)
         return false;
     problem = minisign_public_read(text, len, public);
     free(text);
-    return !problem || complain(o, "%s: %s", o->key, problem);
+    return !problem || cli_usage_complain(o->command, "%s: %s", o->key, problem);
 }
 
 static const char *verify_raw(const struct options *o, const struct minisign_public *public,
@@ -375,7 +354,7 @@ static bool verify_file(const struct options *o, const struct minisign_public *p
     if (!problem && o->raw && !o->quiet)
         printf("%s: good\n", path);
     if (problem)
-        complain(o, "%s: %s", path, problem);
+        cli_usage_complain(o->command, "%s: %s", path, problem);
     free(own);
     free(text);
     return !problem;
@@ -389,11 +368,11 @@ int cli_verify(int argc, char **argv)
     if (code >= 0)
         return code;
     if (!o.key == !o.key_text)
-        return usage(&o, "one public key is wanted: --public-key FILE, or -P TEXT");
+        return cli_usage(o.command, "one public key is wanted: --public-key FILE, or -P TEXT");
     if (o.n_files == 0)
-        return usage(&o, "a file is wanted");
+        return cli_usage(o.command, "a file is wanted");
     if (o.signature && o.n_files > 1)
-        return usage(&o, "--signature is of one file");
+        return cli_usage(o.command, "--signature is of one file");
     if (sodium_init() < 0 || !load_public(&o, &public))
         return 1;
     code = 0;

@@ -10,11 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "secret.h"
+#include "tls_key.h"
 
-#define FILE_MAX    ((size_t)64 << 10)
-#define SECURE_HEAP ((size_t)256 << 10)
-#define FLAGS       ((unsigned)(CMS_DETACHED | CMS_BINARY | CMS_NOATTR))
+#define FLAGS ((unsigned)(CMS_DETACHED | CMS_BINARY | CMS_NOATTR))
 
 struct cms {
     EVP_PKEY *key;
@@ -32,15 +30,6 @@ static bool complain(const struct reading *r, const char *why)
     snprintf(r->text, r->size, "%s: %s", r->file, why);
     ERR_clear_error();
     return false;
-}
-
-static int no_passphrase(char *buffer, int size, int writing, void *arg)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return -1;
 }
 
 /* What iPXE wants of it (crypto/cms.c there): else it says "permission denied" to a machine. */
@@ -63,8 +52,8 @@ static bool check_certificate(const struct reading *r, X509 *certificate)
 static X509 *read_certificates(const struct reading *r, STACK_OF(X509) * others)
 {
     BIO *bio = BIO_new_file(r->file, "r");
-    X509 *own = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
-    for (X509 *next; own && (next = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL));) {
+    X509 *own = bio ? PEM_read_bio_X509(bio, NULL, tls_key_no_passphrase, NULL) : NULL;
+    for (X509 *next; own && (next = PEM_read_bio_X509(bio, NULL, tls_key_no_passphrase, NULL));) {
         if (sk_X509_push(others, next) <= 0)
             X509_free(next);
     }
@@ -77,22 +66,11 @@ static X509 *read_certificates(const struct reading *r, STACK_OF(X509) * others)
 
 static EVP_PKEY *read_key(const struct reading *r, X509 *certificate)
 {
-    struct secret file = {0};
-    int error = secret_read(r->file, FILE_MAX, &file);
-    if (error) {
-        complain(r, secret_problem(error));
-        return NULL;
-    }
-    BIO *bio = BIO_new_mem_buf(file.data, (int)file.len);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-    BIO_free(bio);
-    secret_clear(&file);
-    if (!key)
-        complain(r, "it is no private key in PEM, or one under a passphrase");
-    else if (X509_check_private_key(certificate, key) != 1) {
+    EVP_PKEY *key = tls_key_read(r->file, r->text, r->size);
+    if (key && X509_check_private_key(certificate, key) != 1) {
         complain(r, "it is not the key of the certificate");
         EVP_PKEY_free(key);
-        key = NULL;
+        return NULL;
     }
     return key;
 }
@@ -119,8 +97,6 @@ struct cms *cms_open(const char *certificate, const char *key, char *problem, si
     STACK_OF(X509) *others = sk_X509_new_null();
     X509 *own = NULL;
     bool good = false;
-    if (CRYPTO_secure_malloc_initialized() != 1)
-        CRYPTO_secure_malloc_init(SECURE_HEAP, 32);
     if (!cms || !others)
         complain(&of_certificate, "no memory");
     else if ((own = read_certificates(&of_certificate, others)) &&

@@ -18,7 +18,7 @@ bool tls_key_complain(char *problem, size_t size, const char *file, const char *
     return false;
 }
 
-static int no_passphrase(char *buffer, int size, int writing, void *arg)
+int tls_key_no_passphrase(char *buffer, int size, int writing, void *arg)
 {
     (void)buffer;
     (void)size;
@@ -27,25 +27,33 @@ static int no_passphrase(char *buffer, int size, int writing, void *arg)
     return -1;
 }
 
-bool tls_key_use(SSL_CTX *context, const char *path, char *problem, size_t size)
+EVP_PKEY *tls_key_read(const char *path, char *problem, size_t size)
 {
     struct secret file;
     /* Private keys go where secrets go: locked, and not in core dumps. */
     if (CRYPTO_secure_malloc_initialized() != 1)
         CRYPTO_secure_malloc_init(SECURE_HEAP, 32);
     int error = secret_read(path, KEY_FILE_MAX, &file);
-    if (error)
-        return tls_key_complain(problem, size, path, secret_problem(error));
+    if (error) {
+        tls_key_complain(problem, size, path, secret_problem(error));
+        return NULL;
+    }
     BIO *bio = BIO_new_mem_buf(file.data, (int)file.len);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-    bool good = key && SSL_CTX_use_PrivateKey(context, key) == 1;
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_key_no_passphrase, NULL) : NULL;
+    BIO_free(bio);
+    secret_clear(&file);
     if (!key)
         tls_key_complain(problem, size, path,
                          "it is no private key in PEM, or one under a passphrase");
-    else if (!good || SSL_CTX_check_private_key(context) != 1)
+    return key;
+}
+
+bool tls_key_use(SSL_CTX *context, const char *path, char *problem, size_t size)
+{
+    EVP_PKEY *key = tls_key_read(path, problem, size);
+    bool good = key && SSL_CTX_use_PrivateKey(context, key) == 1;
+    if (key && (!good || SSL_CTX_check_private_key(context) != 1))
         good = tls_key_complain(problem, size, path, "it is not the key of the certificate");
     EVP_PKEY_free(key);
-    BIO_free(bio);
-    secret_clear(&file);
     return good;
 }
