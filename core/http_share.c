@@ -357,13 +357,19 @@ static bool take_lead(struct http_share *share)
     return false;
 }
 
+/* When the loop comes round: who is told now may ask, and forget, while the list is walked. */
+static void soon_alone(struct http_flight *flight)
+{
+    evtimer_add(flight->timer, &(struct timeval){0});
+}
+
 static void all_alone(struct http_share *share)
 {
-    struct http_flight *flight, *next;
+    struct http_flight *flight;
     leave(share);
-    for (flight = SLIST_FIRST(&share->flights); flight; flight = next) {
-        next = SLIST_NEXT(flight, link);
-        fly_alone(flight);
+    SLIST_FOREACH(flight, &share->flights, link)
+    {
+        soon_alone(flight);
     }
 }
 
@@ -382,15 +388,15 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 static void find_leader(struct http_share *share)
 {
     struct timeval soon = milliseconds(RETRY_MS);
-    struct http_flight *flight, *next;
+    struct http_flight *flight;
     if (take_lead(share) || !knock(share) || evtimer_add(share->retry, &soon) < 0) {
         all_alone(share);
         return;
     }
-    for (flight = SLIST_FIRST(&share->flights); flight; flight = next) {
-        next = SLIST_NEXT(flight, link);
+    SLIST_FOREACH(flight, &share->flights, link)
+    {
         if (!say(share, flight))
-            fly_alone(flight);
+            soon_alone(flight);
     }
 }
 

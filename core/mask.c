@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <sys/mman.h>
 
+#define USER_MAX 256 /* bytes of a name before a password: looked back for at each ":" */
+
 struct mask_secret {
     size_t at, len; /* in the area */
     uint32_t next;  /* number + 1 of the next in the same slot; 0: none */
@@ -157,10 +159,10 @@ static size_t value_at(const char *text, size_t at, size_t len)
 /* Behind a ":" the length of a password that stands in a URL's authority. */
 static size_t password_at(const char *text, size_t at, size_t len)
 {
-    size_t from = at - 1, end = at;
-    while (from > 0 && text[from - 1] != '/' && (unsigned char)text[from - 1] > ' ')
+    size_t from = at - 1, end = at, least = at > USER_MAX ? at - USER_MAX : 0;
+    while (from > least && text[from - 1] != '/' && (unsigned char)text[from - 1] > ' ')
         from--;
-    if (from < 2 || text[from - 2] != '/')
+    if (from < 2 || text[from - 1] != '/' || text[from - 2] != '/')
         return 0;
     while (end < len && !ends_value(text[end]) && text[end] != '@')
         end++;
