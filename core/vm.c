@@ -8,6 +8,7 @@
 
 #include "api.h"
 #include "embedded.h"
+#include "sanitized.h"
 #include "task.h"
 
 /* At least so much may be garbage before it is collected. */
@@ -15,7 +16,7 @@
 
 struct vm {
     struct vm_options options;
-    lua_Alloc inner; /* LuaJIT's own allocator, which costs less than malloc */
+    lua_Alloc inner; /* where memory comes from (new_state) */
     void *inner_arg;
     size_t memory;
     unsigned long long allocations;
@@ -45,6 +46,29 @@ static void *vm_realloc(void *arg, void *block, size_t old, size_t new)
     }
     vm->memory = vm->memory - old + new;
     return moved;
+}
+
+#ifdef SANITIZED
+static void *by_malloc(void *arg, void *block, size_t old, size_t new)
+{
+    (void)arg;
+    (void)old;
+    if (new > 0)
+        return realloc(block, new);
+    free(block);
+    return NULL;
+}
+#endif
+
+/* LuaJIT's own allocator costs less than malloc; but what it has given is not watched, and what
+ * only Lua's values lead to would be taken for lost. */
+static lua_State *new_state(void)
+{
+#ifdef SANITIZED
+    return lua_newstate(by_malloc, NULL);
+#else
+    return luaL_newstate();
+#endif
 }
 
 static void open_library(lua_State *L, const char *name, lua_CFunction open)
@@ -83,7 +107,7 @@ struct vm *vm_alloc(const struct vm_options *options)
     if (!vm)
         return NULL;
     vm->options = *options;
-    vm->L = luaL_newstate();
+    vm->L = new_state();
     if (!vm->L)
         goto fail;
     vm->inner = lua_getallocf(vm->L, &vm->inner_arg);

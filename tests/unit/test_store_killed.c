@@ -19,10 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sanitized.h"
 #include "store_lmdb.h"
 #include "store_local.h"
 
-#ifdef __SANITIZE_ADDRESS__ /* it takes a multiple of the time */
+#ifdef SANITIZED /* it takes a multiple of the time */
 #define WRITES 20000
 #else
 #define WRITES 100000
