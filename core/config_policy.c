@@ -18,6 +18,18 @@ bool config_policy_is_fetched(const struct config *config)
     return starts(config->policy, CLEAR) || starts(config->policy, SECURE);
 }
 
+/* Beside what the workers own, not below: there they could put another in its place. */
+static const char *name_cache(struct config *config)
+{
+    size_t len = strlen(config->state.path);
+    while (len > 1 && config->state.path[len - 1] == '/')
+        len--;
+    if (asprintf(&config->policy_cache, "%.*s.policy", (int)len, config->state.path) >= 0)
+        return NULL;
+    config->policy_cache = NULL;
+    return "no memory for `policy_cache`";
+}
+
 const char *config_policy_finish(struct config *config)
 {
     bool fetched = config_policy_is_fetched(config);
@@ -35,11 +47,7 @@ const char *config_policy_finish(struct config *config)
                          "`state: { path: … }`, or `policy_cache`"
                        : "`policy_keys` wants a directory to remember the version in that ran "
                          "last: `state: { path: … }`, or `policy_cache`";
-    if (asprintf(&config->policy_cache, "%s/policy", config->state.path) < 0) {
-        config->policy_cache = NULL;
-        return "no memory for `policy_cache`";
-    }
-    return NULL;
+    return name_cache(config);
 }
 
 void config_names_free(struct config_names *names)

@@ -123,7 +123,7 @@ check "metrics: the version" prints "moonboot_policy_version 2" metrics 2
 check "metrics: what came of it" prints 'moonboot_policy_fetches_total{result="new"} 2' metrics 2
 check "metrics: when" prints moonboot_policy_fetch_success_timestamp_seconds metrics 2
 if [ "$(id -u)" = 0 ]; then
-    check "what was fetched is the supervisor's" [ "$(stat -c '%U %a' 1/state/policy/fetched/bundle)" = "root 600" ]
+    check "what was fetched is the supervisor's" [ "$(stat -c '%U %a' 1/state.policy/fetched/bundle)" = "root 600" ]
 fi
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -154,7 +154,7 @@ kill "$server" && wait "$server" 2>/dev/null
 clear && end 1 && start 1
 wait_for "the server is away: what ran last is started with" 10 served 1 three
 wait_for "and the others go on, and try" 20 grep -qE "fetching the policy: .*(refused|connect)" 2/log
-end 2 && printf 'x' | dd of=2/state/policy/fetched/bundle bs=1 seek=1500 conv=notrunc 2>/dev/null && start 2
+end 2 && printf 'x' | dd of=2/state.policy/fetched/bundle bs=1 seek=1500 conv=notrunc 2>/dev/null && start 2
 release 4 four && serve_releases && ask_all
 wait_for "it is back: all take the next one, who had a damaged copy, too" 30 all_serve four
 

@@ -122,7 +122,7 @@ static void test_everything(void **state)
     assert_int_equal(config->state.max_mb, 8);
     assert_int_equal(config->policy_keys.n, 2);
     assert_string_equal(config->policy_keys.names[1], "two.pub");
-    assert_string_equal(config->policy_cache, "st/policy");
+    assert_string_equal(config->policy_cache, "st.policy");
     assert_int_equal(config->policy_refresh.interval_s, 5);
     assert_string_equal(config->policy_refresh.ca, "ca.pem");
     assert_false(config->state.stages);
