@@ -228,6 +228,8 @@ static void finish_swap(struct supervisor *s)
     s->board->policy_version = s->current->release.version.version;
     if (s->serving.fetched) /* or it came while this one was loading: it is next */
         fetch_settle(&s->fetch, true, NULL);
+    else if (s->current->release.fetched)
+        fetch_serves(&s->fetch);
     fetch_follow(&s->fetch, s->site,
                  s->serving.origin.kind == ORIGIN_SIGNAL ||
                      s->serving.origin.kind == ORIGIN_CONTROL);

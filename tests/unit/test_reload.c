@@ -48,6 +48,7 @@ static struct supervisor *end_load(bool fetched, bool good)
     memset(s->fetch.found, 7, sizeof s->fetch.found);
     s->current = candidate();
     s->candidate = candidate();
+    s->candidate->release.fetched = s->fetch.astray = true;
     s->loading.fetched = fetched;
     s->swapping = good;
     if (good)
@@ -77,6 +78,7 @@ static void test_another_load_ends(void **state)
         assert_true(s->fetch.pending);
         assert_memory_equal(s->fetch.ran, none, sizeof none);
         assert_memory_equal(s->fetch.refused, none, sizeof none);
+        assert_int_equal(s->fetch.astray, !good); /* of what is cached it is known to serve */
         let_go(s);
     }
 }
