@@ -105,6 +105,13 @@ mkdir lonely
 sed 's|18500/release.bundle|18599/nobody|; s|18081|18089|' 1/site.yaml >lonely/site.yaml
 "$moonboot" serve -c lonely/site.yaml 2>lonely/log &
 lonely=$!
+if [ "$(id -u)" = 0 ]; then
+    sed 's|^user: .*|user: moonboot-stranger|' lonely/site.yaml >lonely/stranger.yaml
+    timeout 60 "$moonboot" serve -c lonely/stranger.yaml 2>lonely/stranger.log &
+    stranger=$!
+    wait_for "without its user: it says so" 10 grep -q 'there is no user "moonboot-stranger" to fetch it as' lonely/stranger.log
+    kill $stranger && wait $stranger
+fi
 for n in $fleet; do start "$n"; done
 wait_for "without a server they try again" 10 all_say "fetching the policy: $url"
 check "and serve nothing" sh -c '! curl -s --max-time 2 http://127.0.0.1:18081/healthz'
@@ -148,15 +155,24 @@ wait_for "a server in trouble" 20 all_say "the server answered 500"
 rm www/refuse && release 3 three && ask_all
 wait_for "then the next good one" 20 all_serve three
 
+mkdir 1/state.policy/version.part # which is a file
+clear && release 4 four && ask_all
+wait_for "its version cannot be remembered" 20 grep -qF "cannot be remembered" 1/log
+: >1/log
+wait_for "then it is not taken for what serves" 10 grep -qF "it is still the one that was refused" 1/log
+check "status: nor is all well" status 1 "s['fetch']['failures'] > 0 and s['generation']['bundle']['version'] == 3"
+rmdir 1/state.policy/version.part && ask_all
+wait_for "once it can, it is taken" 20 all_serve four
+
 # --- without the server ------------------------------------------------------------------------
 
 kill "$server" && wait "$server" 2>/dev/null
 clear && end 1 && start 1
-wait_for "the server is away: what ran last is started with" 10 served 1 three
+wait_for "the server is away: what ran last is started with" 10 served 1 four
 wait_for "and the others go on, and try" 20 grep -qE "fetching the policy: .*(refused|connect)" 2/log
 end 2 && printf 'x' | dd of=2/state.policy/fetched/bundle bs=1 seek=1500 conv=notrunc 2>/dev/null && start 2
-release 4 four && serve_releases && ask_all
-wait_for "it is back: all take the next one, who had a damaged copy, too" 30 all_serve four
+release 5 five && serve_releases && ask_all
+wait_for "it is back: all take the next one, who had a damaged copy, too" 30 all_serve five
 
 # --- another server, certificates --------------------------------------------------------------
 
