@@ -18,6 +18,13 @@ bool config_policy_is_fetched(const struct config *config)
     return starts(config->policy, CLEAR) || starts(config->policy, SECURE);
 }
 
+/* Name or password before the host: logs and the status show the URL. */
+static bool has_user(const struct config *config)
+{
+    const char *host = strstr(config->policy, "://") + 3;
+    return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+}
+
 /* Beside what the workers own, not below: there they could put another in its place. */
 static const char *name_cache(struct config *config)
 {
@@ -35,6 +42,9 @@ const char *config_policy_finish(struct config *config)
     bool fetched = config_policy_is_fetched(config);
     if (!config->signing.cms_cert != !config->signing.cms_key)
         return "`signing` wants both `cms_cert` and `cms_key`, or neither";
+    if (fetched && has_user(config))
+        return "`policy` has a user or a password, which are not for this file: `policy_refresh: { "
+               "cert: …, key: … }` tells the server who asks";
     if (starts(config->policy, CLEAR) && !config->policy_keys.n)
         return "`policy` would be fetched in the clear, where anybody could change it: https://, "
                "or `policy_keys`";
