@@ -14,8 +14,20 @@
 
 #define FLAGS ((unsigned)(CMS_DETACHED | CMS_BINARY | CMS_NOATTR))
 
+#define KEPT 16
+
+/* A signature that was made. */
+struct made {
+    uint8_t digest[CMS_DIGEST_LEN];
+    uint8_t *der; /* NULL: none */
+    size_t len;
+    uint64_t used;
+};
+
 struct cms {
     EVP_PKEY *key;
+    struct made made[KEPT];
+    uint64_t asked;         /* how often */
     CMS_ContentInfo *frame; /* a signature of something else; all but its octets stays */
 };
 
@@ -115,6 +127,8 @@ void cms_close(struct cms *cms)
 {
     if (!cms)
         return;
+    for (size_t i = 0; i < KEPT; i++)
+        OPENSSL_free(cms->made[i].der);
     CMS_ContentInfo_free(cms->frame);
     EVP_PKEY_free(cms->key);
     free(cms);
@@ -144,7 +158,7 @@ static uint8_t *sign_digest(const struct cms *cms, const uint8_t digest[CMS_DIGE
     return NULL;
 }
 
-uint8_t *cms_sign(struct cms *cms, const uint8_t digest[CMS_DIGEST_LEN], size_t *len)
+static uint8_t *make(struct cms *cms, const uint8_t digest[CMS_DIGEST_LEN], size_t *len)
 {
     size_t octets_len = 0;
     uint8_t *octets = sign_digest(cms, digest, &octets_len), *out = NULL;
@@ -156,6 +170,34 @@ uint8_t *cms_sign(struct cms *cms, const uint8_t digest[CMS_DIGEST_LEN], size_t 
     free(octets);
     *len = written > 0 ? (size_t)written : 0;
     return written > 0 ? out : NULL;
+}
+
+/* Where that digest's signature is, or else is to be: in place of what was asked for longest ago.
+ */
+static struct made *place_of(struct cms *cms, const uint8_t digest[CMS_DIGEST_LEN])
+{
+    struct made *oldest = cms->made;
+    for (struct made *m = cms->made; m < cms->made + KEPT; m++) {
+        if (m->der && !memcmp(m->digest, digest, CMS_DIGEST_LEN))
+            return m;
+        if (m->used < oldest->used)
+            oldest = m;
+    }
+    OPENSSL_free(oldest->der);
+    oldest->der = NULL;
+    return oldest;
+}
+
+uint8_t *cms_sign(struct cms *cms, const uint8_t digest[CMS_DIGEST_LEN], size_t *len)
+{
+    struct made *made = place_of(cms, digest);
+    if (!made->der) {
+        made->der = make(cms, digest, &made->len);
+        memcpy(made->digest, digest, CMS_DIGEST_LEN);
+    }
+    made->used = ++cms->asked;
+    *len = made->der ? made->len : 0;
+    return made->der ? OPENSSL_memdup(made->der, made->len) : NULL;
 }
 
 void cms_free(uint8_t *signature)

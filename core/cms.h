@@ -21,8 +21,8 @@ void cms_close(struct cms *cms);
 
 void cms_digest(const void *data, size_t len, uint8_t digest[CMS_DIGEST_LEN]);
 
-/* The signature of what has that digest, for the caller to free by cms_free. NULL: no memory. One
- * thread at a time. */
+/* The signature of what has that digest, for the caller to free by cms_free. NULL: no memory. The
+ * last few are remembered. One thread at a time. */
 uint8_t *cms_sign(struct cms *cms, const uint8_t digest[CMS_DIGEST_LEN], size_t *len);
 void cms_free(uint8_t *signature);
 

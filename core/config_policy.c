@@ -18,11 +18,33 @@ bool config_policy_is_fetched(const struct config *config)
     return starts(config->policy, CLEAR) || starts(config->policy, SECURE);
 }
 
+/* Name or password before the host: logs and the status show the URL. */
+static bool has_user(const struct config *config)
+{
+    const char *host = strstr(config->policy, "://") + 3;
+    return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+}
+
+/* Beside what the workers own, not below: there they could put another in its place. */
+static const char *name_cache(struct config *config)
+{
+    size_t len = strlen(config->state.path);
+    while (len > 1 && config->state.path[len - 1] == '/')
+        len--;
+    if (asprintf(&config->policy_cache, "%.*s.policy", (int)len, config->state.path) >= 0)
+        return NULL;
+    config->policy_cache = NULL;
+    return "no memory for `policy_cache`";
+}
+
 const char *config_policy_finish(struct config *config)
 {
     bool fetched = config_policy_is_fetched(config);
     if (!config->signing.cms_cert != !config->signing.cms_key)
         return "`signing` wants both `cms_cert` and `cms_key`, or neither";
+    if (fetched && has_user(config))
+        return "`policy` has a user or a password, which are not for this file: `policy_refresh: { "
+               "cert: …, key: … }` tells the server who asks";
     if (starts(config->policy, CLEAR) && !config->policy_keys.n)
         return "`policy` would be fetched in the clear, where anybody could change it: https://, "
                "or `policy_keys`";
@@ -35,11 +57,7 @@ const char *config_policy_finish(struct config *config)
                          "`state: { path: … }`, or `policy_cache`"
                        : "`policy_keys` wants a directory to remember the version in that ran "
                          "last: `state: { path: … }`, or `policy_cache`";
-    if (asprintf(&config->policy_cache, "%s/policy", config->state.path) < 0) {
-        config->policy_cache = NULL;
-        return "no memory for `policy_cache`";
-    }
-    return NULL;
+    return name_cache(config);
 }
 
 void config_names_free(struct config_names *names)

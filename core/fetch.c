@@ -132,7 +132,7 @@ static int start(struct fetch *f, const char *cache, struct generation *current,
     if (error)
         return error;
     fetch_cache_has(cache, FETCH_CACHE_RAN, f->config->policy, etag);
-    order.etag = f->board->generation ? etag : ""; /* what does not run may be damaged */
+    order.etag = f->board->generation && !f->astray ? etag : ""; /* only of what serves */
     pid_t pid = pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -1 : 0;
     if (pid == 0) {
         order.report = ends[1];
@@ -251,9 +251,17 @@ void fetch_settle(struct fetch *f, bool good, const char *problem)
     if (!f->pending)
         return;
     f->pending = false;
+    f->astray = !good;
     memcpy(good ? f->ran : f->refused, f->found, sizeof f->found);
     if (good)
         succeeded(f, FETCH_NEW);
     else if (f->config)
         failed(f, problem);
+}
+
+void fetch_serves(struct fetch *f)
+{
+    if (f->astray)
+        memset(f->refused, 0, sizeof f->refused); /* it may be that one */
+    f->astray = false;
 }

@@ -21,6 +21,7 @@ struct fetch {
     int report;        /* to read from */
     uint64_t due;      /* the next one, in ms of crew_now */
     bool pending;      /* there is a new one that has not been loaded */
+    bool astray;       /* what is cached may be what was refused, and not what serves */
     unsigned failures; /* in a row */
     uint8_t ran[FETCH_HASH_LEN], refused[FETCH_HASH_LEN], found[FETCH_HASH_LEN];
     time_t last, last_good;
@@ -46,5 +47,8 @@ bool fetch_ended(struct fetch *f, pid_t pid, int status);
 
 /* What was pending has been loaded, or refused. */
 void fetch_settle(struct fetch *f, bool good, const char *problem);
+
+/* What is cached as having run has been loaded. */
+void fetch_serves(struct fetch *f);
 
 #endif

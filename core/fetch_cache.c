@@ -19,7 +19,7 @@ static int open_directory(int at, const char *name)
 
 static int open_cache(const char *cache)
 {
-    int fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     return fd < 0 ? -errno : fd;
 }
 

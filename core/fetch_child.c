@@ -216,7 +216,11 @@ static void confine(struct child *c)
     sigprocmask(SIG_SETMASK, &none, NULL);
     alarm(2 * config->policy_refresh.timeout_s + 10);
     descriptors_keep(keep, sizeof keep / sizeof *keep);
-    if (!privileges_drop(privileges_user(config->user)))
+    const char *user = privileges_user(config->user);
+    if (geteuid() == 0 && !user)
+        fail(c, "there is no user \"%s\" to fetch it as: make one, or name another as `user`",
+             config->user ? config->user : "nobody");
+    if (!privileges_drop(user))
         fail(c, "cannot give up privileges: %s", strerror(errno));
     read_pem(c, config->policy_refresh.ca, false, &c->ca);
     read_pem(c, config->policy_refresh.cert, false, &c->cert);

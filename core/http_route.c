@@ -95,11 +95,12 @@ bool http_route_early(struct http_service *service, const struct http_visitor *v
                       const struct http_head *head, struct in_addr client,
                       struct http_response *response)
 {
+    bool dear = http_sign_is_dear(service, head);
     if (answer_own(service, visitor, head, response) ||
-        http_sign_recall(service, head, client, response))
+        (!dear && http_sign_recall(service, head, client, response)))
         return true;
     if (rate_allow(service->options.rate, client, http_service_clock()))
-        return false;
+        return dear && http_sign_recall(service, head, client, response);
     metrics_inc(service->options.metrics, METRICS_LIMITED_HTTP);
     *response = http_response_error(head, 429, NULL);
     http_response_field(response, "Retry-After: 1");

@@ -33,6 +33,12 @@ const char *http_sign_asked(const struct http_service *service, const struct htt
                                                                                        : NULL;
 }
 
+bool http_sign_is_dear(const struct http_service *service, const struct http_head *head)
+{
+    const char *suffix = http_sign_asked(service, head);
+    return suffix && !strcmp(suffix, CMS);
+}
+
 static struct signer_target target_of(const struct http_head *head, struct in_addr client,
                                       const char *suffix)
 {

@@ -12,6 +12,9 @@
  * rendered; NULL when not. */
 const char *http_sign_asked(const struct http_service *service, const struct http_head *head);
 
+/* A signature is asked for that costs milliseconds: CMS's, by RSA. */
+bool http_sign_is_dear(const struct http_service *service, const struct http_head *head);
+
 /* Answers with the signature of what this client was sent; false: it asks for none, or what that
  * was is not known any more. */
 bool http_sign_recall(const struct http_service *service, const struct http_head *head,

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,21 +15,56 @@
 #define FORMAT   "%" PRIu64 " %s\n"
 #define PART     RATCHET_FILE ".part"
 
+/* Nobody but root and ourselves can put another in the place of what lies there. */
+static int check_directory(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return -errno;
+    bool others = (st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX);
+    return (st.st_uid && st.st_uid != geteuid()) || others ? -EPERM : 0;
+}
+
+/* Each directory above, from the nearest up; shortens `path`. */
+static int check_above(char *path)
+{
+    int error = 0;
+    for (char *slash; !error && (slash = strrchr(path, '/'));) {
+        *slash = '\0';
+        error = check_directory(*path ? path : "/");
+    }
+    return error;
+}
+
+/* As it is written, where a link may lead elsewhere, and as it truly is. */
+static int check_place(const char *directory)
+{
+    char *written = strdup(directory), *real = realpath(directory, NULL);
+    int error = -errno;
+    if (written && real && !(error = check_above(written)))
+        error = check_above(real);
+    free(written);
+    free(real);
+    return error;
+}
+
 int ratchet_prepare(const char *directory)
 {
     struct stat st;
     if (mkdir(directory, 0700) < 0 && errno != EEXIST)
         return -errno;
-    if (stat(directory, &st) < 0)
+    if (lstat(directory, &st) < 0)
         return -errno;
     if (!S_ISDIR(st.st_mode))
         return -ENOTDIR;
-    return st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) ? -EPERM : 0;
+    if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return -EPERM;
+    return check_place(directory);
 }
 
 static int open_directory(const char *directory)
 {
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     return fd < 0 ? -errno : fd;
 }
 

@@ -14,7 +14,7 @@ struct ratchet {
 };
 
 /* Makes the directory if it is missing, 0700. 0, or a negative errno: -EPERM when somebody else
- * owns it, or may write there. */
+ * owns it, or may write there, or when others than root could put another in its place. */
 int ratchet_prepare(const char *directory);
 
 /* What is kept there: 0, -ENOENT when there is nothing yet, -EBADMSG when it is no such file, or

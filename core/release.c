@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
-#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +14,7 @@
 #include "fetch_cache.h"
 #include "files.h"
 #include "log.h"
-#include "privileges.h"
 #include "source.h"
-#include "store_lmdb.h"
 
 #define KEY_MAX   4096
 #define BEGIN_LEN 512
@@ -132,25 +129,10 @@ static bool verify_file(const struct looking *l)
 /* --- versions ----------------------------------------------------------------------------------
  */
 
-/* The directory that it may lie in is the workers'. */
-static int prepare_state(const struct config *config, const char *path)
-{
-    const char *user = privileges_user(config->user);
-    const struct passwd *entry = user ? getpwnam(user) : NULL;
-    return store_lmdb_prepare(path, entry ? entry->pw_uid : geteuid(),
-                              entry ? entry->pw_gid : getegid());
-}
-
 char *release_prepare_cache(const struct config *config)
 {
     char *path = config_path(config, config->policy_cache);
-    char *state = config->state.path ? config_path(config, config->state.path) : NULL;
-    int error = path && (state || !config->state.path) ? 0 : -ENOMEM;
-    if (!error && state && !strncmp(path, state, strlen(state)))
-        error = prepare_state(config, state);
-    if (!error)
-        error = ratchet_prepare(path);
-    free(state);
+    int error = path ? ratchet_prepare(path) : -ENOMEM;
     if (!error)
         return path;
     free(path);
@@ -166,9 +148,10 @@ static char *prepare_cache(const struct looking *l)
                                             : release_prepare_cache(config);
     if (!path)
         problems_add(l->problems, "%s: `policy_cache: %s`: %s", config->path, config->policy_cache,
-                     errno == EPERM ? "it is to be a directory that only the user can write to who "
-                                      "starts the service"
-                                    : strerror(errno));
+                     errno == EPERM
+                         ? "it is to be a directory that only the user can write to who starts the "
+                           "service, below directories that only he can, and root"
+                         : strerror(errno));
     return path;
 }
 

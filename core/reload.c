@@ -61,8 +61,9 @@ static void refuse(struct supervisor *s)
     s->refused = s->loading;
     s->refused.at = time(NULL);
     s->loading = (struct load){0};
-    fetch_settle(&s->fetch, false,
-                 s->refused.problems.n ? s->refused.problems.lines[0] : "it was refused");
+    if (s->refused.fetched)
+        fetch_settle(&s->fetch, false,
+                     s->refused.problems.n ? s->refused.problems.lines[0] : "it was refused");
     if (s->current)
         log_error("reload refused: generation %llu goes on serving",
                   (unsigned long long)s->current->number);
@@ -184,7 +185,8 @@ void reload_begin(struct supervisor *s, const struct origin *origin)
         log_info("fetching %s first", s->fetch.config->policy);
         return;
     }
-    struct generation *g = generation_open(s->site, s->current, s->fetch.pending, problems);
+    s->loading.fetched = s->fetch.pending;
+    struct generation *g = generation_open(s->site, s->current, s->loading.fetched, problems);
     if (g && start(s, g, problems)) {
         s->candidate = g;
         return;
@@ -224,7 +226,10 @@ static void finish_swap(struct supervisor *s)
     s->board->reloads++;
     s->board->last_refused = 0;
     s->board->policy_version = s->current->release.version.version;
-    fetch_settle(&s->fetch, true, NULL);
+    if (s->serving.fetched) /* or it came while this one was loading: it is next */
+        fetch_settle(&s->fetch, true, NULL);
+    else if (s->current->release.fetched)
+        fetch_serves(&s->fetch);
     fetch_follow(&s->fetch, s->site,
                  s->serving.origin.kind == ORIGIN_SIGNAL ||
                      s->serving.origin.kind == ORIGIN_CONTROL);

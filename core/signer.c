@@ -71,7 +71,9 @@ static void hash_target(const struct signer *signer, const struct signer_target 
 {
     crypto_generichash_state state;
     uint64_t path_len = target->path_len;
+    uint8_t digested = signer->cms != NULL; /* without, no digest is remembered */
     crypto_generichash_init(&state, NULL, 0, HASH_LEN);
+    crypto_generichash_update(&state, &digested, sizeof digested);
     if (signer->key)
         crypto_generichash_update(&state, signer->key->id, MINISIGN_ID_LEN);
     crypto_generichash_update(&state, (const uint8_t *)&target->client, sizeof target->client);

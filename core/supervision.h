@@ -34,6 +34,7 @@ struct load {
     uint64_t generation; /* 0: it did not come to have a number */
     struct origin origin;
     time_t at;                /* when it took effect, or was refused; 0: there was none */
+    bool fetched;             /* it is of what `fetch.pending` speaks of */
     char hash[64];            /* of the policy's files */
     struct problems problems; /* why it was refused */
     struct problems warnings; /* what went wrong in a trial */

@@ -105,7 +105,7 @@ check "its documents too" prints "This is $mac, 12." \
 check "status: version and key" prints "version 1, signed by key $(sed -n 's/.*public key //p' release.pub)" \
     "$moonboot" status -c site.yaml
 release 2 two && check "a newer one" takes two
-[ "$(id -u)" != 0 ] || check "its version is the supervisor's to write" [ "$(stat -c '%U %a' state/policy state/policy/version | xargs)" = "root 700 root 600" ]
+[ "$(id -u)" != 0 ] || check "its version is the supervisor's to write" [ "$(stat -c '%U %a' state.policy state.policy/version | xargs)" = "root 700 root 600" ]
 release 1 one && check "an older one is refused" refuses "it is version 1, older than 2, which ran"
 release 2 another && check "another of that version too" refuses "it is another bundle of version 2"
 release 3 three rogue.key && check "by another key" refuses "which is none of \`policy_keys\`"
@@ -137,7 +137,7 @@ sed -i 's/gone.pub/release.pub/' site.yaml
 echo 'rule "x" { nonsense' >>boot/hosts.lua
 release 3 three && reload
 check "a good signature of a bad policy" grep -qF 'release.bundle/hosts.lua:3' said
-check "does not count as having run" grep -q '^2 ' state/policy/version
+check "does not count as having run" grep -q '^2 ' state.policy/version
 echo 'rule "hosts" { boot = inventory "hosts.csv" }' >boot/hosts.lua
 release 3 three && check "the next good one" takes three
 worker=$("$moonboot" status --json -c site.yaml | grep -o '"slot":1,"pid":[0-9]*' | grep -o '[0-9]*$')

@@ -18,6 +18,7 @@ prints() { # prints TEXT COMMAND…
 release() { # release VERSION TEXT [KEY]: on the server, the signature first
     echo "profile 'p' { kernel = 'k', args = { 'said=$2' } } rule 'all' { boot = 'p' }" >boot/policy.lua
     "$moonboot" bundle --version "$1" --key "${3:-release.key}" -o new.bundle boot >/dev/null
+    [ -z "${broken:-}" ] || printf 'x' | dd of=new.bundle bs=1 seek=1500 conv=notrunc 2>/dev/null
     mv new.bundle.minisig www/release.bundle.minisig && mv new.bundle www/release.bundle
 }
 serve_releases() {
@@ -105,6 +106,13 @@ mkdir lonely
 sed 's|18500/release.bundle|18599/nobody|; s|18081|18089|' 1/site.yaml >lonely/site.yaml
 "$moonboot" serve -c lonely/site.yaml 2>lonely/log &
 lonely=$!
+if [ "$(id -u)" = 0 ]; then
+    sed 's|^user: .*|user: moonboot-stranger|' lonely/site.yaml >lonely/stranger.yaml
+    timeout 60 "$moonboot" serve -c lonely/stranger.yaml 2>lonely/stranger.log &
+    stranger=$!
+    wait_for "without its user: it says so" 10 grep -q 'there is no user "moonboot-stranger" to fetch it as' lonely/stranger.log
+    kill $stranger && wait $stranger
+fi
 for n in $fleet; do start "$n"; done
 wait_for "without a server they try again" 10 all_say "fetching the policy: $url"
 check "and serve nothing" sh -c '! curl -s --max-time 2 http://127.0.0.1:18081/healthz'
@@ -123,7 +131,7 @@ check "metrics: the version" prints "moonboot_policy_version 2" metrics 2
 check "metrics: what came of it" prints 'moonboot_policy_fetches_total{result="new"} 2' metrics 2
 check "metrics: when" prints moonboot_policy_fetch_success_timestamp_seconds metrics 2
 if [ "$(id -u)" = 0 ]; then
-    check "what was fetched is the supervisor's" [ "$(stat -c '%U %a' 1/state/policy/fetched/bundle)" = "root 600" ]
+    check "what was fetched is the supervisor's" [ "$(stat -c '%U %a' 1/state.policy/fetched/bundle)" = "root 600" ]
 fi
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -135,7 +143,7 @@ check "status: why" status 3 "'older than 2' in s['fetch']['problem'] and s['fet
 check "metrics: a failure" sh -c 'curl -s http://127.0.0.1:18083/metrics | grep "result=\"failed\"" | grep -qv " 0$"'
 clear && release 3 three rogue.key && ask_all
 wait_for "by another key" 20 all_say 'which is none of `policy_keys`'
-clear && release 3 three && printf 'x' | dd of=www/release.bundle bs=1 seek=1500 conv=notrunc 2>/dev/null && ask_all
+clear && broken=1 release 3 three && ask_all
 wait_for "a broken one" 20 all_say "the signature is not of these bytes"
 check "what runs goes on" all_serve two
 times=$(grep -c 'reload refused' 1/log)
@@ -148,15 +156,24 @@ wait_for "a server in trouble" 20 all_say "the server answered 500"
 rm www/refuse && release 3 three && ask_all
 wait_for "then the next good one" 20 all_serve three
 
+mkdir 1/state.policy/version.part # which is a file
+clear && release 4 four && ask_all
+wait_for "its version cannot be remembered" 20 grep -qF "cannot be remembered" 1/log
+: >1/log
+wait_for "then it is not taken for what serves" 10 grep -qF "it is still the one that was refused" 1/log
+check "status: nor is all well" status 1 "s['fetch']['failures'] > 0 and s['generation']['bundle']['version'] == 3"
+rmdir 1/state.policy/version.part && ask_all
+wait_for "once it can, it is taken" 20 all_serve four
+
 # --- without the server ------------------------------------------------------------------------
 
 kill "$server" && wait "$server" 2>/dev/null
 clear && end 1 && start 1
-wait_for "the server is away: what ran last is started with" 10 served 1 three
+wait_for "the server is away: what ran last is started with" 10 served 1 four
 wait_for "and the others go on, and try" 20 grep -qE "fetching the policy: .*(refused|connect)" 2/log
-end 2 && printf 'x' | dd of=2/state/policy/fetched/bundle bs=1 seek=1500 conv=notrunc 2>/dev/null && start 2
-release 4 four && serve_releases && ask_all
-wait_for "it is back: all take the next one, who had a damaged copy, too" 30 all_serve four
+end 2 && printf 'x' | dd of=2/state.policy/fetched/bundle bs=1 seek=1500 conv=notrunc 2>/dev/null && start 2
+release 5 five && serve_releases && ask_all
+wait_for "it is back: all take the next one, who had a damaged copy, too" 30 all_serve five
 
 # --- another server, certificates --------------------------------------------------------------
 

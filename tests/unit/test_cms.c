@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cms.h"
@@ -84,6 +85,39 @@ static void test_signatures(void **state)
             assert_int_equal(verifies(der, len, texts[j]), i == j);
         cms_free(der);
     }
+    cms_close(cms);
+}
+
+/* Signs so many texts, of which so many differ. The processor's time. */
+static clock_t sign_many(struct cms *cms, int times, int below)
+{
+    clock_t before = clock();
+    for (int i = 0; i < times; i++) {
+        char text[32];
+        uint8_t digest[CMS_DIGEST_LEN];
+        size_t len;
+        snprintf(text, sizeof text, "text %d", i % below);
+        cms_digest(text, strlen(text), digest);
+        uint8_t *der = cms_sign(cms, digest, &len);
+        if (i % 7 == 0)
+            assert_true(verifies(der, len, text));
+        assert_non_null(der);
+        cms_free(der);
+    }
+    return clock() - before;
+}
+
+/* What was signed lately is remembered, and not taken for another. */
+static void test_again(void **state)
+{
+    char problem[256] = "";
+    struct cms *cms = cms_open(cert, key, problem, sizeof problem);
+    (void)state;
+    assert_non_null(cms);
+    sign_many(cms, 100, 40);
+    clock_t few = sign_many(cms, 140, 10), many = sign_many(cms, 140, 140);
+    if (2 * few > many)
+        fail_msg("%ld for ten, %ld for as many as can be", (long)few, (long)many);
     cms_close(cms);
 }
 
@@ -219,9 +253,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_signatures),
-        cmocka_unit_test(test_certificates),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_signatures),   cmocka_unit_test(test_again),
+        cmocka_unit_test(test_certificates), cmocka_unit_test(test_files),
         cmocka_unit_test(test_end),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

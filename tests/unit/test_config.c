@@ -122,7 +122,7 @@ static void test_everything(void **state)
     assert_int_equal(config->state.max_mb, 8);
     assert_int_equal(config->policy_keys.n, 2);
     assert_string_equal(config->policy_keys.names[1], "two.pub");
-    assert_string_equal(config->policy_cache, "st/policy");
+    assert_string_equal(config->policy_cache, "st.policy");
     assert_int_equal(config->policy_refresh.interval_s, 5);
     assert_string_equal(config->policy_refresh.ca, "ca.pem");
     assert_false(config->state.stages);
@@ -396,6 +396,12 @@ static void test_not_yaml(void **state)
         {"policy: HTTP://r.lab/r\npolicy_cache: c\n",
          ":1:1: `policy` would be fetched in the clear, where anybody could change it: https://, "
          "or `policy_keys`"},
+        {"policy: https://me:secret@r.lab/r\npolicy_cache: c\n",
+         ":1:1: `policy` has a user or a password, which are not for this file: "
+         "`policy_refresh: { cert: …, key: … }` tells the server who asks"},
+        {"policy: https://me@r.lab\npolicy_cache: c\n",
+         ":1:1: `policy` has a user or a password, which are not for this file: "
+         "`policy_refresh: { cert: …, key: … }` tells the server who asks"},
         {"policy: p\nsigning: { cms_cert: c }\n",
          ":1:1: `signing` wants both `cms_cert` and `cms_key`, or neither"},
         {"policy: p\npolicy_refresh: { key: k }\n",
@@ -411,6 +417,16 @@ static void test_not_yaml(void **state)
         assert_problem(&problems, 0, cases[i].problem);
         problems_clear(&problems);
     }
+}
+
+static void test_sign_in_url(void **state)
+{
+    struct problems problems = {0};
+    struct config *config =
+        load("policy: https://r.lab/r@2?who=me@lab\npolicy_cache: c\n", &problems);
+    (void)state;
+    assert_non_null(config);
+    config_free(config);
 }
 
 static void test_missing_file(void **state)
@@ -444,11 +460,12 @@ static void test_truncated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_hpa),          cmocka_unit_test(test_problems_at_once),
-        cmocka_unit_test(test_tls_alone),    cmocka_unit_test(test_redis),
-        cmocka_unit_test(test_wrong_redis),  cmocka_unit_test(test_not_yaml),
-        cmocka_unit_test(test_missing_file), cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_hpa),         cmocka_unit_test(test_problems_at_once),
+        cmocka_unit_test(test_tls_alone),   cmocka_unit_test(test_redis),
+        cmocka_unit_test(test_wrong_redis), cmocka_unit_test(test_not_yaml),
+        cmocka_unit_test(test_sign_in_url), cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_truncated),
     };
     close(mkstemp(path));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,6 +165,36 @@ static void test_versions(void **state)
     assert_int_equal(chmod(path, 0700), 0);
 }
 
+/* Who can write to a directory above can put another in the place of what is kept. */
+static void test_place(void **state)
+{
+    char path[128], below[160];
+    (void)state;
+    save_bundle(7, "-- seven", ours);
+    expect(KEYS, NULL);
+    assert_int_equal(chmod(directory, 0777), 0);
+    expect(KEYS, "below directories that only he can");
+    assert_int_equal(chmod(directory, 01777), 0); /* what lies there is its owner's */
+    expect(KEYS, NULL);
+    assert_int_equal(chmod(directory, 0700), 0);
+    snprintf(path, sizeof path, "%s/theirs", directory);
+    snprintf(below, sizeof below, "%s/ours", path);
+    assert_int_equal(mkdir(path, 0755) || mkdir(below, 0755), 0);
+    assert_int_equal(ratchet_prepare(below), 0);
+    snprintf(below, sizeof below, "%s/ours/cache", path);
+    assert_int_equal(ratchet_prepare(below), 0);
+    if (geteuid() == 0) { /* not the one above, but the one above that */
+        assert_int_equal(chown(path, 65534, 65534), 0);
+        assert_int_equal(ratchet_prepare(below), -EPERM);
+    }
+    snprintf(path, sizeof path, "%s/cache", directory);
+    snprintf(below, sizeof below, "%s/elsewhere", directory);
+    assert_int_equal(rename(path, below) || symlink(below, path), 0);
+    expect(KEYS, "`policy_cache: cache`: Not a directory");
+    assert_true(ratchet_read(path, &(struct ratchet){0}) < 0);
+    assert_int_equal(unlink(path) || rename(below, path), 0);
+}
+
 /* What has been opened is what is read, whatever becomes of the file. */
 static void test_sealed(void **state)
 {
@@ -218,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_place),
         cmocka_unit_test(test_sealed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
