@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "store_lmdb.h"
@@ -69,6 +70,37 @@ void state_trust_close(struct state_trust *trust)
     secret_clear(&trust->password);
     tls_client_close(trust->tls);
     trust->tls = NULL;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool same_place(const struct config *a, const struct config *b)
+{
+    const struct config_redis *r = &a->state.redis, *s = &b->state.redis;
+    return a->state.backend == b->state.backend && same_text(r->host, s->host) &&
+           r->port == s->port && same_text(r->socket, s->socket) && r->db == s->db &&
+           same_text(r->prefix, s->prefix);
+}
+
+store_redis_seen *state_seen_open(const struct config *config, const struct config *before,
+                                  const store_redis_seen *seen)
+{
+    store_redis_seen *own =
+        mmap(NULL, sizeof *own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (own == MAP_FAILED)
+        return NULL;
+    if (before && seen && same_place(config, before))
+        *own = *seen;
+    return own;
+}
+
+void state_seen_close(store_redis_seen *seen)
+{
+    if (seen)
+        munmap(seen, sizeof *seen);
 }
 
 int state_prepare(const struct config *config, const char *user)

@@ -299,7 +299,7 @@ static bool open_store(struct worker *w)
     const struct generation *g = w->generation;
     if (!config_state_kept(g->config))
         return true;
-    int error = state_open(&w->store, g->config, &g->trust.state, w->base, &g->board->state_seen);
+    int error = state_open(&w->store, g->config, &g->trust.state, w->base, g->state_seen);
     if (error)
         log_error("worker %u: cannot open the store: %s", w->slot, store_problem(error));
     else

@@ -184,6 +184,15 @@ after=$(state get state/count)
 acknowledged=$(grep -c 200 "$site/taken")
 check "no acknowledged change is lost ($before + $acknowledged <= $after)" [ $((before + acknowledged)) -le "$after" ]
 
+# A reload that names another store means it.
+sed -i "s|:$redis_port/1'|:$redis_port/2'|" "$site/site.yaml"
+check "another database by a reload" "$BUILD/moonboot" reload -c "$site/site.yaml"
+wait_for "is another store, in which nothing is remembered" 5 says vmlinuz $one
+sed -i "s|:$redis_port/2'|:$redis_port/1'|" "$site/site.yaml"
+check "and back" "$BUILD/moonboot" reload -c "$site/site.yaml"
+wait_for "to the first" 5 says 'has been installed' $one
+wait_for "for both workers" 10 up 2
+
 # Its failures.
 ask_redis CONFIG SET maxmemory 1 >/dev/null
 check "a full Redis takes no event" [ "$(post "$add&n=full")" = 500 ]
