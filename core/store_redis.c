@@ -11,6 +11,7 @@
 
 #include "log.h"
 #include "redis_command.h"
+#include "redis_health.h"
 #include "redis_reply.h"
 #include "redis_script.h"
 #include "store_kind.h"
@@ -52,7 +53,7 @@ struct redis {
     int64_t away;    /* since when; 0: it is not */
     int64_t heard;   /* when the last reply came */
     int64_t version; /* the highest seen of this store */
-    int64_t told;    /* the last refusal that was logged */
+    struct redis_health health;
     store_redis_seen own_seen;
     char id[ID_TEXT], new_id[ID_TEXT];
     struct redis_names names;
@@ -226,14 +227,6 @@ static void end(struct store_ask *ask)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-/* A refusal is logged when it is another than the last. */
-static void tell(struct redis *redis, const redisReply *reply, int64_t error)
-{
-    if (error != redis->told)
-        log_warn("state: Redis refuses: %s", reply->str);
-    redis->told = error;
-}
-
 static uint64_t hash_of(const char *id)
 {
     uint64_t hash = 14695981039346656037U; /* FNV-1a */
@@ -300,7 +293,8 @@ static bool opened(struct redis *redis, const redisReply *reply)
     snprintf(redis->id, sizeof redis->id, "%s", id);
     redis->version = version;
     redis->stands = true;
-    redis->trouble = redis->away = redis->told = 0;
+    redis->trouble = redis->away = 0;
+    redis->health = (struct redis_health){0};
     redis_link_stands(redis->link);
     send_waiting(redis);
     return true;
@@ -323,8 +317,9 @@ static bool answered(struct redis *redis, struct redis_ask *own, redisReply *rep
     bool good = redis_reply_read(&own->request, reply, &own->ask.answer, &own->entries);
     const struct store_answer *answer = &own->ask.answer;
     own->reply = reply;
-    if (good && reply->type == REDIS_REPLY_ERROR)
-        tell(redis, reply, answer->result);
+    if (good && redis_health_note(&redis->health, &own->request, answer->result,
+                                  reply->type == REDIS_REPLY_ERROR))
+        log_warn("state: Redis refuses: %s", reply->str);
     if (own->request.verb == STORE_WRITE && answer->result > redis->version)
         redis->version = answer->result;
     if (answer->result == -ENODATA)
@@ -433,7 +428,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static int64_t trouble(const struct store *store)
 {
     const struct redis *redis = (const struct redis *)store;
-    return redis->stands ? redis->told : redis->trouble ? redis->trouble : -ENOTCONN;
+    if (redis->stands)
+        return redis_health_trouble(&redis->health);
+    return redis->trouble ? redis->trouble : -ENOTCONN;
 }
 
 static bool writes(const struct redis_asks *list)
