@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "log.h"
 #include "redis_reply.h"
@@ -34,6 +35,7 @@ struct redis_link {
     unsigned greetings; /* replies to AUTH and SELECT that are to come */
     size_t unread;      /* bytes that the reader has of a reply that is not whole */
     unsigned pause_ms;
+    int64_t heard;   /* when the last byte came */
     bool stands;     /* it was good for something since it was made */
     bool complained; /* about what is in `why` */
     char why[256];   /* the last failure */
@@ -89,6 +91,18 @@ void redis_link_stands(struct redis_link *link)
     link->pause_ms = PAUSE_MIN_MS;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t redis_link_heard(const struct redis_link *link)
+{
+    return link->heard;
+}
+
 /* --- what goes out and comes in --------------------------------------------------------------- */
 
 bool redis_link_send(struct redis_link *link, int argc, const char *const *argv,
@@ -130,6 +144,7 @@ static bool greet(struct redis_link *link)
 static void begin(struct redis_link *link)
 {
     link->stage = OPEN;
+    link->heard = now_ms();
     evtimer_del(link->timer);
     link->options.begun(link->options.arg);
 }
@@ -174,6 +189,7 @@ static void on_readable(struct bufferevent *bev, void *arg)
     struct evbuffer *input = bufferevent_get_input(bev);
     char piece[16384];
     int len;
+    link->heard = now_ms();
     while ((len = evbuffer_remove(input, piece, sizeof piece)) > 0) {
         int taken;
         link->unread += (size_t)len;
