@@ -33,6 +33,7 @@ struct redis_link {
     redisReplyObjectFunctions functions;
     enum stage stage;
     unsigned greetings; /* replies to AUTH and SELECT that are to come */
+    bool logging_in;    /* the first of them is AUTH's */
     size_t unread;      /* bytes that the reader has of a reply that is not whole */
     unsigned pause_ms;
     int64_t heard;   /* when the last byte came */
@@ -132,6 +133,7 @@ static bool greet(struct redis_link *link)
             return false;
         link->greetings++;
     }
+    link->logging_in = link->greetings > 0;
     snprintf(db, sizeof db, "%u", o->db);
     if (o->db) {
         if (!redis_link_send(link, 2, choose, NULL))
@@ -151,8 +153,11 @@ static void begin(struct redis_link *link)
 
 static void greeted(struct redis_link *link, const redisReply *reply)
 {
+    bool login = link->logging_in;
+    link->logging_in = false;
     if (reply->type == REDIS_REPLY_ERROR) {
-        redis_link_fail(link, redis_reply_error(reply->str), reply->str);
+        redis_link_fail(link, redis_reply_error(reply->str),
+                        login ? redis_reply_auth(reply->str) : reply->str);
     } else if (reply->type != REDIS_REPLY_STATUS) {
         redis_link_fail(link, -EPROTO, "it has answered what makes no sense");
     } else if (--link->greetings == 0) {

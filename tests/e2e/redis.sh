@@ -347,4 +347,13 @@ for kind in silent closes garbage endless list deep types http; do
     kill $none
     wait $none 2>/dev/null
 done
+chmod 600 "$site/password"
+python3 "$here/redis_none.py" echoes 16390 &
+none=$!
+secure "url: 'redis://127.0.0.1:16390', password_file: password"
+wait_for "one that does not know AUTH is said to be that" 10 grep -q 'it has no AUTH' "$log"
+check "and not what it makes of the password" [ "$(grep -c sesame "$log")" = 0 ]
+stop_service
+kill $none
+wait $none 2>/dev/null
 finish
