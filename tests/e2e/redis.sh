@@ -156,6 +156,18 @@ ask_redis SCRIPT FLUSH >/dev/null
 check "Redis may forget scripts" says 'has been installed' $one
 state export >"$site/exported"
 check "an export has all" [ "$(wc -l <"$site/exported")" -ge 605 ]
+quietly=$({ sleep 0.3; state export 2>&1 >&3; echo $?; } 3> >(:))
+check "who has read enough of it ends it quietly" [ "$quietly" = 141 ]
+mkfifo "$site/lines"
+"$BUILD/moonboot" state -c "$site/site.yaml" import <"$site/lines" &
+import=$!
+exec 9>"$site/lines"
+ignores_sigpipe() {
+    [ $((0x$(sed -n 's/^SigIgn:[[:space:]]*//p' /proc/$import/status) & 0x1000)) != 0 ]
+}
+wait_for "an import outlives a Redis that hangs up" 5 ignores_sigpipe
+exec 9>&-
+check "and ends well" wait $import
 sed "s/^state: .*/state: { path: local }/" "$site/site.yaml" >"$site/local.yaml"
 check "LMDB imports it" "$BUILD/moonboot" state -c "$site/local.yaml" import <"$site/exported"
 check "and has the same" cmp <(sed 's/,"ends":[0-9.]*//' "$site/exported") \
