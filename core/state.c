@@ -39,7 +39,7 @@ static void read_tls(struct state_trust *trust, const struct config *config,
         trust->tls = tls_client_open(&(struct tls_client_files){paths[0], paths[1], paths[2]},
                                      problem, sizeof problem);
     if (!trust->tls)
-        problems_add(problems, "%s: `state.tls`: %s", config->path, problem);
+        problems_add(problems, "%s:%u: `state.tls`: %s", config->path, redis->tls_line, problem);
     for (size_t i = 0; i < 3; i++)
         free(paths[i]);
 }
@@ -52,16 +52,16 @@ void state_trust_open(struct state_trust *trust, const struct config *config,
         char *path = config_path(config, redis->password_file);
         const char *problem = read_password(path, &trust->password);
         if (problem)
-            problems_add(problems, "%s: `password_file: %s`: %s", config->path,
-                         redis->password_file, problem);
+            problems_add(problems, "%s:%u: `password_file: %s`: %s", config->path,
+                         redis->password_line, redis->password_file, problem);
         free(path);
     }
     if (redis->tls.on)
         read_tls(trust, config, problems);
     char *socket = redis->socket ? config_path(config, redis->socket) : NULL;
     if (socket && strlen(socket) >= SOCKET_MAX)
-        problems_add(problems, "%s: `socket: %s`: a socket's path has %d bytes at most",
-                     config->path, redis->socket, SOCKET_MAX - 1);
+        problems_add(problems, "%s:%u: `socket: %s`: a socket's path has %d bytes at most",
+                     config->path, redis->socket_line, redis->socket, SOCKET_MAX - 1);
     free(socket);
 }
 

@@ -343,7 +343,14 @@ check "no log has the password" [ "$(grep -c sesame "$log")" = 0 ]
 stop_service
 chmod 644 "$site/password"
 "$BUILD/moonboot" serve -c "$site/site.yaml" >"$site/out" 2>&1
-check "a password that all may read is refused" grep -q 'password_file: password' "$site/out"
+line=$(grep -n '^state:' "$site/site.yaml" | cut -d: -f1)
+refused="site.yaml:$line: .*password_file: password"
+check "a password that all may read is refused" grep -q "$refused" "$site/out"
+"$BUILD/moonboot" check -c "$site/site.yaml" >"$site/out" 2>&1
+check "and moonboot check warns of it" grep -q "$refused.*state-file" "$site/out"
+sed -i 's|^state: .*|state: { backend: redis, host: localhost, tls: { ca: none.pem } }|' "$site/site.yaml"
+"$BUILD/moonboot" check -c "$site/site.yaml" >"$site/out" 2>&1
+check "as of certificates" grep -q "site.yaml:$line: warning: .state.tls.*none.pem" "$site/out"
 stop_redis
 
 # A server that is none: each kind is said to be that, counted, and installs nobody.
