@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <lauxlib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,12 @@ static int write_to(lua_State *L, FILE *out)
         lua_call(L, 1, 1);
         text = luaL_checklstring(L, -1, &len);
     }
-    if (fwrite(text, 1, len, out) != len || fflush(out) != 0)
+    bool good = fwrite(text, 1, len, out) == len && fflush(out) == 0;
+    if (!good && errno == EPIPE) { /* whoever reads has enough: ends quietly, as commands do */
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    if (!good)
         return luaL_error(L, "cannot write: %s", strerror(errno));
     return 0;
 }

@@ -138,6 +138,20 @@ static void set_network(lua_State *L, const struct config *config)
     lua_setfield(L, -2, "http_ports");
 }
 
+/* A list of problems, from this one on; nil when there are no more. */
+static void set_problems(lua_State *L, const char *key, const struct problems *problems,
+                         size_t from)
+{
+    if (from == problems->n)
+        return;
+    lua_newtable(L);
+    for (size_t i = from; i < problems->n; i++) {
+        lua_pushstring(L, problems->lines[i]);
+        lua_rawseti(L, -2, (int)(i - from) + 1);
+    }
+    lua_setfield(L, -2, key);
+}
+
 /* Why the bundle that `policy` names would not be loaded, a list; nil: it would. */
 static void set_refused(lua_State *L, struct site *site)
 {
@@ -145,22 +159,28 @@ static void set_refused(lua_State *L, struct site *site)
     release_open(&release, site->config, RELEASE_TO_CHECK, &site->problems);
     bool is_bundle = release.bundled;
     release_close(&release);
-    if (!is_bundle || site->problems.n == 0)
-        return;
-    lua_newtable(L);
-    for (size_t i = 0; i < site->problems.n; i++) {
-        lua_pushstring(L, site->problems.lines[i]);
-        lua_rawseti(L, -2, (int)i + 1);
-    }
-    lua_setfield(L, -2, "refused");
+    if (is_bundle)
+        set_problems(L, "refused", &site->problems, 0);
+}
+
+/* Why the store that `state` names would not be opened, as far as files say; nil: it would. */
+static void set_state(lua_State *L, struct site *site)
+{
+    struct state_trust trust = {0};
+    size_t before = site->problems.n;
+    if (site->config->state.backend == CONFIG_STATE_REDIS)
+        state_trust_open(&trust, site->config, &site->problems);
+    state_trust_close(&trust);
+    set_problems(L, "state", &site->problems, before);
 }
 
 /* host.cli.site(path) -> { policy =, assets =, tftp_root = (names of files; all but the first
  * are nil when there are none), advertise = (nil: none), dhcp_port =, boot_port =, tftp_port =,
  * http_ports = (a list), unsigned = (there are no CMS signatures), fetched_from = (the URL where
  * `policy` is one; `policy` is then what was fetched last), refused = (why the bundle that `policy`
- * names is not good, a list) }, beside tftp-hpa static_tftp = true and tftp_missing = the boot
- * programs that it does not find (nil: none) | nil, list of problems */
+ * names is not good, a list), state = (what is wrong with the files of `state`, a list) }, beside
+ * tftp-hpa static_tftp = true and tftp_missing = the boot programs that it does not find (nil:
+ * none) | nil, list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -190,6 +210,7 @@ static int read_site(lua_State *L)
     lua_setfield(L, -2, "unsigned");
     set_network(L, site->config);
     set_refused(L, site);
+    set_state(L, site);
     return 1;
 }
 

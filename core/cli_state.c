@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <lauxlib.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -162,6 +163,7 @@ static int open_store(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     const char *purpose = luaL_checkstring(L, 2);
+    signal(SIGPIPE, SIG_IGN); /* a Redis that hangs up is an answer */
     struct opened *opened = lua_newuserdata(L, sizeof *opened);
     int index = lua_gettop(L);
     *opened = (struct opened){0};

@@ -80,6 +80,8 @@ static void read_string(struct reading *r, const struct key *key, yaml_node_t *n
     *string = strdup(text);
     if (!*string)
         complain(r, node, "no memory for `%s`", key->name);
+    if (key->min) /* the place of its line */
+        *(unsigned *)((char *)place - key->offset + key->min) = (unsigned)node->start_mark.line + 1;
 }
 
 static void read_bool(struct reading *r, const struct key *key, yaml_node_t *node, void *place)
@@ -311,9 +313,9 @@ static const struct key tokens_keys[] = {
     {0},
 };
 static const struct key state_tls_keys[] = {
-    {"ca", read_string, AT(state.redis.tls.ca), 0, 0, NULL},
-    {"cert", read_string, AT(state.redis.tls.cert), 0, 0, NULL},
-    {"key", read_string, AT(state.redis.tls.key), 0, 0, NULL},
+    {"ca", read_string, AT(state.redis.tls.ca), AT(state.redis.tls_line), 0, NULL},
+    {"cert", read_string, AT(state.redis.tls.cert), AT(state.redis.tls_line), 0, NULL},
+    {"key", read_string, AT(state.redis.tls.key), AT(state.redis.tls_line), 0, NULL},
     {"name", read_string, AT(state.redis.tls.name), 0, 0, NULL},
     {0},
 };
@@ -325,12 +327,13 @@ static const struct key state_keys[] = {
     {"url", read_string, AT(state.redis.url), 0, 0, NULL},
     {"host", read_string, AT(state.redis.host), 0, 0, NULL},
     {"port", read_port, AT(state.redis.port), 0, 0, NULL},
-    {"socket", read_string, AT(state.redis.socket), 0, 0, NULL},
+    {"socket", read_string, AT(state.redis.socket), AT(state.redis.socket_line), 0, NULL},
     {"db", read_number, AT(state.redis.db), 0, 65535, NULL},
     {"prefix", read_string, AT(state.redis.prefix), 0, 0, NULL},
     {"user", read_string, AT(state.redis.user), 0, 0, NULL},
     {"password", read_string, AT(state.redis.password), 0, 0, NULL},
-    {"password_file", read_string, AT(state.redis.password_file), 0, 0, NULL},
+    {"password_file", read_string, AT(state.redis.password_file), AT(state.redis.password_line), 0,
+     NULL},
     {"timeout_ms", read_number, AT(state.redis.timeout_ms), 10, 60000, NULL},
     {"create", read_bool, AT(state.redis.create), 0, 0, NULL},
     {"tls", read_mapping, 0, 0, 0, state_tls_keys},

@@ -40,6 +40,7 @@ struct config_redis {
         bool on;
         char *ca, *cert, *key, *name;
     } tls;
+    unsigned password_line, socket_line, tls_line; /* of site.yaml, where they stand */
 };
 
 struct config {

@@ -74,6 +74,10 @@ struct generation *generation_open(const char *site, const struct generation *pr
     }
     release_open(&g->release, g->config, fetched ? RELEASE_FETCHED : RELEASE_TO_SERVE, problems);
     trust_open(&g->trust, g->config, previous ? &previous->trust : NULL, problems);
+    g->state_seen = state_seen_open(g->config, previous ? previous->config : NULL,
+                                    previous ? previous->state_seen : NULL);
+    if (!g->state_seen)
+        problems_add(problems, "%s: no memory for `state`", site);
     g->files.roots[REPLY_ROOT_TFTP] = open_root(g->config, "root", g->config->tftp.root, problems);
     g->files.roots[REPLY_ROOT_ASSETS] =
         open_root(g->config, "assets", g->config->http.assets, problems);
@@ -228,6 +232,7 @@ void generation_close(struct generation *g)
     http_share_unmake(g->share);
     sockets_close(g->sockets);
     trust_close(&g->trust);
+    state_seen_close(g->state_seen);
     config_free(g->config);
     release_close(&g->release);
     free(g);

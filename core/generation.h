@@ -23,6 +23,7 @@ struct generation {
     struct sockets *sockets;
     struct files files;
     struct trust trust;
+    store_redis_seen *state_seen; /* of its processes, by state_seen_open */
     struct release release;
     int decisions;             /* the decision log; -1: none */
     int share[HTTP_SHARE_FDS]; /* of its workers (http_share.h); -1: none */

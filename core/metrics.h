@@ -198,8 +198,7 @@ struct metrics_board {
     _Atomic uint64_t loaded_at;    /* seconds since the epoch */
     _Atomic uint64_t workers_ready;
     _Atomic uint64_t workers_restarted;
-    _Atomic uint64_t state_seen; /* which store it was (store_redis.h) */
-    _Atomic uint64_t tftp_hpa;   /* enum metrics_hpa */
+    _Atomic uint64_t tftp_hpa; /* enum metrics_hpa */
     _Atomic uint64_t tftp_hpa_restarts;
     _Atomic uint64_t policy_fetches[3];      /* by enum fetch_result (fetch_child.h) */
     _Atomic uint64_t policy_fetched_at;      /* the last time; 0: it is not fetched */

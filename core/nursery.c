@@ -70,8 +70,8 @@ static bool try_store(const struct generation *g)
 {
     struct store *store = NULL;
     struct event_base *base = event_base_new();
-    int error = base ? state_open(&store, g->config, &g->trust.state, base, &g->board->state_seen)
-                     : -ENOMEM;
+    int error =
+        base ? state_open(&store, g->config, &g->trust.state, base, g->state_seen) : -ENOMEM;
     store_close(store);
     if (base)
         event_base_free(base);

@@ -110,10 +110,15 @@ void policy_share(struct policy *policy, const int *fds)
     policy->share = fds;
 }
 
-void policy_retire(struct policy *policy)
+void policy_retire(struct policy *policy, void (*idle)(void *arg), void *arg)
 {
     policy->courses.quiet = true;
-    policy_stages_flush(policy);
+    policy_stages_hurry(policy, idle, arg);
+}
+
+bool policy_idle(const struct policy *policy)
+{
+    return policy_stages_idle(policy);
 }
 
 /* --- deciding ----------------------------------------------------------------------- */

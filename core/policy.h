@@ -78,8 +78,12 @@ size_t policy_memory(const struct policy *policy);
 unsigned policy_waiting(const struct policy *policy);
 
 /* From here on this process's heartbeat is its successor's to give: it only ends what is
- * in flight. */
-void policy_retire(struct policy *policy);
+ * in flight. `idle` is called, from the event loop, when what it has seen of boots is written. */
+void policy_retire(struct policy *policy, void (*idle)(void *arg), void *arg);
+
+/* Nothing that it has seen of boots is still to be written. What policy_free finds is counted as
+ * dropped. */
+bool policy_idle(const struct policy *policy);
 
 /* Takes the reply, which it then owns (and frees by reply_free). Never NULL. */
 typedef void policy_done(struct reply *reply, void *arg);

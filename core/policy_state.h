@@ -31,9 +31,12 @@ struct policy {
     struct {
         bool wanted;
         bool settling, woken; /* notes are being written; more have come meanwhile */
-        struct event *timer;  /* NULL: none are taken */
-    } stages;                 /* policy_stages.h */
-    uint64_t complained;      /* of too many that wait; seconds of CLOCK_MONOTONIC, 0: never */
+        bool hurried;         /* there is no time to let more gather */
+        void (*idle)(void *); /* NULL: nobody wants to know that all are written */
+        void *arg;
+        struct event *timer; /* NULL: none are taken */
+    } stages;                /* policy_stages.h */
+    uint64_t complained;     /* of too many that wait; seconds of CLOCK_MONOTONIC, 0: never */
 };
 
 /* Lua: take(decision) -> the request; give(decision, reply, what was decided) */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "log.h"
 #include "redis_reply.h"
@@ -32,8 +33,10 @@ struct redis_link {
     redisReplyObjectFunctions functions;
     enum stage stage;
     unsigned greetings; /* replies to AUTH and SELECT that are to come */
+    bool logging_in;    /* the first of them is AUTH's */
     size_t unread;      /* bytes that the reader has of a reply that is not whole */
     unsigned pause_ms;
+    int64_t heard;   /* when the last byte came */
     bool stands;     /* it was good for something since it was made */
     bool complained; /* about what is in `why` */
     char why[256];   /* the last failure */
@@ -89,6 +92,18 @@ void redis_link_stands(struct redis_link *link)
     link->pause_ms = PAUSE_MIN_MS;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t redis_link_heard(const struct redis_link *link)
+{
+    return link->heard;
+}
+
 /* --- what goes out and comes in --------------------------------------------------------------- */
 
 bool redis_link_send(struct redis_link *link, int argc, const char *const *argv,
@@ -118,6 +133,7 @@ static bool greet(struct redis_link *link)
             return false;
         link->greetings++;
     }
+    link->logging_in = link->greetings > 0;
     snprintf(db, sizeof db, "%u", o->db);
     if (o->db) {
         if (!redis_link_send(link, 2, choose, NULL))
@@ -130,14 +146,18 @@ static bool greet(struct redis_link *link)
 static void begin(struct redis_link *link)
 {
     link->stage = OPEN;
+    link->heard = now_ms();
     evtimer_del(link->timer);
     link->options.begun(link->options.arg);
 }
 
 static void greeted(struct redis_link *link, const redisReply *reply)
 {
+    bool login = link->logging_in;
+    link->logging_in = false;
     if (reply->type == REDIS_REPLY_ERROR) {
-        redis_link_fail(link, redis_reply_error(reply->str), reply->str);
+        redis_link_fail(link, redis_reply_error(reply->str),
+                        login ? redis_reply_auth(reply->str) : reply->str);
     } else if (reply->type != REDIS_REPLY_STATUS) {
         redis_link_fail(link, -EPROTO, "it has answered what makes no sense");
     } else if (--link->greetings == 0) {
@@ -174,6 +194,7 @@ static void on_readable(struct bufferevent *bev, void *arg)
     struct evbuffer *input = bufferevent_get_input(bev);
     char piece[16384];
     int len;
+    link->heard = now_ms();
     while ((len = evbuffer_remove(input, piece, sizeof piece)) > 0) {
         int taken;
         link->unread += (size_t)len;

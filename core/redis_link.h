@@ -45,6 +45,9 @@ void redis_link_close(struct redis_link *link);
 bool redis_link_send(struct redis_link *link, int argc, const char *const *argv,
                      const size_t *lengths);
 
+/* When the last byte came, or the connection stood: CLOCK_MONOTONIC, in milliseconds. */
+int64_t redis_link_heard(const struct redis_link *link);
+
 /* The connection is good for what it is for: pauses begin anew, and the log says so. */
 void redis_link_stands(struct redis_link *link);
 

@@ -28,6 +28,28 @@ int64_t redis_reply_error(const char *text)
     return -EREMOTEIO;
 }
 
+const char *redis_reply_auth(const char *text)
+{
+    static const struct {
+        const char *word, *says;
+    } words[] = {
+        {"WRONGPASS ", "WRONGPASS: it does not know this user with this password"},
+        {"invalid password", "WRONGPASS: it does not know this password"},
+        {"NOAUTH ", "NOAUTH: it wants another login"},
+        {"NOPERM ", "NOPERM: it lets nobody log in"},
+        {"without any password configured", "it has no password, and is given one"},
+        {"no password is set", "it has no password, and is given one"},
+        {"wrong number of arguments", "it knows no users: it wants a password alone"},
+        {"unknown command", "it has no AUTH"},
+        {"LOADING ", "LOADING: it still reads its data"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strstr(text, words[i].word))
+            return words[i].says;
+    }
+    return "it refuses the login (AUTH)";
+}
+
 static bool is_text(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_STRING;

@@ -18,4 +18,8 @@ bool redis_reply_opened(const redisReply *reply, const char **id, int64_t *versi
 /* What an error that Redis replied means: a negative errno. */
 int64_t redis_reply_error(const char *text);
 
+/* What an error means that is the reply to AUTH, in words for the log: what Redis says may have the
+ * password in it, and is in none of them. */
+const char *redis_reply_auth(const char *text);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "store_lmdb.h"
@@ -38,7 +39,7 @@ static void read_tls(struct state_trust *trust, const struct config *config,
         trust->tls = tls_client_open(&(struct tls_client_files){paths[0], paths[1], paths[2]},
                                      problem, sizeof problem);
     if (!trust->tls)
-        problems_add(problems, "%s: `state.tls`: %s", config->path, problem);
+        problems_add(problems, "%s:%u: `state.tls`: %s", config->path, redis->tls_line, problem);
     for (size_t i = 0; i < 3; i++)
         free(paths[i]);
 }
@@ -51,16 +52,16 @@ void state_trust_open(struct state_trust *trust, const struct config *config,
         char *path = config_path(config, redis->password_file);
         const char *problem = read_password(path, &trust->password);
         if (problem)
-            problems_add(problems, "%s: `password_file: %s`: %s", config->path,
-                         redis->password_file, problem);
+            problems_add(problems, "%s:%u: `password_file: %s`: %s", config->path,
+                         redis->password_line, redis->password_file, problem);
         free(path);
     }
     if (redis->tls.on)
         read_tls(trust, config, problems);
     char *socket = redis->socket ? config_path(config, redis->socket) : NULL;
     if (socket && strlen(socket) >= SOCKET_MAX)
-        problems_add(problems, "%s: `socket: %s`: a socket's path has %d bytes at most",
-                     config->path, redis->socket, SOCKET_MAX - 1);
+        problems_add(problems, "%s:%u: `socket: %s`: a socket's path has %d bytes at most",
+                     config->path, redis->socket_line, redis->socket, SOCKET_MAX - 1);
     free(socket);
 }
 
@@ -69,6 +70,37 @@ void state_trust_close(struct state_trust *trust)
     secret_clear(&trust->password);
     tls_client_close(trust->tls);
     trust->tls = NULL;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool same_place(const struct config *a, const struct config *b)
+{
+    const struct config_redis *r = &a->state.redis, *s = &b->state.redis;
+    return a->state.backend == b->state.backend && same_text(r->host, s->host) &&
+           r->port == s->port && same_text(r->socket, s->socket) && r->db == s->db &&
+           same_text(r->prefix, s->prefix);
+}
+
+store_redis_seen *state_seen_open(const struct config *config, const struct config *before,
+                                  const store_redis_seen *seen)
+{
+    store_redis_seen *own =
+        mmap(NULL, sizeof *own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (own == MAP_FAILED)
+        return NULL;
+    if (before && seen && same_place(config, before))
+        *own = *seen;
+    return own;
+}
+
+void state_seen_close(store_redis_seen *seen)
+{
+    if (seen)
+        munmap(seen, sizeof *seen);
 }
 
 int state_prepare(const struct config *config, const char *user)

@@ -23,6 +23,13 @@ void state_trust_open(struct state_trust *trust, const struct config *config,
                       struct problems *problems);
 void state_trust_close(struct state_trust *trust);
 
+/* Which store has been seen, in memory that the processes of a generation share. It begins with
+ * what the one before has `seen` (NULL: there is none before) when both name the same place:
+ * another place may have another store. NULL when memory is out. */
+store_redis_seen *state_seen_open(const struct config *config, const struct config *before,
+                                  const store_redis_seen *seen);
+void state_seen_close(store_redis_seen *seen);
+
 /* Makes what the store needs, for that user (NULL: who this is): LMDB's directory. 0 or a negative
  * errno; -EINVAL: there is no such user. */
 int state_prepare(const struct config *config, const char *user);

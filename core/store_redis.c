@@ -6,39 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <time.h>
 
 #include "log.h"
+#include "redis_ask.h"
 #include "redis_command.h"
+#include "redis_health.h"
 #include "redis_reply.h"
 #include "redis_script.h"
-#include "store_kind.h"
 
 #define WAITING_MAX 10000
 #define PATIENCE_MS 1000 /* for one that is away */
 #define IDLE_MS     5000
+#define STOOD_MS    100 /* a timer later than that: the event loop stood still */
 #define ID_TEXT     33
 
-enum errand { ASKED, OPENS, PINGS };
-
-/* Something asked of Redis. */
-struct redis_ask {
-    struct store_ask ask;
-    STAILQ_ENTRY(redis_ask) link;
-    struct store_request request; /* its bytes follow this struct */
-    enum errand errand;
-    bool listed; /* in one of the two lists */
-    bool orphan; /* nobody will end it */
-    bool whole;  /* sent with the script itself, as Redis did not know it */
-    int64_t deadline;
-    redisReply *reply; /* what the answer views; NULL: none */
-    struct store_entry *entries;
-};
-
-STAILQ_HEAD(redis_asks, redis_ask);
-
-/* Both lists are in order of deadlines. */
+/* Both lists are in order of deadlines, nearly. */
 struct redis {
     struct store store;
     struct store_redis_options options;
@@ -50,9 +33,11 @@ struct redis {
     bool stands;     /* the store is open */
     int64_t trouble; /* 0: none */
     int64_t away;    /* since when; 0: it is not */
-    int64_t heard;   /* when the last reply came */
+    int64_t due;     /* when the timer is to ring */
+    int64_t awake;   /* since when the event loop turns, after it stood still */
+    bool stood;      /* it did when the timer rang last */
     int64_t version; /* the highest seen of this store */
-    int64_t told;    /* the last refusal that was logged */
+    struct redis_health health;
     store_redis_seen own_seen;
     char id[ID_TEXT], new_id[ID_TEXT];
     struct redis_names names;
@@ -67,16 +52,45 @@ static int64_t now_ms(void)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
+static int64_t min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* When it is given up; after it stood still the event loop first reads what has come meanwhile. */
+static int64_t late_at(const struct redis *redis, const struct redis_ask *own)
+{
+    return max(own->deadline, redis->awake + STOOD_MS);
+}
+
+/* When the connection is given up: nothing has come since the one whose reply is next was sent. */
+static int64_t silent_at(const struct redis *redis, const struct redis_ask *next)
+{
+    int64_t since = max(next->sent_at, redis_link_heard(redis->link));
+    return max(since + redis->options.link.timeout_ms, redis->awake + STOOD_MS);
+}
+
 static void schedule(struct redis *redis)
 {
-    const struct redis_ask *heads[] = {STAILQ_FIRST(&redis->waiting), STAILQ_FIRST(&redis->sent)};
+    const struct redis_ask *waiting = STAILQ_FIRST(&redis->waiting);
+    const struct redis_ask *sent = STAILQ_FIRST(&redis->sent);
     int64_t now = now_ms(), at = INT64_MAX;
-    if (redis->stands && !heads[1])
-        at = redis->heard + IDLE_MS;
-    for (size_t i = 0; i < 2; i++) {
-        if (heads[i] && heads[i]->deadline < at)
-            at = heads[i]->deadline;
-    }
+    if (sent)
+        at = silent_at(redis, sent);
+    else if (redis->stands)
+        at = redis_link_heard(redis->link) + IDLE_MS;
+    while (sent && sent->late)
+        sent = STAILQ_NEXT(sent, link);
+    if (sent)
+        at = min(at, late_at(redis, sent));
+    if (waiting)
+        at = min(at, waiting->deadline);
+    redis->due = at;
     if (at == INT64_MAX) {
         evtimer_del(redis->timer);
         return;
@@ -86,14 +100,15 @@ static void schedule(struct redis *redis)
     evtimer_add(redis->timer, &after);
 }
 
-static bool send_ask(struct redis *redis, const struct redis_ask *own)
+static bool send_ask(struct redis *redis, struct redis_ask *own)
 {
     struct redis_command command;
-    if (own->errand == PINGS) {
+    own->sent_at = now_ms();
+    if (own->errand == REDIS_PINGS) {
         redis_command_ping(&command);
     } else {
         redis_command_script(&command, own->whole, &redis->names);
-        if (own->errand == OPENS)
+        if (own->errand == REDIS_OPENS)
             redis_command_open(&command, redis->new_id,
                                redis->options.create && *redis->options.seen == 0);
         else
@@ -102,24 +117,16 @@ static bool send_ask(struct redis *redis, const struct redis_ask *own)
     return redis_link_send(redis->link, command.argc, command.argv, command.lengths);
 }
 
-static void ask_free(struct redis_ask *own)
-{
-    if (own->reply)
-        freeReplyObject(own->reply);
-    free(own->entries);
-    free(own);
-}
-
 /* Its answer is there; it is in no list. */
 static void finish(struct redis *redis, struct redis_ask *own)
 {
     bool orphan = own->orphan; /* else who is told ends it */
     own->listed = false;
     redis->n--;
-    if (own->errand == ASKED)
+    if (own->errand == REDIS_ASKED && !own->late)
         store_kind_done(&own->ask);
     if (orphan)
-        ask_free(own);
+        redis_ask_free(own);
 }
 
 static void finish_all(struct redis *redis, struct redis_asks *list, int64_t error)
@@ -133,12 +140,20 @@ static void finish_all(struct redis *redis, struct redis_asks *list, int64_t err
     }
 }
 
+/* Answers it without its reply, which is still to come. */
+static void give_up(struct redis_ask *own)
+{
+    own->late = true;
+    own->ask.answer.result = -ETIMEDOUT;
+    store_kind_done(&own->ask);
+}
+
 /* Sends it, or lets it wait for the connection. */
 static void dispatch(struct redis *redis, struct redis_ask *own)
 {
     own->listed = true;
     redis->n++;
-    bool now = redis->stands || own->errand != ASKED;
+    bool now = redis->stands || own->errand != REDIS_ASKED;
     if (now && send_ask(redis, own)) {
         STAILQ_INSERT_TAIL(&redis->sent, own, link);
     } else if (redis->away && now_ms() - redis->away > PATIENCE_MS) {
@@ -150,56 +165,19 @@ static void dispatch(struct redis *redis, struct redis_ask *own)
     schedule(redis);
 }
 
-/* What is wrong with it from the beginning; 0: nothing. */
-static int64_t check(const struct store_request *request)
-{
-    const struct store_change *change = &request->change;
-    if (request->verb == STORE_GET && (request->key.len == 0 || request->key.len > STORE_KEY_MAX))
-        return -ENOENT;
-    if (request->verb == STORE_LIST &&
-        (request->key.len > STORE_KEY_MAX || request->after.len > STORE_KEY_MAX))
-        return -EMSGSIZE;
-    if (request->verb == STORE_WRITE && (change->key.len == 0 || change->key.len > STORE_KEY_MAX ||
-                                         change->text.len > STORE_TEXT_MAX))
-        return -EMSGSIZE;
-    return 0;
-}
-
-static void copy(struct bytes *bytes, uint8_t **to)
-{
-    if (bytes->len)
-        memcpy(*to, bytes->data, bytes->len);
-    bytes->data = *to;
-    *to += bytes->len;
-}
-
 static struct redis_ask *make(const struct redis *redis, const struct store_request *request,
-                              enum errand errand)
+                              enum redis_ask_errand errand)
 {
-    struct redis_ask *own = calloc(1, sizeof *own + request->key.len + request->after.len +
-                                          request->change.key.len + request->change.text.len);
-    if (!own)
-        return NULL;
-    uint8_t *to = (uint8_t *)(own + 1);
-    own->request = *request;
-    copy(&own->request.key, &to);
-    copy(&own->request.after, &to);
-    copy(&own->request.change.key, &to);
-    copy(&own->request.change.text, &to);
-    own->errand = errand;
-    own->orphan = errand != ASKED;
-    own->deadline = now_ms() + redis->options.link.timeout_ms;
-    return own;
+    return redis_ask_make(request, errand, now_ms() + redis->options.link.timeout_ms);
 }
 
 static struct store_ask *ask(struct store *store, const struct store_request *request)
 {
-    static const struct store_request empty;
     struct redis *redis = (struct redis *)store;
-    int64_t wrong = check(request);
+    int64_t wrong = redis_ask_check(request);
     if (redis->n >= WAITING_MAX)
         return NULL;
-    struct redis_ask *own = make(redis, wrong ? &empty : request, ASKED);
+    struct redis_ask *own = make(redis, wrong ? NULL : request, REDIS_ASKED);
     if (!own)
         return NULL;
     if (!wrong) {
@@ -221,18 +199,10 @@ static void end(struct store_ask *ask)
     ask->done = NULL;
     own->orphan = true;
     if (!own->listed)
-        ask_free(own);
+        redis_ask_free(own);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
-
-/* A refusal is logged when it is another than the last. */
-static void tell(struct redis *redis, const redisReply *reply, int64_t error)
-{
-    if (error != redis->told)
-        log_warn("state: Redis refuses: %s", reply->str);
-    redis->told = error;
-}
 
 static uint64_t hash_of(const char *id)
 {
@@ -300,7 +270,8 @@ static bool opened(struct redis *redis, const redisReply *reply)
     snprintf(redis->id, sizeof redis->id, "%s", id);
     redis->version = version;
     redis->stands = true;
-    redis->trouble = redis->away = redis->told = 0;
+    redis->trouble = redis->away = 0;
+    redis->health = (struct redis_health){0};
     redis_link_stands(redis->link);
     send_waiting(redis);
     return true;
@@ -323,8 +294,9 @@ static bool answered(struct redis *redis, struct redis_ask *own, redisReply *rep
     bool good = redis_reply_read(&own->request, reply, &own->ask.answer, &own->entries);
     const struct store_answer *answer = &own->ask.answer;
     own->reply = reply;
-    if (good && reply->type == REDIS_REPLY_ERROR)
-        tell(redis, reply, answer->result);
+    if (good && redis_health_note(&redis->health, &own->request, answer->result,
+                                  reply->type == REDIS_REPLY_ERROR))
+        log_warn("state: Redis refuses: %s", reply->str);
     if (own->request.verb == STORE_WRITE && answer->result > redis->version)
         redis->version = answer->result;
     if (answer->result == -ENODATA)
@@ -338,15 +310,17 @@ static bool on_reply(redisReply *reply, void *arg)
     struct redis *redis = arg;
     struct redis_ask *own = STAILQ_FIRST(&redis->sent);
     bool good = own != NULL;
-    redis->heard = now_ms();
     if (own) {
         STAILQ_REMOVE_HEAD(&redis->sent, link);
-        if (own->errand == ASKED && again(redis, own, reply)) {
+        if (own->late) {
             freeReplyObject(reply);
-        } else if (own->errand == ASKED) {
+            finish(redis, own);
+        } else if (own->errand == REDIS_ASKED && again(redis, own, reply)) {
+            freeReplyObject(reply);
+        } else if (own->errand == REDIS_ASKED) {
             good = answered(redis, own, reply);
         } else {
-            good = own->errand == OPENS
+            good = own->errand == REDIS_OPENS
                        ? opened(redis, reply)
                        : reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR;
             freeReplyObject(reply);
@@ -361,10 +335,8 @@ static bool on_reply(redisReply *reply, void *arg)
 
 static void on_begun(void *arg)
 {
-    static const struct store_request empty;
     struct redis *redis = arg;
-    struct redis_ask *own = make(redis, &empty, OPENS);
-    redis->heard = now_ms();
+    struct redis_ask *own = make(redis, NULL, REDIS_OPENS);
     if (!own) {
         redis_link_fail(redis->link, -ENOMEM, "no memory to ask it");
         return;
@@ -386,7 +358,7 @@ static void on_lost(int64_t error, void *arg)
     while (!STAILQ_EMPTY(&redis->sent)) {
         struct redis_ask *own = STAILQ_FIRST(&redis->sent);
         STAILQ_REMOVE_HEAD(&redis->sent, link);
-        bool reads = own->errand == ASKED && own->request.verb != STORE_WRITE;
+        bool reads = own->errand == REDIS_ASKED && own->request.verb != STORE_WRITE && !own->late;
         if (reads && error == -ECONNRESET)
             STAILQ_INSERT_TAIL(&again_list, own, link);
         else
@@ -400,8 +372,7 @@ static void on_lost(int64_t error, void *arg)
 
 static void ping(struct redis *redis)
 {
-    static const struct store_request empty;
-    struct redis_ask *own = make(redis, &empty, PINGS);
+    struct redis_ask *own = make(redis, NULL, REDIS_PINGS);
     if (own)
         dispatch(redis, own);
 }
@@ -415,15 +386,24 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     bool away = redis->away && now - redis->away > PATIENCE_MS;
     (void)fd;
     (void)what;
+    redis->stood = !redis->stood && now - redis->due > STOOD_MS;
+    if (redis->stood)
+        redis->awake = now;
     while ((own = STAILQ_FIRST(&redis->waiting)) && (away || own->deadline <= now)) {
         STAILQ_REMOVE_HEAD(&redis->waiting, link);
         STAILQ_INSERT_TAIL(&late, own, link);
     }
     finish_all(redis, &late, redis->trouble ? redis->trouble : -ENOTCONN);
+    STAILQ_FOREACH(own, &redis->sent, link)
+    {
+        if (own->errand == REDIS_ASKED && !own->late && late_at(redis, own) <= now)
+            give_up(own);
+    }
     own = STAILQ_FIRST(&redis->sent);
-    if (own && own->deadline <= now)
+    if (own && (silent_at(redis, own) <= now ||
+                (own->errand != REDIS_ASKED && late_at(redis, own) <= now)))
         redis_link_fail(redis->link, -ETIMEDOUT, "it does not answer");
-    else if (redis->stands && !own && now - redis->heard >= IDLE_MS)
+    else if (redis->stands && !own && now - redis_link_heard(redis->link) >= IDLE_MS)
         ping(redis);
     schedule(redis);
 }
@@ -433,24 +413,15 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static int64_t trouble(const struct store *store)
 {
     const struct redis *redis = (const struct redis *)store;
-    return redis->stands ? redis->told : redis->trouble ? redis->trouble : -ENOTCONN;
-}
-
-static bool writes(const struct redis_asks *list)
-{
-    const struct redis_ask *own;
-    STAILQ_FOREACH(own, list, link)
-    {
-        if (own->errand == ASKED && own->request.verb == STORE_WRITE)
-            return true;
-    }
-    return false;
+    if (redis->stands)
+        return redis_health_trouble(&redis->health);
+    return redis->trouble ? redis->trouble : -ENOTCONN;
 }
 
 static void close_redis(struct store *store)
 {
     struct redis *redis = (struct redis *)store;
-    while (redis->link && (writes(&redis->waiting) || writes(&redis->sent)))
+    while (redis->link && (redis_ask_writes(&redis->waiting) || redis_ask_writes(&redis->sent)))
         event_base_loop(redis->base, EVLOOP_ONCE);
     redis_link_close(redis->link);
     finish_all(redis, &redis->waiting, -ENOTCONN);

@@ -9,7 +9,7 @@
 #include "redis_link.h"
 #include "store.h"
 
-/* Which store a service has seen, for all of its processes: 0, or a hash of its id. */
+/* Which store a generation has seen, for all of its processes: 0, or a hash of its id. */
 typedef _Atomic uint64_t store_redis_seen;
 
 struct store_redis_options {

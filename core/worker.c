@@ -26,6 +26,7 @@
 #define HEADER_SECONDS   10
 #define IDLE_SECONDS     60
 #define STALL_SECONDS    30
+#define LINGER_SECONDS   2 /* for what is still to be written, when all else is done */
 #define DHCP_CLIENT_PORT 68
 
 struct worker {
@@ -36,7 +37,7 @@ struct worker {
     unsigned slot;
     int channel;
     struct event_base *base;
-    struct event *start_signal, *drain_signal, *heartbeat, *orders;
+    struct event *start_signal, *drain_signal, *heartbeat, *orders, *linger;
     struct control_server *control;
     struct rate *rate; /* NULL: without limit */
     struct dhcp_server *dhcp;
@@ -96,8 +97,26 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 
 static void end_when_idle(struct worker *w)
 {
-    if (w->tftp_idle && w->http_idle && w->control_idle)
+    static const struct timeval most = {.tv_sec = LINGER_SECONDS};
+    if (!w->tftp_idle || !w->http_idle || !w->control_idle)
+        return;
+    if (policy_idle(w->policy))
         event_base_loopbreak(w->base);
+    else if (!evtimer_pending(w->linger, NULL))
+        evtimer_add(w->linger, &most);
+}
+
+static void on_lingered(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(w->base);
+}
+
+static void on_policy_idle(void *arg)
+{
+    end_when_idle(arg);
 }
 
 static void on_tftp_idle(void *arg)
@@ -275,7 +294,7 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
     while (obey(w))
         continue; /* what was told before this */
     w->draining = true;
-    policy_retire(w->policy);
+    policy_retire(w->policy, on_policy_idle, w);
     w->tftp_idle = w->tftp == NULL;
     w->http_idle = w->http == NULL;
     w->control_idle = w->control == NULL;
@@ -299,7 +318,7 @@ static bool open_store(struct worker *w)
     const struct generation *g = w->generation;
     if (!config_state_kept(g->config))
         return true;
-    int error = state_open(&w->store, g->config, &g->trust.state, w->base, &g->board->state_seen);
+    int error = state_open(&w->store, g->config, &g->trust.state, w->base, g->state_seen);
     if (error)
         log_error("worker %u: cannot open the store: %s", w->slot, store_problem(error));
     else
@@ -314,7 +333,8 @@ static bool watch(struct worker *w)
     w->drain_signal = evsignal_new(w->base, SIGTERM, on_drain, w);
     w->heartbeat = event_new(w->base, -1, EV_PERSIST, on_heartbeat, w);
     w->orders = event_new(w->base, w->channel, EV_READ | EV_PERSIST, on_orders, w);
-    return w->start_signal && w->drain_signal && w->heartbeat && w->orders &&
+    w->linger = evtimer_new(w->base, on_lingered, w);
+    return w->start_signal && w->drain_signal && w->heartbeat && w->orders && w->linger &&
            event_add(w->start_signal, NULL) == 0 && event_add(w->drain_signal, NULL) == 0 &&
            event_add(w->heartbeat, &every) == 0 && event_add(w->orders, NULL) == 0;
 }
@@ -329,6 +349,7 @@ static void close_everything(struct worker *w)
     event_free(w->drain_signal);
     event_free(w->heartbeat);
     event_free(w->orders);
+    event_free(w->linger);
     policy_free(w->policy);
     store_close(w->store);
     event_base_free(w->base);

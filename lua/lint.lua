@@ -23,6 +23,7 @@ lint.kinds = {
     { "same-label", "two entries of a menu have one label" },
     { "missing-file", "a kernel, initrd or boot program that the site's directories do not have" },
     { "missing-directory", "a directory of site.yaml that is not there" },
+    { "state-file", "a password or certificate of `state` that the service would refuse" },
     { "never-hit", "the rule decided nothing in the decision log (`--log`)" },
 }
 

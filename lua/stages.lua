@@ -33,7 +33,7 @@ function stages.attach(policy, wake)
     for _, handler in ipairs(policy.handlers) do
         policy.stage_handlers[handler.event] = timeline.stages[handler.event]
     end
-    policy.seen = { notes = {}, first = 1, last = 0, wake = wake, created = 0, dropped = 0, recount = 0,
+    policy.seen = { notes = {}, first = 1, last = 0, wake = wake, taken = 0, created = 0, dropped = 0, recount = 0,
                     recent = {}, n_recent = 0, recent_until = 0 }
 end
 
@@ -260,8 +260,11 @@ function stages.settle(policy)
     local seen, store = policy.seen, policy.state.store
     local ok, new, problem = waits.guard(function()
         count(seen, store)
-        return write(seen, store, take(seen))
+        local batch = take(seen)
+        seen.taken = #batch
+        return write(seen, store, batch)
     end)
+    seen.taken = 0
     if not ok then
         new, problem = nil, new
     end

@@ -206,6 +206,11 @@ return function(args)
             for _, text in ipairs(errors or site.refused or {}) do
                 list[#list + 1] = findings.parse(text, config)
             end
+            for _, text in ipairs(site and site.state or {}) do
+                local finding = findings.parse(text, config)
+                finding.severity, finding.kind, finding.said = "warning", "state-file", nil
+                list[#list + 1] = finding
+            end
             if site and site.tftp_missing then
                 list[#list + 1] = {
                     file = config, line = line_of(config)("root"), severity = "warning",

@@ -160,6 +160,17 @@ PY
 check "so have the pages of the API" python3 "$site/pages.py" "$admin"
 check "the policy finds the stuck ones too" [ "$(fetch /stuck | grep -c '^02:00')" = 100 ]
 
+# --- an end -------------------------------------------------------------------------------------
+for n in 0 1 2 3; do
+    curl -so /dev/null --max-time 20 "$base/ipxe?mac=52:54:00:a$n:[10-19]:[10-39]" &
+    asks[n]=$!
+done
+wait "${asks[@]}"
+stop_service
+start_service
+recorded=$(moonboot machines | grep -c '^52:54:00:a')
+check "what was seen just before an end is recorded ($recorded of 1200)" [ "$recorded" = 1200 ]
+
 # --- turned off ---------------------------------------------------------------------------------
 stop_service
 sed -i 's/^\(state: .*\) }/\1, stages: false }/' "$site/site.yaml"

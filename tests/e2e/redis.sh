@@ -156,6 +156,18 @@ ask_redis SCRIPT FLUSH >/dev/null
 check "Redis may forget scripts" says 'has been installed' $one
 state export >"$site/exported"
 check "an export has all" [ "$(wc -l <"$site/exported")" -ge 605 ]
+quietly=$({ sleep 0.3; state export 2>&1 >&3; echo $?; } 3> >(:))
+check "who has read enough of it ends it quietly" [ "$quietly" = 141 ]
+mkfifo "$site/lines"
+"$BUILD/moonboot" state -c "$site/site.yaml" import <"$site/lines" &
+import=$!
+exec 9>"$site/lines"
+ignores_sigpipe() {
+    [ $((0x$(sed -n 's/^SigIgn:[[:space:]]*//p' /proc/$import/status) & 0x1000)) != 0 ]
+}
+wait_for "an import outlives a Redis that hangs up" 5 ignores_sigpipe
+exec 9>&-
+check "and ends well" wait $import
 sed "s/^state: .*/state: { path: local }/" "$site/site.yaml" >"$site/local.yaml"
 check "LMDB imports it" "$BUILD/moonboot" state -c "$site/local.yaml" import <"$site/exported"
 check "and has the same" cmp <(sed 's/,"ends":[0-9.]*//' "$site/exported") \
@@ -183,6 +195,15 @@ check "and some were told as ever" grep -q 'has been installed' "$site/answers"
 after=$(state get state/count)
 acknowledged=$(grep -c 200 "$site/taken")
 check "no acknowledged change is lost ($before + $acknowledged <= $after)" [ $((before + acknowledged)) -le "$after" ]
+
+# A reload that names another store means it.
+sed -i "s|:$redis_port/1'|:$redis_port/2'|" "$site/site.yaml"
+check "another database by a reload" "$BUILD/moonboot" reload -c "$site/site.yaml"
+wait_for "is another store, in which nothing is remembered" 5 says vmlinuz $one
+sed -i "s|:$redis_port/2'|:$redis_port/1'|" "$site/site.yaml"
+check "and back" "$BUILD/moonboot" reload -c "$site/site.yaml"
+wait_for "to the first" 5 says 'has been installed' $one
+wait_for "for both workers" 10 up 2
 
 # Its failures.
 ask_redis CONFIG SET maxmemory 1 >/dev/null
@@ -322,7 +343,14 @@ check "no log has the password" [ "$(grep -c sesame "$log")" = 0 ]
 stop_service
 chmod 644 "$site/password"
 "$BUILD/moonboot" serve -c "$site/site.yaml" >"$site/out" 2>&1
-check "a password that all may read is refused" grep -q 'password_file: password' "$site/out"
+line=$(grep -n '^state:' "$site/site.yaml" | cut -d: -f1)
+refused="site.yaml:$line: .*password_file: password"
+check "a password that all may read is refused" grep -q "$refused" "$site/out"
+"$BUILD/moonboot" check -c "$site/site.yaml" >"$site/out" 2>&1
+check "and moonboot check warns of it" grep -q "$refused.*state-file" "$site/out"
+sed -i 's|^state: .*|state: { backend: redis, host: localhost, tls: { ca: none.pem } }|' "$site/site.yaml"
+"$BUILD/moonboot" check -c "$site/site.yaml" >"$site/out" 2>&1
+check "as of certificates" grep -q "site.yaml:$line: warning: .state.tls.*none.pem" "$site/out"
 stop_redis
 
 # A server that is none: each kind is said to be that, counted, and installs nobody.
@@ -338,4 +366,13 @@ for kind in silent closes garbage endless list deep types http; do
     kill $none
     wait $none 2>/dev/null
 done
+chmod 600 "$site/password"
+python3 "$here/redis_none.py" echoes 16390 &
+none=$!
+secure "url: 'redis://127.0.0.1:16390', password_file: password"
+wait_for "one that does not know AUTH is said to be that" 10 grep -q 'it has no AUTH' "$log"
+check "and not what it makes of the password" [ "$(grep -c sesame "$log")" = 0 ]
+stop_service
+kill $none
+wait $none 2>/dev/null
 finish

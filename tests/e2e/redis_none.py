@@ -20,6 +20,10 @@ def serve(kind, peer):
             peer.recv(64)
         elif kind == "silent":
             time.sleep(60)
+        elif kind == "echoes":
+            while told := peer.recv(65536):
+                words = told.decode(errors="replace").split("\r\n")[2::2]
+                peer.sendall(f"-ERR unknown command, with args beginning with: {words}\r\n".encode())
         elif kind == "endless":
             peer.recv(64)
             peer.sendall(b"$1000000000\r\n")

@@ -152,6 +152,27 @@ static void test_errors(void **state)
     assert_int_equal(meaning(STORE_GET, "-OOM command not allowed\r\n"), -EOVERFLOW);
 }
 
+static void test_auth(void **state)
+{
+    static const struct {
+        const char *text, *begins;
+    } errors[] = {
+        {"WRONGPASS invalid username-password pair or user is disabled: sesame", "WRONGPASS: "},
+        {"ERR unknown command 'AUTH', with args beginning with: 'sesame' ", "it has no AUTH"},
+        {"ERR wrong number of arguments for 'auth' command", "it knows no users"},
+        {"ERR AUTH <password> called without any password configured for the default user",
+         "it has no password"},
+        {"ERR sesame", "it refuses the login"},
+        {"", "it refuses the login"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        const char *says = redis_reply_auth(errors[i].text);
+        assert_memory_equal(says, errors[i].begins, strlen(errors[i].begins));
+        assert_null(strstr(says, "sesame"));
+    }
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -166,6 +187,7 @@ int main(void)
         cmocka_unit_test(test_got),      cmocka_unit_test(test_listed),
         cmocka_unit_test(test_written),  cmocka_unit_test(test_opened),
         cmocka_unit_test(test_nonsense), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_auth),
     };
     return cmocka_run_group_tests(tests, NULL, tear_down);
 }
