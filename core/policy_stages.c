@@ -24,13 +24,14 @@ static void on_settled(struct reply *reply, void *arg)
     struct policy *policy = arg;
     char text[64] = "";
     unsigned more = 0, dropped = 0;
-    if (reply->kind == REPLY_BODY && reply->body.len < sizeof text)
+    bool settled = reply->kind == REPLY_BODY; /* else the engine failed: what is left still waits */
+    if (settled && reply->body.len < sizeof text)
         memcpy(text, reply->body.data, reply->body.len);
     sscanf(text, "%u %u", &more, &dropped);
     reply_free(reply);
     metrics_add(policy->courses.metrics, METRICS_STAGES_DROPPED, dropped);
     policy->stages.settling = false;
-    if (more || policy->stages.woken)
+    if (more || policy->stages.woken || !settled)
         arm(policy, more ? NEXT_MS : SOON_MS);
     policy->stages.woken = false;
 }
