@@ -51,8 +51,8 @@ end
 -- The core's own: writes down what has been seen of boots -> whether there is more, and how much found no
 -- room, as two numbers.
 local function settle(policy)
-    local more, problem, dropped = stages.settle(policy)
-    local info = problem and { machine = "-", verdict = "stages", stage = "boot", error = problem } or nil
+    local more, problem, dropped, who = stages.settle(policy)
+    local info = problem and { machine = who or "-", verdict = "stages", stage = "boot", error = problem } or nil
     return { body = string.format("%d %d", more and 1 or 0, dropped), status = 200 }, info
 end
 

@@ -5,6 +5,7 @@
 -- "machine", "operator", "policy" or "boot" }; a stage of its boot (stages.lua) also has `what`, and
 -- `count` and `last` when it was seen again and again.
 
+local bounds = require "store"
 local json = require "json"
 local machine = require "machine"
 
@@ -26,10 +27,12 @@ local SAME = 600        -- seconds in which a stage that is seen again is the sa
 -- Fields by which a machine is known again.
 local NAMES = { "mac", "uuid", "serial" }
 
--- A machine's key in the store; nil when nothing is known by which it could be known again.
+-- A machine's key in the store; nil when nothing is known by which it could be known again, or what is has
+-- no room there.
 function timeline.key(m)
     local who = m.mac or m.uuid or m.serial
-    return who and who ~= "" and SPACE .. tostring(who) or nil
+    local key = who and who ~= "" and SPACE .. tostring(who)
+    return key and #key <= bounds.KEY_MAX and key or nil
 end
 
 -- A record from its text, or a new one.
@@ -164,12 +167,13 @@ function timeline.stuck(record, now, seconds)
 end
 
 -- Some machines in the order of their ids, those behind `after` (nil: from the first on) -> list of {
--- id =, text = the record as JSON }, and the id behind which there may be more. At once.
+-- id =, text = the record as JSON, ends = when it is forgotten, if it is }, and the id behind which there
+-- may be more. At once.
 function timeline.page(store, after)
     local list = {}
     local page, last = store:page(SPACE, after and SPACE .. after)
     for i, entry in ipairs(page) do
-        list[i] = { id = entry.key:sub(#SPACE + 1), text = entry.text }
+        list[i] = { id = entry.key:sub(#SPACE + 1), text = entry.text, ends = entry.ends }
     end
     return list, last and last:sub(#SPACE + 1)
 end
