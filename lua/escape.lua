@@ -37,7 +37,7 @@ local SEQUENCES = {
 }
 
 -- Firmware writes what it likes into a serial number: what is no UTF-8 becomes U+FFFD.
-local function utf8(text)
+function escape.utf8(text)
     if not text:find("[\128-\255]") then
         return text
     end
@@ -71,7 +71,7 @@ local function wide(char)
 end
 
 local function quote(text)
-    text = utf8(text):gsub('[%c"\\\127]', unicode)
+    text = escape.utf8(text):gsub('[%c"\\\127]', unicode)
     text = text:gsub("\194[\128-\159]", wide):gsub("\226\128[\168\169]", wide)
     return '"' .. text:gsub("\239\187\191", wide):gsub("\239\191[\190\191]", wide) .. '"'
 end
@@ -175,7 +175,7 @@ local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&qu
 
 -- Text of XML, or the inside of an attribute's quotes. XML cannot say control characters at all.
 function escape.xml(value)
-    local text = utf8(text_of("xml", value)):gsub("[%z\1-\8\11\12\14-\31]", "\239\191\189")
+    local text = escape.utf8(text_of("xml", value)):gsub("[%z\1-\8\11\12\14-\31]", "\239\191\189")
     return (text:gsub("[&<>\"']", ENTITIES))
 end
 

@@ -6,6 +6,8 @@
 -- `count` and `last` when it was seen again and again.
 
 local bounds = require "store"
+local escape = require "escape"
+local identity = require "identity"
 local json = require "json"
 local machine = require "machine"
 
@@ -33,6 +35,23 @@ function timeline.key(m)
     local who = m.mac or m.uuid or m.serial
     local key = who and who ~= "" and SPACE .. tostring(who)
     return key and #key <= bounds.KEY_MAX and key or nil
+end
+
+local HEX = "serial-hex="
+
+-- A machine's id, what follows in its key, as who asks is told it: a serial number that is no text in
+-- hexadecimal.
+function timeline.shown(id)
+    if escape.utf8(id) == id and id:sub(1, #HEX) ~= HEX then
+        return id
+    end
+    return HEX .. identity.hex(id)
+end
+
+-- The id that is shown so.
+function timeline.id(shown)
+    local hex = shown:match "^serial%-hex=(.+)$"
+    return hex and identity.bytes(hex) or shown
 end
 
 -- A record from its text, or a new one.
@@ -117,13 +136,13 @@ function timeline.get(store, m)
     return text and timeline.read(text) or nil
 end
 
--- "52:54:00:12:34:56" in any notation, a UUID, or "serial=R5" -> machine | nil, problem. What is
--- recorded of the machine is known too.
+-- "52:54:00:12:34:56" in any notation, a UUID, "serial=R5" or "serial-hex=5235" -> machine | nil, problem.
+-- What is recorded of the machine is known too.
 function timeline.machine(store, text)
     local fields = {}
-    local serial = text:match "^serial=(.+)$"
-    if serial then
-        fields.serial = serial
+    local serial, id = text:match "^serial=(.+)$", timeline.id(text)
+    if serial or id ~= text then
+        fields.serial = serial or id
     elseif host.mac(text) then
         fields.mac = text
     elseif host.uuid(text) then

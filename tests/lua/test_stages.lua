@@ -2,6 +2,7 @@
 -- that a policy emits.
 
 local events = require "events"
+local identity = require "identity"
 local json = require "json"
 local known = require "known"
 local policies = require "policies"
@@ -9,6 +10,7 @@ local routes = require "routes"
 local simulate = require "simulate"
 local stages = require "stages"
 local timeline = require "timeline"
+local url = require "url"
 local waits = require "waits"
 
 local tests = {}
@@ -381,6 +383,34 @@ function tests.pages()
         assert(known.list(policy, "limit=1 after=52:54:00:00:00:01"):find('"id":"52:54:00:00:00:02"', 1, true))
         assert(#waits.run(nil, function() return known.words(policy.words or { state = policy.state }).machines.stuck(60) end)
                == 3)
+    end)
+end
+
+-- Serial numbers are whatever strangers send.
+function tests.a_serial_number_that_is_no_text()
+    local policy, clock = watched()
+    with_time(clock, function()
+        for _, serial in ipairs { "%ff%feA", "a b", "serial-hex=41", "z" } do
+            get(policy, "/ipxe", "serial=" .. serial)
+        end
+        settle(policy)
+        local status, page, reply = api(policy, "/api/v1/machines")
+        assert(status == 200 and #page.machines == 4 and not reply.body:find "[\254\255]")
+        assert(page.machines[4].id == "serial-hex=fffe41" and page.machines[4].serial == "\239\191\189\239\191\189A")
+        assert(page.machines[2].id == "serial-hex=" .. identity.hex "serial-hex=41" and page.machines[1].id == "a b")
+        local _, one = api(policy, "/api/v1/machines/serial-hex=fffe41")
+        assert(one.id == "serial-hex=fffe41" and one.events[1].name == "boot:script")
+        assert(json.decode(known.list(policy, "limit=1 after=a%20b")).next == page.machines[2].id)
+        local ids, after = {}, nil
+        repeat
+            page = json.decode(known.list(policy, "limit=1" .. (after and " after=" .. url.encode(after) or "")))
+            ids[#ids + 1], after = page.machines[1].id, page.next ~= json.null and page.next or nil
+        until not after
+        assert(#ids == 4 and ids[4] == "serial-hex=fffe41", table.concat(ids, ", "))
+        for _, path in ipairs { "serial= ", "serial=", "serial=" .. ("x"):rep(393), "serial=\255" } do
+            status, _, reply = api(policy, "/api/v1/machines/" .. path)
+            assert(status == (path == "serial=" and 400 or 404) and not reply.body:find "\255", path)
+        end
     end)
 end
 
