@@ -1,13 +1,13 @@
 -- What is known of machines, for who asks: the control socket, GET /api/v1/machines, and a policy's
 -- `machines`. The records are timeline.lua's.
 
-local escape = require "escape"
 local json = require "json"
 local problems = require "problems"
 local query = require "query"
 local reader = require "reader"
 local sandbox = require "sandbox"
 local timeline = require "timeline"
+local unicode = require "unicode"
 local url = require "url"
 local waits = require "waits"
 
@@ -21,7 +21,7 @@ local MOST_BYTES = 262144 -- of it, about
 -- A record's text with the machine's id before all else, and where it is stuck.
 local function with_id(id, text, stuck)
     return '{"id":' .. json.quote(timeline.shown(id)) .. (stuck and ',"stuck":' .. json.quote(stuck) or "") .. ","
-           .. escape.utf8(text):sub(2)
+           .. unicode.clean(text):sub(2)
 end
 
 -- A page as JSON: { "machines": […], "next": the id to go on behind, or null }. `asked`: after = id,
@@ -99,7 +99,7 @@ function known.list(policy, arguments)
 end
 
 local function refuse(status, problem)
-    return { body = escape.utf8(json.encode { error = problem }) .. "\n", status = status, type = "application/json" }
+    return { body = unicode.clean(json.encode { error = problem }) .. "\n", status = status, type = "application/json" }
 end
 
 -- GET /api/v1/machines and /api/v1/machines/ID -> reply (core/README.md).

@@ -6,10 +6,10 @@
 -- `count` and `last` when it was seen again and again.
 
 local bounds = require "store"
-local escape = require "escape"
 local identity = require "identity"
 local json = require "json"
 local machine = require "machine"
+local unicode = require "unicode"
 
 local host = host
 
@@ -42,7 +42,7 @@ local HEX = "serial-hex="
 -- A machine's id, what follows in its key, as who asks is told it: a serial number that is no text in
 -- hexadecimal.
 function timeline.shown(id)
-    if escape.utf8(id) == id and id:sub(1, #HEX) ~= HEX then
+    if unicode.clean(id) == id and id:sub(1, #HEX) ~= HEX then
         return id
     end
     return HEX .. identity.hex(id)
