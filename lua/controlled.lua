@@ -7,6 +7,7 @@ local known = require "known"
 local machine = require "machine"
 local stages = require "stages"
 local timeline = require "timeline"
+local unicode = require "unicode"
 
 local host = host
 
@@ -68,7 +69,8 @@ function controlled.answer(policy, request)
     elseif type(value) == "string" then
         return { body = value, status = 200, type = "application/json" }, info
     end
-    return { body = json.encode(value or { error = problem }), status = 200, type = "application/json" }, info
+    local body = unicode.clean(json.encode(value or { error = problem }))
+    return { body = body, status = 200, type = "application/json" }, info
 end
 
 return controlled

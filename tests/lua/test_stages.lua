@@ -407,6 +407,8 @@ function tests.a_serial_number_that_is_no_text()
             ids[#ids + 1], after = page.machines[1].id, page.next ~= json.null and page.next or nil
         until not after
         assert(#ids == 4 and ids[4] == "serial-hex=fffe41", table.concat(ids, ", "))
+        reply = routes.handle(policy, { protocol = "control", command = "machine", arguments = "\255" })
+        assert(json.decode(reply.body).error:find "^\"\239\191\189\" is neither", reply.body)
         for _, path in ipairs { "serial= ", "serial=", "serial=" .. ("x"):rep(393), "serial=\255" } do
             status, _, reply = api(policy, "/api/v1/machines/" .. path)
             assert(status == (path == "serial=" and 400 or 404) and not reply.body:find "\255", path)
