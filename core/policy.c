@@ -293,13 +293,20 @@ static struct reply *fallback(enum request_protocol protocol)
     return reply ? reply : reply_silence();
 }
 
+/* Whether who asks is told what the service knows, not what he is to boot. */
+static bool is_told_the_service(const struct request *asked)
+{
+    return asked->protocol == REQUEST_CONTROL ||
+           (asked->protocol == REQUEST_HTTP && asked->http.admin);
+}
+
 /* What is no machine's answer but one to who runs the service tells no secret. An error that is
  * told to a client does not either: it has what he sent, and to hide a secret in that would tell
  * him that he has guessed it. */
 static void hide_in_reply(const struct decision *d, struct reply *reply)
 {
     const struct mask *mask = &d->policy->mask;
-    if (d->asked.protocol != REQUEST_CONTROL || reply->kind != REPLY_BODY ||
+    if (!is_told_the_service(&d->asked) || reply->kind != REPLY_BODY ||
         !mask_has(mask, (const char *)reply->body.data, reply->body.len))
         return;
     char *copy = mask_copy(mask, (const char *)reply->body.data, reply->body.len);
@@ -348,6 +355,8 @@ static void remember(struct decision *d, const struct request *request)
     if (request->protocol == REQUEST_DHCP) {
         d->asked.dhcp.has_mac = request->dhcp.has_mac;
         memcpy(d->asked.dhcp.mac, request->dhcp.mac, sizeof d->asked.dhcp.mac);
+    } else if (request->protocol == REQUEST_HTTP) {
+        d->asked.http.admin = request->http.admin;
     }
 }
 

@@ -25,7 +25,7 @@ static void on_settled(struct reply *reply, void *arg)
     struct policy *policy = arg;
     char text[64] = "";
     unsigned more = 0, dropped = 0;
-    bool refused = reply->kind != REPLY_BODY; /* as too many wait: nothing has been taken */
+    bool refused = reply->kind != REPLY_BODY; /* too many wait, or the engine failed */
     if (!refused && reply->body.len < sizeof text)
         memcpy(text, reply->body.data, reply->body.len);
     sscanf(text, "%u %u", &more, &dropped);
@@ -114,7 +114,8 @@ static unsigned left(struct policy *policy)
     lua_getfield(L, -1, "seen");
     unsigned n = 0;
     if (lua_istable(L, -1))
-        n = number(L, "last") + 1 - number(L, "first") + number(L, "taken") + number(L, "dropped");
+        n = number(L, "last") + 1 - number(L, "first") + number(L, "writing") +
+            number(L, "dropped");
     lua_pop(L, 2);
     return n;
 }

@@ -6,10 +6,11 @@
 
 #define ERROR_WORDS                                                                                \
     {"NOSTORE ", -ENODATA}, {"OOM command", -EOVERFLOW}, {"READONLY ", -EROFS},                    \
-        {"LOADING ", -EBUSY}, {"BUSY ", -EBUSY}, {"MASTERDOWN ", -EBUSY}, {"NOAUTH ", -EACCES},    \
-        {"WRONGPASS ", -EACCES}, {"NOPERM", -EACCES}, {"AUTH <password> called without", -EACCES}, \
-        {"sent AUTH, but", -EACCES}, {"invalid password", -EACCES},                                \
-        {"can't run this command", -EACCES}, {"WRONGTYPE ", -EILSEQ},                              \
+        {"LOADING ", -EBUSY}, {"BUSY ", -EBUSY}, {"MASTERDOWN ", -EBUSY},                          \
+        {"NOAUTH ", -EKEYREJECTED}, {"WRONGPASS ", -EKEYREJECTED}, {"NOPERM", -EKEYREJECTED},      \
+        {"AUTH <password> called without", -EKEYREJECTED}, {"sent AUTH, but", -EKEYREJECTED},      \
+        {"invalid password", -EKEYREJECTED}, {"can't run this command", -EKEYREJECTED},            \
+        {"WRONGTYPE ", -EILSEQ},                                                                   \
     {                                                                                              \
         "MISCONF ", -EIO                                                                           \
     }

@@ -7,6 +7,7 @@ local known = require "known"
 local machine = require "machine"
 local stages = require "stages"
 local timeline = require "timeline"
+local unicode = require "unicode"
 
 local host = host
 
@@ -51,8 +52,8 @@ end
 -- The core's own: writes down what has been seen of boots -> whether there is more, and how much found no
 -- room, as two numbers.
 local function settle(policy)
-    local more, problem, dropped = stages.settle(policy)
-    local info = problem and { machine = "-", verdict = "stages", stage = "boot", error = problem } or nil
+    local more, problem, dropped, who = stages.settle(policy)
+    local info = problem and { machine = who or "-", verdict = "stages", stage = "boot", error = problem } or nil
     return { body = string.format("%d %d", more and 1 or 0, dropped), status = 200 }, info
 end
 
@@ -68,7 +69,8 @@ function controlled.answer(policy, request)
     elseif type(value) == "string" then
         return { body = value, status = 200, type = "application/json" }, info
     end
-    return { body = json.encode(value or { error = problem }), status = 200, type = "application/json" }, info
+    local body = unicode.clean(json.encode(value or { error = problem }))
+    return { body = body, status = 200, type = "application/json" }, info
 end
 
 return controlled

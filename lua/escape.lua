@@ -3,6 +3,7 @@
 
 local machine = require "machine"
 local problems = require "problems"
+local unicode = require "unicode"
 local url = require "url"
 
 local escape = {}
@@ -25,39 +26,9 @@ local function text_of(name, value)
     return fail(name, value)
 end
 
--- Lengths of the well-formed UTF-8 sequences by their first two bytes (Unicode, table 3-7).
-local SEQUENCES = {
-    { "^[\194-\223][\128-\191]", 2 },
-    { "^\224[\160-\191][\128-\191]", 3 },
-    { "^[\225-\236\238\239][\128-\191][\128-\191]", 3 },
-    { "^\237[\128-\159][\128-\191]", 3 },
-    { "^\240[\144-\191][\128-\191][\128-\191]", 4 },
-    { "^[\241-\243][\128-\191][\128-\191][\128-\191]", 4 },
-    { "^\244[\128-\143][\128-\191][\128-\191]", 4 },
-}
-
--- Firmware writes what it likes into a serial number: what is no UTF-8 becomes U+FFFD.
-local function utf8(text)
-    if not text:find("[\128-\255]") then
-        return text
-    end
-    local out, at = {}, 1
-    while at <= #text do
-        local to = text:match("^[%z\1-\127]+()", at)
-        if not to then
-            for _, sequence in ipairs(SEQUENCES) do
-                to = to or text:find(sequence[1], at) and at + sequence[2]
-            end
-        end
-        out[#out + 1] = to and text:sub(at, to - 1) or "\239\191\189"
-        at = to or at + 1
-    end
-    return table.concat(out)
-end
-
 local SHORT = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
-local function unicode(char)
+local function coded(char)
     return SHORT[char] or ("\\u%04x"):format(char:byte())
 end
 
@@ -71,7 +42,7 @@ local function wide(char)
 end
 
 local function quote(text)
-    text = utf8(text):gsub('[%c"\\\127]', unicode)
+    text = unicode.clean(text):gsub('[%c"\\\127]', coded)
     text = text:gsub("\194[\128-\159]", wide):gsub("\226\128[\168\169]", wide)
     return '"' .. text:gsub("\239\187\191", wide):gsub("\239\191[\190\191]", wide) .. '"'
 end
@@ -175,7 +146,7 @@ local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&qu
 
 -- Text of XML, or the inside of an attribute's quotes. XML cannot say control characters at all.
 function escape.xml(value)
-    local text = utf8(text_of("xml", value)):gsub("[%z\1-\8\11\12\14-\31]", "\239\191\189")
+    local text = unicode.clean(text_of("xml", value)):gsub("[%z\1-\8\11\12\14-\31]", "\239\191\189")
     return (text:gsub("[&<>\"']", ENTITIES))
 end
 

@@ -20,13 +20,15 @@ local function is_plain(text)
     return text:find("^[%w%-.:_]+$") and not text:find("__", 1, true)
 end
 
-local function hex(text)
+-- Bytes in hexadecimal.
+function identity.hex(text)
     return (text:gsub(".", function(char)
         return ("%02x"):format(char:byte())
     end))
 end
 
-local function bytes(text)
+-- What was in hexadecimal; nil when it is none.
+function identity.bytes(text)
     if #text % 2 ~= 0 or text:find("%X") then
         return nil
     end
@@ -40,7 +42,7 @@ local function piece(name, value)
     if is_plain(value) then
         return name .. "=" .. value
     end
-    return name .. "-hex=" .. hex(value)
+    return name .. "-hex=" .. identity.hex(value)
 end
 
 -- The segment of this machine; `carried` are the names of what the policy wants to know of
@@ -72,7 +74,7 @@ function identity.write(m, carried, entry)
     for name, value in pairs(m.label) do
         local plain = is_plain(name) and is_plain(tostring(value))
         labels[#labels + 1] = plain and "label." .. name .. "=" .. value
-                              or "label-hex=" .. hex(name) .. "." .. hex(tostring(value))
+                              or "label-hex=" .. identity.hex(name) .. "." .. identity.hex(tostring(value))
     end
     table.sort(labels)
     for _, label in ipairs(labels) do
@@ -95,14 +97,14 @@ function identity.read(segment)
             fields.label[label] = value
         elseif plain == "label" then
             local from, to = value:match("^(%x+)%.(%x*)$")
-            from, to = from and bytes(from), to and bytes(to)
+            from, to = from and identity.bytes(from), to and identity.bytes(to)
             if from and to then
                 fields.label[from] = to
             end
         elseif name == "entry" then
             entry = tonumber(value)
         else
-            value = plain and bytes(value) or not plain and value or nil
+            value = plain and identity.bytes(value) or not plain and value or nil
             name = plain or name
             if told.names[name] or carry.is(name) or name == "firmware" or name == "stage" then
                 fields[name] = value

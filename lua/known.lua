@@ -7,6 +7,8 @@ local query = require "query"
 local reader = require "reader"
 local sandbox = require "sandbox"
 local timeline = require "timeline"
+local unicode = require "unicode"
+local url = require "url"
 local waits = require "waits"
 
 local host = host
@@ -18,7 +20,8 @@ local MOST_BYTES = 262144 -- of it, about
 
 -- A record's text with the machine's id before all else, and where it is stuck.
 local function with_id(id, text, stuck)
-    return '{"id":' .. json.quote(id) .. (stuck and ',"stuck":' .. json.quote(stuck) or "") .. "," .. text:sub(2)
+    return '{"id":' .. json.quote(timeline.shown(id)) .. (stuck and ',"stuck":' .. json.quote(stuck) or "") .. ","
+           .. unicode.clean(text):sub(2)
 end
 
 -- A page as JSON: { "machines": […], "next": the id to go on behind, or null }. `asked`: after = id,
@@ -37,7 +40,8 @@ local function page(store, asked)
             break
         end
     end
-    return string.format('{"machines":[%s],"next":%s}', table.concat(found, ","), after and json.quote(after) or "null")
+    return string.format('{"machines":[%s],"next":%s}', table.concat(found, ","),
+                         after and json.quote(timeline.shown(after)) or "null")
 end
 
 local function number(text, least, most)
@@ -60,7 +64,7 @@ local function read(texts)
     elseif texts.stuck and not stuck then
         return nil, string.format("stuck: found %s, expected seconds", problems.show(texts.stuck))
     end
-    return { after = texts.after, limit = limit, stuck = stuck }
+    return { after = texts.after and timeline.id(texts.after), limit = limit, stuck = stuck }
 end
 
 -- One machine as JSON | nil, problem, and whether there is no such machine.
@@ -71,18 +75,21 @@ function known.one(policy, text)
         return nil, problem
     end
     local key = timeline.key(m)
+    if not key then
+        return nil, "no machine is known by " .. problems.show(text), true
+    end
     local record = store:get(key)
     if not record then
-        return nil, "nothing is known of " .. key:match "/(.*)$", true
+        return nil, "nothing is known of " .. timeline.shown(key:match "/(.*)$"), true
     end
     return with_id(key:match "/(.*)$", record)
 end
 
--- A page as JSON, asked for by "after=ID limit=N stuck=SECONDS" | nil, problem.
+-- A page as JSON, asked for by "after=ID limit=N stuck=SECONDS", each percent-encoded | nil, problem.
 function known.list(policy, arguments)
     local texts = {}
     for name, value in arguments:gmatch "(%S-)=(%S+)" do
-        texts[name] = value
+        texts[name] = url.decode(value)
     end
     local asked, problem = read(texts)
     if not asked then
@@ -92,7 +99,7 @@ function known.list(policy, arguments)
 end
 
 local function refuse(status, problem)
-    return { body = json.encode { error = problem } .. "\n", status = status, type = "application/json" }
+    return { body = unicode.clean(json.encode { error = problem }) .. "\n", status = status, type = "application/json" }
 end
 
 -- GET /api/v1/machines and /api/v1/machines/ID -> reply (core/README.md).

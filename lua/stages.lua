@@ -4,9 +4,8 @@
 -- Deciding has no side effects: a reply leaves a note in memory (`see`), and some milliseconds later
 -- C has what has gathered written down (`settle`), as one commit.
 
-local events = require "events"
+local due = require "due"
 local json = require "json"
-local machine = require "machine"
 local timeline = require "timeline"
 local waits = require "waits"
 
@@ -33,8 +32,8 @@ function stages.attach(policy, wake)
     for _, handler in ipairs(policy.handlers) do
         policy.stage_handlers[handler.event] = timeline.stages[handler.event]
     end
-    policy.seen = { notes = {}, first = 1, last = 0, wake = wake, taken = 0, created = 0, dropped = 0, recount = 0,
-                    recent = {}, n_recent = 0, recent_until = 0 }
+    policy.seen = { notes = {}, first = 1, last = 0, due = {}, wake = wake, writing = 0, created = 0, dropped = 0,
+                    recount = 0, recent = {}, n_recent = 0, recent_until = 0 }
 end
 
 -- Firmware asks again and again: what has just been noted is not noted once more.
@@ -42,7 +41,8 @@ local function is_recent(seen, note)
     if note.time >= seen.recent_until or seen.n_recent >= MOST_NOTES then
         seen.recent, seen.n_recent, seen.recent_until = {}, 0, note.time + RECENT
     end
-    local key = table.concat({ note.mac or note.uuid or note.serial or note.client or "", note.name, note.what }, " ")
+    local who = note.mac or note.uuid or note.serial or ""
+    local key = table.concat({ who, note.client or "", note.name, note.what }, " ")
     if seen.recent[key] then
         return true
     end
@@ -115,7 +115,7 @@ local function take(seen)
     return batch
 end
 
--- Counts machines a page at a time, now and then.
+-- Counts machines of which only stages are known, a page at a time, now and then: those that are forgotten.
 local function count(seen, store)
     local now = host.time()
     if not seen.counting then
@@ -125,7 +125,10 @@ local function count(seen, store)
         seen.counting = { n = 0 }
     end
     local page, after = timeline.page(store, seen.counting.after)
-    seen.counting.n, seen.counting.after = seen.counting.n + #page, after
+    for _, entry in ipairs(page) do
+        seen.counting.n = seen.counting.n + (entry.ends and 1 or 0)
+    end
+    seen.counting.after = after
     if not after then
         seen.machines, seen.created = seen.counting.n, 0
         seen.counting, seen.recount = nil, now + RECOUNT
@@ -182,6 +185,7 @@ local function gather(work, notes)
             known = note_kernel(work, note)
         else
             known = note_machine(work, note)
+            work.refused = work.refused + (known == false and 1 or 0)
         end
         if known then
             note.from = "boot"
@@ -214,69 +218,67 @@ local function changes_of(work)
     return list, keys
 end
 
--- Writes notes down -> list of { record =, note = }, those that are new; nil, problem. Those that
--- others wrote in between are tried again.
-local function write(seen, store, notes)
-    local new = {}
+-- Writes notes down; of those that are new, those with handlers are due -> how many were not written, and
+-- what went wrong first. Those that others wrote in between are tried again.
+local function write(policy, notes)
+    local seen, store, lost, first = policy.seen, policy.state.store, 0, nil
     for _ = 1, MOST_ATTEMPTS do
-        local work = { seen = seen, store = store, records = {}, clients = {} }
+        local work = { seen = seen, store = store, records = {}, clients = {}, refused = 0 }
         gather(work, notes)
         local changes, keys = changes_of(work)
         local results = store:write_all(changes)
-        notes = {}
+        lost, notes = lost + work.refused, {}
         for i, key in ipairs(keys) do
-            local known, result = work.records[key], results[i]
-            if result[1] == nil then
-                return nil, result[2]
+            local known, written, problem = work.records[key], results[i][1], results[i][2]
+            if written == nil then
+                lost, first = lost + #known.notes, first or problem
             end
-            for _, note in ipairs(result[1] and known.new or {}) do
-                new[#new + 1] = { record = known.record, note = note }
+            for _, note in ipairs(written and known.new or {}) do
+                if policy.stage_handlers[note.name] then
+                    table.insert(seen.due, { record = known.record, note = note })
+                end
             end
-            for _, note in ipairs(not result[1] and known.notes or {}) do
+            for _, note in ipairs(written == false and known.notes or {}) do
                 notes[#notes + 1] = note
             end
         end
         if #notes == 0 then
-            return new
+            break
         end
     end
-    return new
+    return lost + #notes, first
 end
 
-local function tell(policy, each)
-    local record, note = each.record, each.note
-    local m = machine.new({ mac = record.mac, uuid = record.uuid, serial = record.serial }, "ipxe")
-    if m then
-        m.base, m.client = policy.base, note.client
-        return events.call(policy, m, { name = note.name, time = note.time, client = note.client,
-                                        params = { what = note.what } })
-    end
-    return true
-end
-
--- Writes down some of what has been seen, and calls the handlers -> whether there is more; and what went
--- wrong first. May wait.
-function stages.settle(policy)
-    local seen, store = policy.seen, policy.state.store
-    local ok, new, problem = waits.guard(function()
-        count(seen, store)
-        local batch = take(seen)
-        seen.taken = #batch
-        return write(seen, store, batch)
+local function write_some(policy)
+    local seen = policy.seen
+    local batch = take(seen)
+    seen.writing = #batch
+    local ok, lost, problem = waits.guard(function()
+        count(seen, policy.state.store)
+        return write(policy, batch)
     end)
-    seen.taken = 0
-    if not ok then
-        new, problem = nil, new
+    seen.dropped, seen.writing = seen.dropped + (ok and lost or #batch), 0
+    return problem or not ok and lost or nil
+end
+
+-- Writes down some of what has been seen, or calls handlers, by turns -> whether there is more; what went
+-- wrong; how many found no room; and with whose handler it went wrong. May wait.
+function stages.settle(policy)
+    local seen, began, problem, who = policy.seen, host.time(), nil, nil
+    seen.dropped = seen.dropped + (seen.writing or 0) -- of one that was ended from outside
+    seen.writing = 0
+    if not seen.due[1] or not due.is_full(seen.due) and not seen.wrote and seen.first <= seen.last then
+        seen.wrote = true
+        problem = write_some(policy)
+    else
+        seen.wrote = false
     end
-    for _, each in ipairs(new or {}) do
-        if policy.stage_handlers[each.note.name] then
-            local called, why = tell(policy, each)
-            problem = problem or not called and why or nil
-        end
+    if not problem then
+        problem, who = due.call(policy, seen.due, began)
     end
     local dropped = seen.dropped
     seen.dropped = 0
-    return seen.last >= seen.first, problem, dropped
+    return seen.last >= seen.first or seen.due[1] ~= nil, problem, dropped, who
 end
 
 return stages

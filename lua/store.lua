@@ -2,7 +2,8 @@
 --
 -- A store has
 --   get(store, key)      -> text, version | nil: there is none. Throws when the store fails.
---   list(store, prefix)  -> list of { key =, text =, version = } by key. Throws likewise.
+--   list(store, prefix)  -> list of { key =, text =, version =, ends = when its time is over, if it has one }
+--     by key. Throws likewise.
 --   page(store, prefix, after) -> the same of some, by key, those behind `after` (nil: from the first
 --     on), and the last one's key when there may be more
 --   write_all(store, changes) -> list of what `write` would return for each, { value, problem }
@@ -61,7 +62,7 @@ function Memory:list(prefix)
     for key in pairs(self.entries) do
         local entry = key:sub(1, #prefix) == prefix and live(self, key)
         if entry then
-            found[#found + 1] = { key = key, text = entry.text, version = entry.version }
+            found[#found + 1] = { key = key, text = entry.text, version = entry.version, ends = entry.ends }
         end
     end
     table.sort(found, function(a, b)

@@ -5,8 +5,11 @@
 -- "machine", "operator", "policy" or "boot" }; a stage of its boot (stages.lua) also has `what`, and
 -- `count` and `last` when it was seen again and again.
 
+local bounds = require "store"
+local identity = require "identity"
 local json = require "json"
 local machine = require "machine"
+local unicode = require "unicode"
 
 local host = host
 
@@ -26,10 +29,29 @@ local SAME = 600        -- seconds in which a stage that is seen again is the sa
 -- Fields by which a machine is known again.
 local NAMES = { "mac", "uuid", "serial" }
 
--- A machine's key in the store; nil when nothing is known by which it could be known again.
+-- A machine's key in the store; nil when nothing is known by which it could be known again, or what is has
+-- no room there.
 function timeline.key(m)
     local who = m.mac or m.uuid or m.serial
-    return who and who ~= "" and SPACE .. tostring(who) or nil
+    local key = who and who ~= "" and SPACE .. tostring(who)
+    return key and #key <= bounds.KEY_MAX and key or nil
+end
+
+local HEX = "serial-hex="
+
+-- A machine's id, what follows in its key, as who asks is told it: a serial number that is no text in
+-- hexadecimal.
+function timeline.shown(id)
+    if unicode.clean(id) == id and id:sub(1, #HEX) ~= HEX then
+        return id
+    end
+    return HEX .. identity.hex(id)
+end
+
+-- The id that is shown so.
+function timeline.id(shown)
+    local hex = shown:match "^serial%-hex=(.+)$"
+    return hex and identity.bytes(hex) or shown
 end
 
 -- A record from its text, or a new one.
@@ -114,13 +136,13 @@ function timeline.get(store, m)
     return text and timeline.read(text) or nil
 end
 
--- "52:54:00:12:34:56" in any notation, a UUID, or "serial=R5" -> machine | nil, problem. What is
--- recorded of the machine is known too.
+-- "52:54:00:12:34:56" in any notation, a UUID, "serial=R5" or "serial-hex=5235" -> machine | nil, problem.
+-- What is recorded of the machine is known too.
 function timeline.machine(store, text)
     local fields = {}
-    local serial = text:match "^serial=(.+)$"
-    if serial then
-        fields.serial = serial
+    local serial, id = text:match "^serial=(.+)$", timeline.id(text)
+    if serial or id ~= text then
+        fields.serial = serial or id
     elseif host.mac(text) then
         fields.mac = text
     elseif host.uuid(text) then
@@ -164,12 +186,13 @@ function timeline.stuck(record, now, seconds)
 end
 
 -- Some machines in the order of their ids, those behind `after` (nil: from the first on) -> list of {
--- id =, text = the record as JSON }, and the id behind which there may be more. At once.
+-- id =, text = the record as JSON, ends = when it is forgotten, if it is }, and the id behind which there
+-- may be more. At once.
 function timeline.page(store, after)
     local list = {}
     local page, last = store:page(SPACE, after and SPACE .. after)
     for i, entry in ipairs(page) do
-        list[i] = { id = entry.key:sub(#SPACE + 1), text = entry.text }
+        list[i] = { id = entry.key:sub(#SPACE + 1), text = entry.text, ends = entry.ends }
     end
     return list, last and last:sub(#SPACE + 1)
 end

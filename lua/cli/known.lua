@@ -2,13 +2,15 @@
 
 local control = require "cli.control"
 local json = require "json"
+local timeline = require "timeline"
+local url = require "url"
 
 local HELP = [[
 Usage: moonboot machines [-c SITE.YAML] [--json] [--stuck TIME] [MACHINE]
        moonboot machine [-c SITE.YAML] [--json] MACHINE
 Shows the machines of which something is known, each with the last event, or all that is recorded
-of one machine: a MAC address, a UUID, or serial=NUMBER. The last 50 events of a machine are kept,
-and the last 24 stages of its boots.
+of one machine: a MAC address, a UUID, serial=NUMBER or serial-hex=DIGITS. The last 50 events of a
+machine are kept, and the last 24 stages of its boots.
 
 ]] .. control.HELP .. [[
       --stuck TIME   those that have not got past a stage of their boot for so long (10m, 90s,
@@ -22,16 +24,28 @@ Exit codes: 0 shown, 1 nothing is known of that machine, or no service answers, 
 
 local PATIENCE = 10 -- seconds
 
+-- What strangers sent moves no cursor: control characters, those of two bytes in UTF-8 too.
+local function printable(text)
+    return (text:gsub("\194?[%c\128-\159]", function(found)
+        if #found == 1 and found:byte() >= 128 then
+            return found
+        end
+        return (found:gsub(".", function(char)
+            return ("\\x%02x"):format(char:byte())
+        end))
+    end))
+end
+
 local function name_of(record)
-    return record.mac or record.uuid or record.serial or "?"
+    return record.mac or record.uuid or record.id or "?"
 end
 
 local function line_of(event)
     local from = event.from == "operator" and " by an operator" or event.from == "policy" and " by the policy"
                  or event.client and " from " .. event.client or ""
-    return ("%s  %s%s%s%s\n"):format(host.cli.date(event.time), event.name, event.what and " " .. event.what or "",
-                                     from, event.count and (", %d times, last at %s"):format(
-                                         event.count, host.cli.date(event.last)) or "")
+    local again = event.count and (", %d times, last at %s"):format(event.count, host.cli.date(event.last)) or ""
+    return printable(("%s  %s%s%s%s"):format(host.cli.date(event.time), event.name,
+                                             event.what and " " .. event.what or "", from, again)) .. "\n"
 end
 
 local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
@@ -47,14 +61,18 @@ local function list(values, stuck, each)
     local after
     repeat
         local answer, problem = control.ask(values, ("machines%s%s"):format(
-            after and " after=" .. after or "", stuck and (" stuck=%d"):format(stuck) or ""), PATIENCE)
+            after and " after=" .. url.encode(after) or "", stuck and (" stuck=%d"):format(stuck) or ""), PATIENCE)
         if not answer then
             return nil, problem
         end
         for _, record in ipairs(answer.machines) do
             each(record)
         end
+        local before = after
         after = control.some(answer.next)
+        if before and after and timeline.id(after) <= timeline.id(before) then
+            return nil, ("the service's pages do not go on behind %s"):format(printable(before))
+        end
     until not after
     return true
 end
@@ -66,7 +84,7 @@ local function show_list(values, stuck)
         if values["--json"] then
             host.cli.write((n == 1 and '{"machines":[' or ",\n") .. json.encode(record))
         else
-            host.cli.write(("%-36s  %s"):format(name_of(record), line_of(record.events[#record.events])))
+            host.cli.write(("%-36s  %s"):format(printable(name_of(record)), line_of(record.events[#record.events])))
         end
     end)
     if ok and values["--json"] then
@@ -85,7 +103,7 @@ local function show_one(values, who)
     end
     for _, key in ipairs { "mac", "uuid", "serial", "client" } do
         if answer[key] then
-            host.cli.write(("%-7s %s\n"):format(key, answer[key]))
+            host.cli.write(("%-7s %s\n"):format(key, printable(answer[key])))
         end
     end
     for _, event in ipairs(answer.events) do

@@ -85,6 +85,12 @@ assert names == ['boot:offered', 'boot:script', 'boot:kernel', 'boot:document', 
 assert [e['from'] for e in r['events']] == ['boot'] * 4 + ['machine', 'policy']" "$(moonboot machine --json 525400000001)"
 check "nothing is known of others" [ "$(moonboot machine 52:54:00:00:00:77 2>&1; echo $?)" = "moonboot machine: nothing is known of 52:54:00:00:00:77
 1" ]
+fetch "/ipxe?serial=%ff%fe%1bA" >/dev/null
+wait_for "a serial number may be any bytes" 5 moonboot machine serial-hex=fffe1b41
+check "the list of them is JSON" python3 -c "
+import json, sys
+assert json.loads(sys.argv[1])['machines'][-1]['id'] == 'serial-hex=fffe1b41'" "$(moonboot machines --json)"
+check "and no control character of theirs reaches a terminal" [ "$(moonboot machine serial-hex=fffe1b41 | grep -c $'\x1b')" = 0 ]
 check "a time that is none" grep -q 'found "soon", expected a time' <(moonboot machines --stuck soon 2>&1)
 check "emit is not for who only asks" [ "$(curl -so /dev/null -w '%{http_code}' "$base/emit")" = 500 ]
 check "but for who posts" curl -sf -X POST "$base/emit"

@@ -1,7 +1,8 @@
--- status, reload and top: the commands that speak to a running service.
+-- status, reload, top and machines: the commands that speak to a running service.
 
 local cli = require "fake_cli"
 local figures = require "cli.figures"
+local json = require "json"
 
 local tests = {}
 
@@ -143,6 +144,23 @@ function tests.figures()
     assert(figures.duration(90061) == "1 d 1 h" and figures.duration(-5) == "0 s")
     assert(figures.amount(0, "B") == "0 B" and figures.amount(999) == "999" and figures.amount(1000) == "1.0 k")
     assert(figures.amount(1.5e9, "B") == "1.5 GB" and figures.amount(45e3, "B") == "45 kB")
+end
+
+local function page(record, next_one)
+    return json.encode { machines = { record }, next = next_one or json.null }
+end
+
+function tests.machines_a_page_at_a_time()
+    local record = { id = "a\27]0;x\194\155b", serial = "a", events = { { name = "boot:script", time = 1, from = "boot",
+                                                                           what = "boot \7el9" } } }
+    local code, out, err, asked = run("machines", {}, { page(record, "a b"), page(record) })
+    assert(code == 0 and err == "" and asked[2] == "/run/default.sock machines after=a%20b", asked[2])
+    assert(out:find("a\\x1b]0;x\\xc2\\x9bb", 1, true) and out:find("boot \\x07el9", 1, true), out)
+    code, out, err = run("machines", {}, { page(record, "a b"), page(record, "a b"), page(record, "a b") })
+    assert(code == 1 and out ~= "" and err:find "do not go on behind a b", err)
+    record.mac = "52:54:00:00:00:01"
+    code, out = run("machine", { "x" }, { json.encode(record) })
+    assert(code == 0 and not out:gsub("\n", ""):find "%c", out)
 end
 
 return tests

@@ -2,6 +2,7 @@
 -- that a policy emits.
 
 local events = require "events"
+local identity = require "identity"
 local json = require "json"
 local known = require "known"
 local policies = require "policies"
@@ -9,6 +10,7 @@ local routes = require "routes"
 local simulate = require "simulate"
 local stages = require "stages"
 local timeline = require "timeline"
+local url = require "url"
 local waits = require "waits"
 
 local tests = {}
@@ -200,6 +202,109 @@ function tests.it_is_bounded()
     end)
 end
 
+-- A stranger's serial number that is no key takes nothing from the others.
+function tests.one_that_cannot_be_written_costs_no_other()
+    local policy, clock = watched()
+    with_time(clock, function()
+        get(policy, "/ipxe", "serial=" .. ("x"):rep(393))
+        get(policy, "/ipxe", "mac=" .. MAC)
+        settle(policy)
+        assert(json.decode((policy.state.store:get "state/scripts")) == 1)
+        assert(#policy.state.store:list "machine/" == 1)
+        local write = policy.state.store.write
+        function policy.state.store.write(self, change)
+            if change.key:find("55", 1, true) then
+                return nil, "no room"
+            end
+            return write(self, change)
+        end
+        for _, mac in ipairs { "52:54:00:00:00:55", "52:54:00:00:00:56" } do
+            get(policy, "/ipxe", "mac=" .. mac)
+        end
+        local more, problem, dropped = waits.run(nil, stages.settle, policy)
+        assert(more and problem == "no room" and dropped == 1)
+        settle(policy)
+        assert(json.decode((policy.state.store:get "state/scripts")) == 2)
+    end)
+end
+
+function tests.machines_that_told_of_themselves_are_not_counted()
+    local policy, clock = watched()
+    with_time(clock, function()
+        for i = 1, 600 do
+            policy.state.store:write { key = ("machine/%05d"):format(i), text = '{"events":[]}', ttl = i <= 3 and 99 or nil }
+        end
+        for _ = 1, 3 do -- pages
+            settle(policy)
+        end
+        assert(policy.seen.machines == 3, policy.seen.machines)
+        policy.seen.machines = 20000
+        get(policy, "/ipxe", "mac=" .. MAC)
+        local _, dropped = settle(policy)
+        assert(dropped == 1 and names(policy) == "")
+    end)
+end
+
+-- One that takes long, or fails, costs its own machine's handlers only.
+function tests.a_handlers_time_is_its_machines()
+    local policy, clock = watched [[
+        on("boot:script", function(machine)
+          if machine.mac == "52:54:00:00:00:01" then error("no", 0) end
+          state.set("called", (state.get "called" or 0) + 1)
+        end)
+        rule "all" { boot = disk }
+    ]]
+    with_time(clock, function()
+        for i = 1, 3 do
+            get(policy, "/ipxe", "mac=52:54:00:00:00:0" .. i)
+        end
+        local failures, more = 0, true
+        while more do
+            local problem, _, who
+            more, problem, _, who = waits.run(nil, stages.settle, policy)
+            if problem then
+                failures = failures + 1
+                assert(who == MAC and problem:find "no$", problem)
+            end
+        end
+        assert(failures == 1 and json.decode((policy.state.store:get "state/called")) == 2)
+        local set = policy.state.store.write_all
+        function policy.state.store.write_all(...)
+            clock.now = clock.now + 4 -- a slow store: the handlers have a decision of their own
+            return set(...)
+        end
+        clock.now = 3000
+        get(policy, "/ipxe", "mac=52:54:00:00:00:04")
+        assert(settle(policy) == true and json.decode((policy.state.store:get "state/called")) == 2)
+        assert(settle(policy) == false and json.decode((policy.state.store:get "state/called")) == 3)
+    end)
+end
+
+-- The note of a settling that was ended from outside is counted as lost, and the next goes on.
+function tests.one_that_is_ended_from_outside()
+    local policy, clock = watched()
+    with_time(clock, function()
+        get(policy, "/ipxe", "mac=" .. MAC)
+        local guard = waits.guard
+        waits.guard = function() error("stopped", 0) end
+        local ok = pcall(stages.settle, policy)
+        waits.guard = guard
+        local _, dropped = settle(policy)
+        assert(not ok and dropped == 1)
+    end)
+end
+
+function tests.a_strangers_note_hides_none()
+    local policy, clock = watched()
+    with_time(clock, function()
+        get(policy, "/ipxe", "mac=" .. MAC, "10.0.0.66")
+        get(policy, "/ipxe", "mac=" .. MAC)
+        settle(policy)
+        local text, record = names(policy)
+        assert(text == "boot:script boot el9 x2" and record.client == IP, text)
+    end)
+end
+
 local function stuck(policy, mac, now, seconds)
     return timeline.stuck(timeline.get(policy.state.store, { mac = mac or MAC }), now, seconds)
 end
@@ -278,6 +383,36 @@ function tests.pages()
         assert(known.list(policy, "limit=1 after=52:54:00:00:00:01"):find('"id":"52:54:00:00:00:02"', 1, true))
         assert(#waits.run(nil, function() return known.words(policy.words or { state = policy.state }).machines.stuck(60) end)
                == 3)
+    end)
+end
+
+-- Serial numbers are whatever strangers send.
+function tests.a_serial_number_that_is_no_text()
+    local policy, clock = watched()
+    with_time(clock, function()
+        for _, serial in ipairs { "%ff%feA", "a b", "serial-hex=41", "z" } do
+            get(policy, "/ipxe", "serial=" .. serial)
+        end
+        settle(policy)
+        local status, page, reply = api(policy, "/api/v1/machines")
+        assert(status == 200 and #page.machines == 4 and not reply.body:find "[\254\255]")
+        assert(page.machines[4].id == "serial-hex=fffe41" and page.machines[4].serial == "\239\191\189\239\191\189A")
+        assert(page.machines[2].id == "serial-hex=" .. identity.hex "serial-hex=41" and page.machines[1].id == "a b")
+        local _, one = api(policy, "/api/v1/machines/serial-hex=fffe41")
+        assert(one.id == "serial-hex=fffe41" and one.events[1].name == "boot:script")
+        assert(json.decode(known.list(policy, "limit=1 after=a%20b")).next == page.machines[2].id)
+        local ids, after = {}, nil
+        repeat
+            page = json.decode(known.list(policy, "limit=1" .. (after and " after=" .. url.encode(after) or "")))
+            ids[#ids + 1], after = page.machines[1].id, page.next ~= json.null and page.next or nil
+        until not after
+        assert(#ids == 4 and ids[4] == "serial-hex=fffe41", table.concat(ids, ", "))
+        reply = routes.handle(policy, { protocol = "control", command = "machine", arguments = "\255" })
+        assert(json.decode(reply.body).error:find "^\"\239\191\189\" is neither", reply.body)
+        for _, path in ipairs { "serial= ", "serial=", "serial=" .. ("x"):rep(393), "serial=\255" } do
+            status, _, reply = api(policy, "/api/v1/machines/" .. path)
+            assert(status == (path == "serial=" and 400 or 404) and not reply.body:find "\255", path)
+        end
     end)
 end
 

@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <event2/event.h>
 #include <fcntl.h>
+#include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,8 @@
 #include "log.h"
 #include "metrics.h"
 #include "policy.h"
+#include "policy_stages.h"
+#include "policy_state.h"
 
 static char dir_path[] = "/tmp/moonboot-policy-XXXXXX";
 static int dir;
@@ -353,6 +357,69 @@ static void test_served(void **state)
     policy_free(policy);
 }
 
+/* Who is told what the service knows is told no secret; a machine is told what its policy says. */
+static void test_secrets_are_hidden(void **state)
+{
+    struct problems problems = {0};
+    struct policy *policy = load("serve '/x' (function () return 'is hunter22' end)", &problems);
+    struct request request = {.protocol = REQUEST_HTTP, .http = {.method = "GET", .path = "/x"}};
+    (void)state;
+    assert_non_null(policy);
+    assert_true(policy_start(policy, &board->slots[0], NULL, NULL));
+    assert_true(mask_add(&policy->mask, "hunter22", 8));
+    policy_decide(policy, &request, take, NULL);
+    assert_string_equal(answer, "is hunter22");
+    request.http.admin = true;
+    request.http.path = "/api/v1/machines/hunter22";
+    policy_decide(policy, &request, take, NULL);
+    assert_non_null(strstr(answer, "is neither a MAC address"));
+    assert_null(strstr(answer, "hunter22"));
+    policy_free(policy);
+}
+
+static int n_settled;
+
+/* In place of stages.settle: the engine fails, the first time. */
+static int settle(lua_State *L)
+{
+    if (n_settled++ == 0)
+        return luaL_error(L, "stopped");
+    lua_pushboolean(L, 0);
+    lua_pushnil(L);
+    lua_pushinteger(L, 0);
+    return 3;
+}
+
+/* What a settling has left that the engine ended is settled by the next one. */
+static void test_stages_are_settled_again(void **state)
+{
+    struct problems problems = {0};
+    struct policy *policy = load("rule 'a' { boot = ignore }", &problems);
+    struct event_base *base = event_base_new();
+    (void)state;
+    assert_non_null(policy);
+    assert_non_null(base);
+    assert_true(policy_start(policy, &board->slots[0], base, NULL));
+    lua_State *L = vm_state(policy->vm);
+    policy_stages_open(L, policy);
+    vm_require(L, "stages");
+    lua_pushcfunction(L, settle);
+    lua_setfield(L, -2, "settle");
+    lua_pop(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, policy->loaded);
+    lua_getfield(L, -1, "seen");
+    lua_getfield(L, -1, "wake");
+    lua_call(L, 0, 0);
+    lua_settop(L, 0);
+    struct timeval limit = {.tv_sec = 5};
+    event_base_loopexit(base, &limit);
+    while (n_settled < 2 && !event_base_got_exit(base))
+        event_base_loop(base, EVLOOP_ONCE);
+    assert_int_equal(n_settled, 2);
+    policy_free(policy);
+    event_base_free(base);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -377,10 +444,16 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hostile),   cmocka_unit_test(test_deadlines_are_counted),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_inventory), cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_files),     cmocka_unit_test(test_served),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_deadlines_are_counted),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_inventory),
+        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_served),
+        cmocka_unit_test(test_secrets_are_hidden),
+        cmocka_unit_test(test_stages_are_settled_again),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -179,6 +179,8 @@ static void test_full(void **state)
     }
     assert_int_equal(result, -EDQUOT);
     assert_non_null(strstr(store_problem(result), "full"));
+    assert_null(strstr(store_problem(-EACCES), "Redis"));
+    assert_non_null(strstr(store_problem(-EKEYREJECTED), "Redis denies it"));
     holds(store, "full/0", text);
     holds(store, key, NULL);
     /* One that is too large for what is left takes none with it. */
