@@ -17,20 +17,19 @@
 
 #include "store_redis.h"
 
-#define TIMEOUT_MS 600
+#define TIMEOUT_MS 1000
 
 static const char opened_reply[] = "*2\r\n$1\r\ns\r\n$1\r\n1\r\n";
 static const char got_reply[] = "*2\r\n$4\r\ntext\r\n$1\r\n1\r\n";
 
-/* A server in this process, which answers each command `delays` (by its number) after it came. */
+/* A server in this process, which answers when it is told to. */
 static struct {
     struct event_base *base;
     struct evconnlistener *listener;
     struct bufferevent *peer;
     redisReader *reader;
     unsigned connections, commands, answered;
-    struct event *timers[4];
-    int delays[4]; /* milliseconds; -1: never */
+    bool at_once; /* it answers commands as they come */
 } server;
 
 static struct {
@@ -41,11 +40,8 @@ static struct {
 
 static struct store *store;
 
-static void on_answer_time(evutil_socket_t fd, short what, void *arg)
+static void answer(void)
 {
-    (void)fd;
-    (void)what;
-    (void)arg;
     const char *reply = server.answered++ ? got_reply : opened_reply;
     bufferevent_write(server.peer, reply, strlen(reply));
 }
@@ -60,12 +56,9 @@ static void on_commands(struct bufferevent *peer, void *arg)
     void *command = NULL;
     while (redisReaderGetReply(server.reader, &command) == REDIS_OK && command) {
         freeReplyObject(command);
-        assert_true(server.commands < 4);
-        int delay = server.delays[server.commands];
-        struct timeval after = {.tv_sec = delay / 1000, .tv_usec = delay % 1000 * 1000};
-        if (delay >= 0)
-            evtimer_add(server.timers[server.commands], &after);
         server.commands++;
+        if (server.at_once)
+            answer();
     }
 }
 
@@ -99,8 +92,6 @@ static int begin(void **state)
                                 (struct sockaddr *)&address, sizeof address);
     assert_non_null(server.listener);
     getsockname(evconnlistener_get_fd(server.listener), (struct sockaddr *)&address, &len);
-    for (size_t i = 0; i < 4; i++)
-        server.timers[i] = evtimer_new(server.base, on_answer_time, NULL);
     const struct store_redis_options options = {
         .link = {.host = "127.0.0.1", .port = ntohs(address.sin_port), .timeout_ms = TIMEOUT_MS},
         .prefix = "p:",
@@ -121,8 +112,6 @@ static int end(void **state)
     if (server.peer)
         bufferevent_free(server.peer);
     evconnlistener_free(server.listener);
-    for (size_t i = 0; i < 4; i++)
-        event_free(server.timers[i]);
     redisReaderFree(server.reader);
     event_base_free(server.base);
     return 0;
@@ -156,18 +145,36 @@ static void run_until_answered(size_t i)
     assert_true(answers[i].done);
 }
 
+static void run_until_asked(unsigned commands)
+{
+    for (int turns = 0; server.commands < commands && turns < 500; turns++)
+        run(10);
+    assert_int_equal(server.commands, commands);
+}
+
+static void open_store(void)
+{
+    run_until_asked(1);
+    answer();
+    for (int turns = 0; store_trouble(store) != 0 && turns < 500; turns++)
+        run(10);
+    assert_int_equal(store_trouble(store), 0);
+}
+
 static void test_one_that_is_late_is_given_up_alone(void **state)
 {
     (void)state;
-    server.delays[0] = 400; /* the connection stands late: 200 ms are left of the first */
-    server.delays[1] = server.delays[2] = 400;
     ask(0);
-    run(450);
-    assert_int_equal(server.commands, 2);
+    run(TIMEOUT_MS / 2);
+    open_store(); /* late: half of the first one's time is left */
+    run_until_asked(2);
     ask(1);
     run_until_answered(0);
     assert_int_equal(answers[0].result, -ETIMEDOUT);
     assert_false(answers[1].done);
+    run_until_asked(3);
+    answer();
+    answer();
     run_until_answered(1);
     assert_int_equal(answers[1].result, 0);
     assert_int_equal(server.connections, 1);
@@ -177,8 +184,8 @@ static void test_one_that_is_late_is_given_up_alone(void **state)
 static void test_an_event_loop_that_stood_still_reads_first(void **state)
 {
     (void)state;
-    run(100);
-    assert_int_equal(store_trouble(store), 0);
+    open_store();
+    server.at_once = true;
     ask(0);
     usleep((TIMEOUT_MS + 200) * 1000);
     run_until_answered(0);
@@ -189,15 +196,15 @@ static void test_an_event_loop_that_stood_still_reads_first(void **state)
 static void test_one_that_says_nothing_is_left(void **state)
 {
     (void)state;
-    server.delays[1] = server.delays[2] = -1;
-    run(100);
+    open_store();
     ask(0);
+    run_until_asked(2);
     run(TIMEOUT_MS / 2);
     ask(1); /* which does not give the connection more time */
     run_until_answered(0);
     assert_int_equal(answers[0].result, -ETIMEDOUT);
-    run(100);
-    assert_true(answers[1].done);
+    run(TIMEOUT_MS / 4);
+    assert_true(answers[1].done); /* before its time is up */
     assert_int_equal(answers[1].result, -ETIMEDOUT);
     assert_int_not_equal(store_trouble(store), 0);
 }
