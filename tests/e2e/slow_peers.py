@@ -16,6 +16,7 @@ began = time.monotonic()
 worst = 0.0
 good = bad = 0
 done = threading.Event()
+printing = threading.Lock()
 
 
 def connect(port, source, receive=None):
@@ -54,7 +55,8 @@ def await_end(name, peers, prod=None):
                     left.remove(s)
             elif select.select([], [], [s], 0)[2] or prod.over(s):
                 left.remove(s)
-    print("%s %d %d %.0f" % (name, len(peers), len(left), time.monotonic() - began), flush=True)
+    with printing:
+        print("%s %d %d %.0f" % (name, len(peers), len(left), time.monotonic() - began), flush=True)
 
 
 def one_byte(s):
