@@ -158,8 +158,8 @@ int cli_bundle(int argc, char **argv)
         for (size_t i = 0; i < problems.n; i++)
             fprintf(stderr, "%s\n", problems.lines[i]);
         if (code == 0)
-            printf("%s: version %" PRIu64 ", %zu files, %zu bytes\n", o.output, o.version,
-                   writer.files, writer.len);
+            printf("%s: version %" PRIu64 ", %zu file%s, %zu bytes\n", o.output, o.version,
+                   writer.files, writer.files == 1 ? "" : "s", writer.len);
     }
     problems_clear(&problems);
     free(writer.data);
