@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ struct writer {
     struct event_base *base;
     struct told *told;
     unsigned n_keys, next, round, in_flight;
+    unsigned last; /* with so many acknowledgements more it kills itself; 0: never */
 };
 
 struct one {
@@ -71,6 +73,18 @@ static size_t text_of(unsigned key, unsigned round, char *text)
 
 static void go_on(struct writer *w);
 
+/* While the thread that commits goes on, with what is in flight. */
+static void die(void)
+{
+    struct timespec now, end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_nsec += random() % 2000000;
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - end.tv_sec) * 1000000000L + now.tv_nsec < end.tv_nsec);
+    raise(SIGKILL);
+}
+
 static void on_done(void *arg)
 {
     struct one *one = arg;
@@ -81,6 +95,8 @@ static void on_done(void *arg)
     store_end(one->ask);
     free(one);
     w->in_flight--;
+    if (w->last > 0 && --w->last == 0)
+        die();
     go_on(w);
 }
 
@@ -120,9 +136,9 @@ static void go_on(struct writer *w)
     }
 }
 
-static void write_all(struct told *told, unsigned n_keys)
+static void write_all(struct told *told, unsigned n_keys, unsigned last)
 {
-    struct writer w = {.told = told, .n_keys = n_keys, .base = event_base_new()};
+    struct writer w = {.told = told, .n_keys = n_keys, .last = last, .base = event_base_new()};
     if (!w.base || store_local_open(&w.store, w.base, path, MAX_BYTES))
         _exit(2);
     go_on(&w);
@@ -173,22 +189,27 @@ static unsigned count(const struct told *told, unsigned n_keys)
 
 static void test_killed(void **state)
 {
-    unsigned n_keys = n_writes() / ROUNDS, kills = 0;
+    unsigned n_keys = n_writes() / ROUNDS, kills = 0, lives = 0;
     struct told *told = mmap(NULL, n_keys * sizeof *told, PROT_READ | PROT_WRITE,
                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     (void)state;
     assert_true(told != MAP_FAILED);
     srandom(1);
-    for (int status = 1; status != 0;) {
+    for (int status = 1; status != 0; lives++) {
+        /* By turns: in the midst of its work, however fast that is; and after a time, which may
+         * end while it opens the store, and grows, so that slow machines come to an end too. */
+        bool by_clock = lives % 2 == 1;
+        unsigned last = 1 + (unsigned)random() % (n_keys * ROUNDS / 50);
+        struct timespec pause = {.tv_nsec =
+                                     random() % (5 + lives % 400) * 1000000L + random() % 1000000};
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0)
-            write_all(told, n_keys);
-        /* At any moment of a commit; later and later, so that it comes to an end. */
-        struct timespec pause = {.tv_nsec = (20 + random() % 100 + kills * 5 % 400) * 1000000L +
-                                            random() % 1000000};
-        nanosleep(&pause, NULL);
-        kill(pid, SIGKILL);
+            write_all(told, n_keys, by_clock ? 0 : last);
+        if (by_clock) {
+            nanosleep(&pause, NULL);
+            kill(pid, SIGKILL);
+        }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         if (status != 0)
             assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
