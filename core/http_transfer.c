@@ -2,6 +2,8 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -9,39 +11,49 @@
 
 #include "http_response.h"
 
-#define PIECE ((off_t)128 << 10)
+#define PIECE ((off_t)2 << 20)   /* by sendfile */
+#define COPY  ((off_t)128 << 10) /* of what is encrypted */
 
-/* Nothing of the file is mapped or read; the output owns the descriptor. */
-static bool queue_segment(struct http_transfer *t, struct bufferevent *bev, off_t length)
+/* Pieces end where they end, not where a segment of TCP does. With TCP_NODELAY each end would be
+ * sent as a short segment, which stops the kernel from making large ones of what follows. */
+static void set_cork(struct http_transfer *t, struct bufferevent *bev, bool on)
 {
-    struct evbuffer_file_segment *segment = evbuffer_file_segment_new(
-        t->fd, t->at, (ev_off_t)length, EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_LOCKING);
-    if (!segment) {
-        close(t->fd);
-        return false;
-    }
-    bool added =
-        evbuffer_add_file_segment(bufferevent_get_output(bev), segment, 0, (ev_off_t)length) == 0;
-    evbuffer_file_segment_free(segment); /* the output holds on to it */
-    t->at = t->end;
-    return added;
+    int value = on;
+    if (t->corked != on &&
+        setsockopt(bufferevent_getfd(bev), IPPROTO_TCP, TCP_CORK, &value, sizeof value) == 0)
+        t->corked = on;
 }
 
-/* The next piece, copied: a mapping would be a fault in our memory when the file becomes shorter.
- * HTTP_TRANSFER_SHORT for want of memory, too. */
+/* Nothing of the file is mapped or read. */
+static bool queue_segment(struct http_transfer *t, struct evbuffer *output, off_t length)
+{
+    if (evbuffer_add_file_segment(output, t->segment, t->at, (ev_off_t)length) < 0)
+        return false;
+    t->at += length;
+    return true;
+}
+
+/* Copied: a mapping would be a fault in our memory when the file becomes shorter. */
+static bool queue_copy(struct http_transfer *t, struct evbuffer *output, off_t length)
+{
+    struct evbuffer_iovec room;
+    if (evbuffer_reserve_space(output, (ev_ssize_t)length, &room, 1) != 1)
+        return false;
+    ssize_t n = pread(t->fd, room.iov_base, (size_t)length, t->at);
+    if (n <= 0)
+        return false;
+    room.iov_len = (size_t)n;
+    t->at += n;
+    return evbuffer_commit_space(output, &room, 1) == 0;
+}
+
 static enum http_transfer_state queue_piece(struct http_transfer *t, struct bufferevent *bev)
 {
     struct evbuffer *output = bufferevent_get_output(bev);
-    struct evbuffer_iovec room;
-    off_t wanted = t->end - t->at < PIECE ? t->end - t->at : PIECE;
-    if (evbuffer_reserve_space(output, (ev_ssize_t)wanted, &room, 1) != 1)
-        return HTTP_TRANSFER_SHORT;
-    ssize_t n = pread(t->fd, room.iov_base, (size_t)wanted, t->at);
-    if (n <= 0)
-        return HTTP_TRANSFER_SHORT;
-    room.iov_len = (size_t)n;
-    t->at += n;
-    return evbuffer_commit_space(output, &room, 1) == 0 ? HTTP_TRANSFER_MORE : HTTP_TRANSFER_SHORT;
+    off_t most = t->segment ? PIECE : COPY, left = t->end - t->at;
+    off_t length = left < most ? left : most;
+    bool good = t->segment ? queue_segment(t, output, length) : queue_copy(t, output, length);
+    return good ? HTTP_TRANSFER_MORE : HTTP_TRANSFER_SHORT;
 }
 
 /* Writes what the kernel takes at once, and queues the rest. A bufferevent alone would write when
@@ -67,14 +79,18 @@ static bool send_bytes(struct bufferevent *bev, struct iovec pieces[2], bool at_
     return true;
 }
 
-static bool begin_file(struct http_transfer *transfer, struct bufferevent *bev, int fd,
-                       off_t offset, size_t length, bool in_pieces)
+static bool begin_file(struct http_transfer *t, struct bufferevent *bev, int fd, off_t offset,
+                       off_t length, bool encrypted)
 {
-    *transfer = (struct http_transfer){fd, in_pieces, offset, offset + (off_t)length};
-    bool good = in_pieces ? queue_piece(transfer, bev) == HTTP_TRANSFER_MORE
-                          : queue_segment(transfer, bev, (off_t)length);
+    *t = (struct http_transfer){.fd = fd, .at = offset, .end = offset + length};
+    if (!encrypted) {
+        t->segment = evbuffer_file_segment_new(fd, 0, t->end,
+                                               EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_LOCKING);
+        set_cork(t, bev, t->segment && length > PIECE);
+    }
+    bool good = (encrypted || t->segment) && queue_piece(t, bev) == HTTP_TRANSFER_MORE;
     if (!good)
-        http_transfer_end(transfer);
+        http_transfer_end(t);
     return good;
 }
 
@@ -91,7 +107,7 @@ bool http_transfer_answer(struct http_transfer *transfer, struct bufferevent *be
     if (fd < 0)
         return true;
     response->fd = -1;
-    return begin_file(transfer, bev, fd, response->offset, (size_t)response->length, encrypted);
+    return begin_file(transfer, bev, fd, response->offset, (off_t)response->length, encrypted);
 }
 
 enum http_transfer_state http_transfer_go_on(struct http_transfer *transfer,
@@ -99,6 +115,7 @@ enum http_transfer_state http_transfer_go_on(struct http_transfer *transfer,
 {
     if (http_transfer_left(transfer) > 0)
         return queue_piece(transfer, bev);
+    set_cork(transfer, bev, false);
     http_transfer_end(transfer);
     return HTTP_TRANSFER_QUEUED;
 }
@@ -116,8 +133,9 @@ bool http_transfer_is_short(const struct http_transfer *transfer)
 
 void http_transfer_end(struct http_transfer *transfer)
 {
-    if (transfer->fd >= 0 && transfer->in_pieces)
+    if (transfer->segment)
+        evbuffer_file_segment_free(transfer->segment); /* what is queued holds on to it */
+    else if (transfer->fd >= 0)
         close(transfer->fd);
-    transfer->fd = -1;
-    transfer->at = transfer->end;
+    *transfer = (struct http_transfer){.fd = -1};
 }

@@ -1,6 +1,6 @@
-/* An answer on its way out of a connection: bytes at once, as many as the kernel takes; a file by
- * sendfile in one segment whatever its size, or, where bytes must be encrypted first, piece by
- * piece. */
+/* An answer on its way out of a connection: bytes at once, as many as the kernel takes; a file
+ * piece by piece, so that other connections have their turn however fast the client reads: by
+ * sendfile, or, where bytes must be encrypted first, copied. */
 #ifndef MOONBOOT_HTTP_TRANSFER_H
 #define MOONBOOT_HTTP_TRANSFER_H
 
@@ -10,11 +10,13 @@
 #include <sys/uio.h>
 
 struct bufferevent;
+struct evbuffer_file_segment;
 struct http_response;
 
 struct http_transfer {
-    int fd; /* -1: no file is being sent */
-    bool in_pieces;
+    int fd;                                /* -1: no file is being sent */
+    struct evbuffer_file_segment *segment; /* owns `fd`; NULL: it is copied */
+    bool corked;
     off_t at; /* what has not been queued yet begins here */
     off_t end;
 };
@@ -29,7 +31,8 @@ bool http_transfer_answer(struct http_transfer *transfer, struct bufferevent *be
                           bool encrypted);
 
 /* All that was queued has gone out: HTTP_TRANSFER_QUEUED, that was all; HTTP_TRANSFER_MORE, more
- * has been queued; HTTP_TRANSFER_SHORT, there is no more, although there should be. */
+ * has been queued; HTTP_TRANSFER_SHORT, there is no more, although there should be, or no
+ * memory. */
 enum http_transfer_state http_transfer_go_on(struct http_transfer *transfer,
                                              struct bufferevent *bev);
 
