@@ -11,7 +11,7 @@
 
 #include "http_response.h"
 
-#define PIECE ((off_t)2 << 20)   /* by sendfile */
+#define PIECE ((off_t)4 << 20)   /* by sendfile */
 #define COPY  ((off_t)128 << 10) /* of what is encrypted */
 
 /* Pieces end where they end, not where a segment of TCP does. With TCP_NODELAY each end would be

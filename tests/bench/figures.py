@@ -5,6 +5,7 @@ import os
 import re
 import statistics
 import sys
+import time
 
 from lab import MACHINES, SERVER, LoadFailed, get, load, run
 from servers import HOSTS, REST, RULES, fill, ipxe_path, write
@@ -205,11 +206,14 @@ def assets(world, plan, report):
     report.below("64 downloads of 64 MiB, memory grows by", "MiB", medians["moonboot"]["grown"], 4)
 
     def one(_):
-        told = run(["curl", "-sf", "-o", "/dev/null", "-w", "%{size_download} %{speed_download}",
-                    f"http://{SERVER}:8080/assets/1g"]).split()
-        if int(told[0]) != 1024 * MIB:
-            raise LoadFailed(f"curl: {told[0]} bytes of 1 GiB")
-        return {"speed": float(told[1]) / 1e6}
+        size, end, times = 1024 * MIB, time.monotonic() + plan.seconds, []
+        while not times or time.monotonic() < end:  # one after the other: each is over in a moment
+            told = run(["curl", "-sf", "-o", "/dev/null", "-w", "%{size_download} %{time_total}",
+                        f"http://{SERVER}:8080/assets/1g"]).split()
+            if int(told[0]) != size:
+                raise LoadFailed(f"curl: {told[0]} bytes of 1 GiB")
+            times.append(float(told[1]))
+        return {"speed": size * len(times) / sum(times) / 1e6}
     medians = plan.medians(contenders, one)
     report.at_least("one download of 1 GiB", "MB/s", medians["moonboot"]["speed"], column(medians, "speed"), 1)
 
