@@ -17,8 +17,8 @@ struct entry {
     TAILQ_ENTRY(entry) age; /* those used last are last */
     struct http_cache *cache;
     bool kept;
-    unsigned users;                 /* waiters, and who walks over them */
-    struct http_transfer *transfer; /* one of these two, while it is asked for */
+    unsigned users;                        /* waiters, and who walks over them */
+    struct http_client_transfer *transfer; /* one of these two, while it is asked for */
     struct http_flight *flight;
     LIST_HEAD(waiter_list, http_waiter) waiters;
     struct http_answer answer; /* status 0: none yet. Its texts are in `data` */

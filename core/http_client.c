@@ -12,8 +12,8 @@
 #define IDLE_MAX      64 /* connections that are kept */
 #define HOST_MAX      64 /* connections to one server */
 
-struct http_transfer {
-    LIST_ENTRY(http_transfer) link;
+struct http_client_transfer {
+    LIST_ENTRY(http_client_transfer) link;
     struct http_client *client;
     CURL *easy;
     struct curl_slist *headers;
@@ -38,13 +38,13 @@ struct http_client {
     struct event *timer;
     struct metrics *metrics; /* NULL: nobody counts */
     unsigned n_transfers;
-    LIST_HEAD(, http_transfer) transfers;
+    LIST_HEAD(, http_client_transfer) transfers;
     LIST_HEAD(, watch) watches;
 };
 
 /* --- libcurl's sockets and timer on the event loop ------------------------------------------ */
 
-static void transfer_free(struct http_transfer *t)
+static void transfer_free(struct http_client_transfer *t)
 {
     LIST_REMOVE(t, link);
     t->client->n_transfers--;
@@ -73,7 +73,7 @@ static void host_of(const char *url, char *host, size_t size)
 }
 
 /* Of a request that was led elsewhere, as what it was asked. */
-static void count(const struct http_transfer *t, CURLcode result, int status)
+static void count(const struct http_client_transfer *t, CURLcode result, int status)
 {
     char host[METRICS_HOST_NAME + 1];
     curl_off_t took = 0;
@@ -89,7 +89,7 @@ static void count(const struct http_transfer *t, CURLcode result, int status)
     metrics_asked(t->client->metrics, host, outcome, (uint64_t)took);
 }
 
-static void finish(struct http_transfer *t, CURLcode result)
+static void finish(struct http_client_transfer *t, CURLcode result)
 {
     struct http_answer answer = {.type = "", .body = {(const uint8_t *)t->data, t->len}};
     const char *type = NULL;
@@ -113,7 +113,7 @@ static void finish_all(struct http_client *client)
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(client->multi, &left))) {
-        struct http_transfer *t = NULL;
+        struct http_client_transfer *t = NULL;
         if (message->msg != CURLMSG_DONE)
             continue;
         CURLcode result = message->data.result;
@@ -223,7 +223,7 @@ void http_client_close(struct http_client *client)
 {
     if (!client)
         return;
-    struct http_transfer *t, *next;
+    struct http_client_transfer *t, *next;
     for (t = LIST_FIRST(&client->transfers); t; t = next) {
         next = LIST_NEXT(t, link);
         transfer_free(t);
@@ -245,7 +245,7 @@ void http_client_close(struct http_client *client)
 
 static size_t take_body(char *data, size_t size, size_t n, void *arg)
 {
-    struct http_transfer *t = arg;
+    struct http_client_transfer *t = arg;
     size_t len = size * n;
     if (len > t->max - t->len) {
         t->too_large = true;
@@ -292,7 +292,7 @@ static void set_method(CURL *easy, const struct http_question *q)
     curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, q->body.len ? (const char *)q->body.data : "");
 }
 
-static bool set_headers(struct http_transfer *t, const struct http_question *q)
+static bool set_headers(struct http_client_transfer *t, const struct http_question *q)
 {
     for (size_t i = 0; q->headers && q->headers[i]; i++) {
         struct curl_slist *longer = curl_slist_append(t->headers, q->headers[i]);
@@ -309,7 +309,7 @@ static bool set_headers(struct http_transfer *t, const struct http_question *q)
     return true;
 }
 
-static bool prepare(struct http_transfer *t, const struct http_question *q)
+static bool prepare(struct http_client_transfer *t, const struct http_question *q)
 {
     CURL *easy = t->easy;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
@@ -333,12 +333,13 @@ static bool prepare(struct http_transfer *t, const struct http_question *q)
     return curl_easy_setopt(easy, CURLOPT_URL, q->url) == CURLE_OK && set_headers(t, q);
 }
 
-struct http_transfer *http_client_ask(struct http_client *client, const struct http_question *q,
-                                      http_client_done *done, void *arg)
+struct http_client_transfer *http_client_ask(struct http_client *client,
+                                             const struct http_question *q, http_client_done *done,
+                                             void *arg)
 {
     if (client->n_transfers >= TRANSFERS_MAX)
         return NULL;
-    struct http_transfer *t = calloc(1, sizeof *t);
+    struct http_client_transfer *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
     t->client = client;
@@ -363,7 +364,7 @@ struct http_transfer *http_client_ask(struct http_client *client, const struct h
     return NULL;
 }
 
-void http_client_cancel(struct http_transfer *transfer)
+void http_client_cancel(struct http_client_transfer *transfer)
 {
     transfer_free(transfer);
 }

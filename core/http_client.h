@@ -10,7 +10,7 @@
 #include "bytes.h"
 
 struct http_client;
-struct http_transfer;
+struct http_client_transfer;
 
 /* Everything is copied. Optional texts are NULL. */
 struct http_question {
@@ -52,11 +52,11 @@ void http_client_measure(struct http_client *client, struct metrics *metrics);
 void http_client_close(struct http_client *client);
 
 /* NULL when memory is out, or too much is asked already. */
-struct http_transfer *http_client_ask(struct http_client *client,
-                                      const struct http_question *question, http_client_done *done,
-                                      void *arg);
+struct http_client_transfer *http_client_ask(struct http_client *client,
+                                             const struct http_question *question,
+                                             http_client_done *done, void *arg);
 
 /* `done` is not called any more. */
-void http_client_cancel(struct http_transfer *transfer);
+void http_client_cancel(struct http_client_transfer *transfer);
 
 #endif

@@ -222,7 +222,7 @@ static void test_answers(void **state)
     /* What is cancelled, or closed, tells nothing. */
     asked = (struct asked){.n_done = 0};
     q = question("GET", "/late", url);
-    struct http_transfer *gone = http_client_ask(client, &q, on_answer, &asked);
+    struct http_client_transfer *gone = http_client_ask(client, &q, on_answer, &asked);
     assert_non_null(http_client_ask(client, &q, on_answer, &asked));
     pause_ms(20);
     http_client_cancel(gone);
