@@ -228,7 +228,7 @@ help:
 	@echo 'make bench-log  what the decision log adds to a decision'
 	@echo 'make fuzz       all fuzzers, SECONDS=60 each'
 	@echo 'make cover      lines that the tests run, by file; an error below 90 % (10 minutes, as root)'
-	@echo 'make valgrind   units and some end-to-end scripts under memcheck (20 minutes, as root)'
+	@echo 'make valgrind   units and some end-to-end scripts under memcheck (30 minutes, as root)'
 	@echo 'make soak       20 minutes of load, reloads and killed workers'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall'
 	@echo 'make lint       clang-format, clang-tidy, luacheck, shellcheck'

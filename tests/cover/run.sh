@@ -48,7 +48,7 @@ BUILD=build-cover run prompt tests/prompt.py
 for script in tests/e2e/*.sh; do
     script=$(basename "$script" .sh)
     case $script in
-    *lib | lab | guest | demo | boot* | loaders | *_boot | *_policy | dhcp_servers | soak | load | install | slow_peers) [ "$script" = hostile_policy ] || continue ;;
+    *lib | lab | guest | demo | boot* | loaders | *_boot | *_policy | dhcp_servers | fleet | soak | load | install | slow_peers) [ "$script" = hostile_policy ] || continue ;;
     esac
     run "e2e/$script" "tests/e2e/$script.sh"
 done

@@ -77,7 +77,7 @@ for kind in 02 03 04 05 06 08; do
 done
 ask 0b
 check "a certificate that nobody knows: on_error" grep -q 'on error' "$site/out"
-check "and the log says so" grep -qi 'certificate' "$log"
+wait_for "and the log says so" 5 grep -qi 'certificate' "$log"
 ask 0c
 check "one that the policy names is trusted" grep -q 'hostname=n01' "$site/out"
 ask 0d

@@ -63,7 +63,6 @@ tftp: { backend: builtin, port: $tftp_port, root: tftp }
 http:
   listen: ["127.0.0.1:$http_port"]
   assets: assets
-${MOONBOOT_SITE_EXTRA:-}
 YAML
 }
 
