@@ -122,16 +122,26 @@ static void failed(struct fetch *f, const char *problem)
              f->failures, (unsigned long long)(f->due - crew_now() + 500) / 1000);
 }
 
-static int start(struct fetch *f, const char *cache, struct generation *current,
-                 struct generation *candidate)
+/* The files that are to be fetched into, and what is there from before. */
+static int prepare(const struct fetch *f, struct fetch_order *order,
+                   char etag[FETCH_CACHE_ETAG_MAX])
+{
+    char *cache = release_prepare_cache(f->config);
+    int error = cache ? fetch_cache_begin(cache, &order->bundle, &order->signature) : -errno;
+    if (!error)
+        fetch_cache_has(cache, FETCH_CACHE_RAN, f->config->policy, etag);
+    free(cache);
+    return error;
+}
+
+static int start(struct fetch *f, struct generation *current, struct generation *candidate)
 {
     struct fetch_order order = {.config = f->config};
     char etag[FETCH_CACHE_ETAG_MAX];
     int ends[2];
-    int error = fetch_cache_begin(cache, &order.bundle, &order.signature);
+    int error = prepare(f, &order, etag);
     if (error)
         return error;
-    fetch_cache_has(cache, FETCH_CACHE_RAN, f->config->policy, etag);
     order.etag = f->board->generation && !f->astray ? etag : ""; /* only of what serves */
     pid_t pid = pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -1 : 0;
     if (pid == 0) {
@@ -163,9 +173,7 @@ void fetch_tick(struct fetch *f, struct generation *current, struct generation *
         return;
     f->last = time(NULL);
     f->board->policy_fetched_at = (uint64_t)f->last;
-    char *cache = release_prepare_cache(f->config);
-    int error = cache ? start(f, cache, current, candidate) : -errno;
-    free(cache);
+    int error = start(f, current, candidate);
     if (error) {
         char problem[FETCH_PROBLEM_MAX];
         snprintf(problem, sizeof problem, "`policy_cache`: %s", strerror(-error));

@@ -30,9 +30,9 @@ skip() { # skip WHAT WHY
     n_skipped=$((n_skipped + 1))
 }
 
-wait_for() { # wait_for WHAT SECONDS COMMAND…
+wait_for() { # wait_for WHAT SECONDS COMMAND…; PATIENCE: times as long, for what makes all slow
     local what=$1 i
-    local tries=$(($2 * 20))
+    local tries=$(($2 * ${PATIENCE:-1} * 20))
     shift 2
     for ((i = 0; i < tries; i++)); do
         if "$@" >/dev/null 2>&1; then

@@ -77,7 +77,7 @@ done
 run policies "$work/moonboot" test policies examples
 # All but those that boot machines, load or wear the service down, or drive it by a program of their own.
 for script in "${scripts[@]}"; do
-    run "e2e/$script" env BUILD="$work" "tests/e2e/$script.sh"
+    run "e2e/$script" env BUILD="$work" PATIENCE=4 "tests/e2e/$script.sh"
 done
 echo "$ran programs and scripts under valgrind, $bad errors, $slow that miss deadlines or openat2"
 [ "$ran" -gt 0 ] && [ "$bad" -eq 0 ]
