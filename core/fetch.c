@@ -97,6 +97,8 @@ bool fetch_first(struct fetch *f, const char *site)
     struct problems problems = {0};
     struct config *config = config_load(site, &problems);
     problems_clear(&problems);
+    if (config && f->config && !same_text(f->config->policy, config->policy))
+        f->pending = false; /* it came from the URL of before */
     char *cache = config && config_policy_is_fetched(config)
                       ? config_path(config, config->policy_cache)
                       : NULL;

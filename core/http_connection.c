@@ -389,16 +389,11 @@ static void on_output(struct bufferevent *bev, void *arg)
 {
     struct http_connection *c = arg;
     count_sent(c);
-    switch (http_transfer_go_on(&c->transfer, bev)) {
-    case HTTP_TRANSFER_QUEUED:
+    enum http_transfer_state state = http_transfer_go_on(&c->transfer, bev);
+    if (state == HTTP_TRANSFER_QUEUED)
         advance(c);
-        break;
-    case HTTP_TRANSFER_MORE:
-        break;
-    case HTTP_TRANSFER_SHORT:
+    else if (state == HTTP_TRANSFER_SHORT)
         fail_short(c);
-        break;
-    }
 }
 
 /* libevent reports EOF when sendfile moved nothing: the file has become shorter, and the
@@ -413,9 +408,12 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         http_service_refused(c->service, c->client, why ? why : "the client went away");
         http_connection_close(c);
     } else if (c->peer && (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))) {
-        http_connection_close(c); /* TLS has no end of one direction */
-    } else if (what & BEV_EVENT_TIMEOUT) {
-        time_out(c); /* the only time-out a bufferevent has here is that of writing */
+        http_connection_close(c);          /* TLS has no end of one direction */
+    } else if (what & BEV_EVENT_TIMEOUT) { /* the only one a bufferevent has here is of writing */
+        if (http_transfer_stalled(&c->transfer, bufferevent_getfd(bev)))
+            time_out(c);
+        else
+            bufferevent_enable(bev, EV_WRITE);
     } else if ((what & BEV_EVENT_READING) && (what & BEV_EVENT_EOF)) {
         c->eof = true;
         advance(c); /* it may still want its answer: only a reset says that it does not */

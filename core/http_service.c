@@ -4,6 +4,7 @@
 #include <event2/bufferevent.h>
 #include <string.h>
 
+#include "http_transfer.h"
 #include "log.h"
 #include "tls.h"
 
@@ -14,9 +15,10 @@
 
 /* Thousands of timers of few durations: libevent keeps those in queues, not in its heap. */
 static const struct timeval *make_queue(struct http_service *service, struct timeval *own,
-                                        unsigned seconds)
+                                        unsigned ms)
 {
-    own->tv_sec = seconds;
+    own->tv_sec = ms / 1000;
+    own->tv_usec = ms % 1000 * 1000L;
     const struct timeval *common = event_base_init_common_timeout(service->base, own);
     return common ? common : own;
 }
@@ -26,10 +28,11 @@ void http_service_init(struct http_service *service, struct event_base *base,
 {
     *service = (struct http_service){.options = *options, .base = base, .date_of = -1};
     LIST_INIT(&service->connections);
-    service->header = make_queue(service, &service->times[0], options->header_seconds);
-    service->idle = make_queue(service, &service->times[1], options->idle_seconds);
-    service->stall = make_queue(service, &service->times[2], options->stall_seconds);
-    service->linger = make_queue(service, &service->times[3], LINGER_SECONDS);
+    service->header = make_queue(service, &service->times[0], options->header_seconds * 1000);
+    service->idle = make_queue(service, &service->times[1], options->idle_seconds * 1000);
+    service->stall = make_queue(service, &service->times[2],
+                                options->stall_seconds * 1000 / HTTP_TRANSFER_LOOKS);
+    service->linger = make_queue(service, &service->times[3], LINGER_SECONDS * 1000);
 }
 
 uint64_t http_service_clock(void)

@@ -2,8 +2,8 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <linux/tcp.h> /* of which netinet/tcp.h has but a part */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -11,8 +11,9 @@
 
 #include "http_response.h"
 
-#define PIECE ((off_t)4 << 20)   /* by sendfile */
-#define COPY  ((off_t)128 << 10) /* of what is encrypted */
+#define PIECE   ((off_t)4 << 20) /* by sendfile */
+#define SLOWEST 4096 /* bytes between two looks: who takes less might as well take nothing */
+#define COPY    ((off_t)128 << 10) /* of what is encrypted */
 
 /* Pieces end where they end, not where a segment of TCP does. With TCP_NODELAY each end would be
  * sent as a short segment, which stops the kernel from making large ones of what follows. */
@@ -82,6 +83,7 @@ static bool send_bytes(struct bufferevent *bev, struct iovec pieces[2], bool at_
 static bool begin_file(struct http_transfer *t, struct bufferevent *bev, int fd, off_t offset,
                        off_t length, bool encrypted)
 {
+    http_transfer_end(t); /* by TLS the next request may be here before we hear that all is out */
     *t = (struct http_transfer){.fd = fd, .at = offset, .end = offset + length};
     if (!encrypted) {
         t->segment = evbuffer_file_segment_new(fd, 0, t->end,
@@ -129,6 +131,19 @@ bool http_transfer_is_short(const struct http_transfer *transfer)
 {
     struct stat st;
     return transfer->fd < 0 || fstat(transfer->fd, &st) < 0 || st.st_size < transfer->end;
+}
+
+bool http_transfer_stalled(struct http_transfer *transfer, int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    bool known = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0;
+    if (known && info.tcpi_bytes_acked - transfer->acked >= SLOWEST)
+        transfer->in_vain = 0;
+    else
+        transfer->in_vain++;
+    transfer->acked = info.tcpi_bytes_acked;
+    return transfer->in_vain >= HTTP_TRANSFER_LOOKS;
 }
 
 void http_transfer_end(struct http_transfer *transfer)

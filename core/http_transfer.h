@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -19,6 +20,8 @@ struct http_transfer {
     bool corked;
     off_t at; /* what has not been queued yet begins here */
     off_t end;
+    uint64_t acked;   /* bytes that the client had when http_transfer_stalled looked last */
+    unsigned in_vain; /* looks since then */
 };
 
 enum http_transfer_state { HTTP_TRANSFER_QUEUED, HTTP_TRANSFER_MORE, HTTP_TRANSFER_SHORT };
@@ -42,6 +45,13 @@ size_t http_transfer_left(const struct http_transfer *transfer);
 /* True when the file, of which sendfile moved nothing, has become shorter than what was promised
  * of it. */
 bool http_transfer_is_short(const struct http_transfer *transfer);
+
+/* To be asked when output has waited for one of HTTP_TRANSFER_LOOKS parts of the time that it may
+ * stand still. The kernel takes more only when much of what it holds has gone, which at a slow
+ * client takes long; whether the client takes anything is seen by what it acknowledges. True when
+ * that was nothing in all those parts. */
+#define HTTP_TRANSFER_LOOKS 4
+bool http_transfer_stalled(struct http_transfer *transfer, int fd);
 
 /* Lets go of the file. */
 void http_transfer_end(struct http_transfer *transfer);

@@ -90,7 +90,7 @@ static void schedule(struct redis *redis)
         at = min(at, late_at(redis, sent));
     if (waiting)
         at = min(at, waiting->deadline);
-    redis->due = at;
+    redis->due = max(at, now); /* what is due already is no sign of a loop that stood still */
     if (at == INT64_MAX) {
         evtimer_del(redis->timer);
         return;
@@ -337,12 +337,18 @@ static void on_begun(void *arg)
 {
     struct redis *redis = arg;
     struct redis_ask *own = make(redis, NULL, REDIS_OPENS);
-    if (!own) {
+    if (own)
+        own->whole = true;
+    if (!own || !send_ask(redis, own)) {
+        if (own)
+            redis_ask_free(own);
         redis_link_fail(redis->link, -ENOMEM, "no memory to ask it");
         return;
     }
-    own->whole = true;
-    dispatch(redis, own);
+    own->listed = true;
+    redis->n++;
+    STAILQ_INSERT_TAIL(&redis->sent, own, link);
+    schedule(redis);
 }
 
 /* Reads that were on their way are asked again; changes may have been made. */

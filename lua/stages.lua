@@ -148,7 +148,10 @@ local function record_of(work, key, create)
     local known = work.records[key]
     if known == nil then
         local text, version = work.store:get(key)
-        known = (text or create and may_create(work.seen)) and
+        if not text and not create then
+            return false -- of this note alone: the next of this machine may have one made
+        end
+        known = (text or may_create(work.seen)) and
                 { record = timeline.read(text), version = version, key = key, new = {} } or false
         work.records[key] = known
     end

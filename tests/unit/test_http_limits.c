@@ -72,16 +72,21 @@ static void test_idle_connections(void **state)
     peer_stop(&peer);
 }
 
-/* Who does not read is dropped; who reads slowly is not. */
+/* Who does not read is dropped; who reads slowly is not, even where it takes seconds until the
+ * kernel has room for more. */
 static void test_stalled_reading(void **state)
 {
     struct peer peer = peer_start((struct peer_options){.stall_seconds = 1});
+    int small = 65536;
     char block[65536];
     uint64_t got = 0;
     (void)state;
     close(peer_file(&peer, "file", 64 << 20));
     struct client *slow = client_open(&peer);
     struct client *stalled = client_open(&peer);
+    struct client *slowest = client_open(&peer);
+    setsockopt(slowest->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    client_say(slowest, "GET /assets/file HTTP/1.1\r\n" LOCAL "\r\n");
     client_say(stalled, "GET /assets/file HTTP/1.1\r\n" LOCAL "\r\n");
     client_say(slow, "GET /assets/file HTTP/1.1\r\n" LOCAL "\r\n");
     for (int i = 0; i < 30; i++) {
@@ -90,6 +95,8 @@ static void test_stalled_reading(void **state)
             assert_true(n > 0);
             got += (uint64_t)n;
         }
+        for (int j = 0; j < 5; j++)
+            assert_true(recv(slowest->fd, block, 8192, 0) > 0);
         pause_ms(100);
     }
     await_count(&peer, METRICS_HTTP_TIMED_OUT, 1);
@@ -99,6 +106,7 @@ static void test_stalled_reading(void **state)
     }
     assert_true(got >= (64 << 20) - sizeof block);
     client_close(slow);
+    client_close(slowest);
     client_close(stalled);
     peer_stop(&peer);
 }

@@ -209,6 +209,37 @@ static void test_one_that_says_nothing_is_left(void **state)
     assert_int_not_equal(store_trouble(store), 0);
 }
 
+static void nobody_listens(void *arg)
+{
+    (void)arg;
+}
+
+/* Requests that are wrong from the start are answered at once: they are no sign of an event loop
+ * that stood still, however many there are. */
+static void pester(evutil_socket_t fd, short what, void *arg)
+{
+    const struct store_request wrong = {.verb = STORE_GET, .key = {(const uint8_t *)"", 0}};
+    (void)fd;
+    (void)what;
+    (void)arg;
+    struct store_ask *asked = store_ask(store, &wrong, nobody_listens, NULL);
+    assert_non_null(asked);
+    store_end(asked);
+}
+
+static void test_wrong_requests_keep_nobody_waiting(void **state)
+{
+    struct timeval often = {.tv_usec = 17000};
+    (void)state;
+    open_store();
+    struct event *pest = event_new(server.base, -1, EV_PERSIST, pester, NULL);
+    event_add(pest, &often);
+    ask(0);
+    run_until_answered(0);
+    assert_int_equal(answers[0].result, -ETIMEDOUT);
+    event_free(pest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +247,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_event_loop_that_stood_still_reads_first, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_one_that_says_nothing_is_left, begin, end),
+        cmocka_unit_test_setup_teardown(test_wrong_requests_keep_nobody_waiting, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
