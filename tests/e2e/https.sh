@@ -106,6 +106,38 @@ done
 for cipher in NULL aNULL 3DES RC4 MD5; do
     check "no $cipher" fails shake -tls1_2 -cipher "$cipher:@SECLEVEL=0"
 done
+# One request after the other, while the answers before them are still on their way.
+pipelined() {
+    timeout 60 python3 - "$tls_port" "$service" <<'PYTHON'
+import os, select, socket, ssl, sys, time
+context = ssl.create_default_context(cafile="ca.pem")
+context.check_hostname = False
+request = b"GET /assets/piped HTTP/1.1\r\nHost: x\r\n\r\n"
+size, times = os.path.getsize("assets/piped"), 20
+for _ in range(40):
+    peer = context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    peer.setblocking(False)
+    sent = got = 0
+    while got < times * size:
+        try:
+            if sent < times:
+                peer.send(request)
+                sent += 1
+            got += len(peer.recv(262144))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            if sent == times:
+                select.select([peer], [], [], 5)
+    peer.close()
+time.sleep(0.5)
+held = [link for pid in open(f"/proc/{sys.argv[2]}/task/{sys.argv[2]}/children").read().split()
+        for link in (os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd") if os.path.islink(entry.path))
+        if "/assets/piped" in link]
+sys.exit(f"{len(held)} files are still open" if held else 0)
+PYTHON
+}
+head -c 100000 /dev/urandom >assets/piped
+check "requests one behind the other leave no file open" pipelined
 check "a session is taken up again" sh -c \
     "openssl s_client -connect 127.0.0.1:$tls_port -CAfile ca.pem -tls1_2 -sess_out session </dev/null >/dev/null 2>&1
      openssl s_client -connect 127.0.0.1:$tls_port -CAfile ca.pem -tls1_2 -sess_in session </dev/null 2>&1 | grep -q '^Reused'"

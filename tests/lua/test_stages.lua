@@ -228,6 +228,22 @@ function tests.one_that_cannot_be_written_costs_no_other()
     end)
 end
 
+-- Its address is remembered longer than it is: the kernel alone is nobody's, the script makes it anew.
+function tests.one_that_was_forgotten_is_recorded_again()
+    local policy, clock = watched()
+    with_time(clock, function()
+        get(policy, "/ipxe", "mac=" .. MAC)
+        settle(policy)
+        local key = policy.state.store:list("machine/")[1].key
+        assert(policy.state.store:write { key = key })
+        clock.now = 1030
+        get(policy, "/assets/el9/vmlinuz")
+        get(policy, "/ipxe", "mac=" .. MAC)
+        local _, dropped = settle(policy)
+        assert(dropped == 0 and names(policy) == "boot:script boot el9", names(policy))
+    end)
+end
+
 function tests.machines_that_told_of_themselves_are_not_counted()
     local policy, clock = watched()
     with_time(clock, function()
