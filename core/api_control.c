@@ -83,7 +83,8 @@ static const char *read_answer(lua_State *L, int fd, int seconds)
     return NULL;
 }
 
-/* host.cli.ask(path, line, seconds) -> answer | nil, message. A command on a control socket. */
+/* host.cli.ask(path, line, seconds) -> answer | nil, message, "absent": nobody is there, or
+ * "denied": not for who asks, or nil. A command on a control socket. */
 static int api_ask(lua_State *L)
 {
     size_t len;
@@ -91,8 +92,13 @@ static int api_ask(lua_State *L)
     const char *line = luaL_checklstring(L, 2, &len);
     int seconds = (int)luaL_checkinteger(L, 3);
     int fd = connect_to(path);
-    if (fd < 0)
-        return failed(L, strerror(-fd));
+    if (fd < 0) {
+        failed(L, strerror(-fd));
+        lua_pushstring(L, fd == -ENOENT || fd == -ECONNREFUSED ? "absent"
+                          : fd == -EACCES                      ? "denied"
+                                                               : NULL);
+        return 3;
+    }
     const char *problem = NULL;
     if (!send_all(fd, line, len) || !send_all(fd, "\n", 1))
         problem = strerror(errno);

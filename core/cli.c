@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "api.h"
@@ -40,13 +41,20 @@ const char *cli_site(void)
     return access(SITE_HERE, F_OK) == 0 ? SITE_HERE : SITE_SYSTEM;
 }
 
-/* host.cli.control_path([site]) -> the path of a site's control socket | nil: it has none */
+/* host.cli.control_path([site]) -> the path of a site's control socket | nil: it has none | nil,
+ * what is wrong with the file that is named. Where none is, what cannot be read is as if it were
+ * not there. */
 static int control_path_of_site(lua_State *L)
 {
-    char *path = control_path_of(luaL_optstring(L, 1, cli_site()));
-    lua_pushstring(L, path);
+    const char *site = luaL_optstring(L, 1, NULL);
+    char *path;
+    int error = control_path_of(site ? site : cli_site(), &path);
+    lua_pushstring(L, site && error < 0 ? NULL : path);
     free(path);
-    return 1;
+    if (!site || error == 0)
+        return 1;
+    lua_pushfstring(L, "%s: %s", site, strerror(-error));
+    return 2;
 }
 
 /* A site's configuration while it is read: a userdata, so that it is freed whatever throws. */

@@ -1,5 +1,6 @@
 #include "control_path.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +9,44 @@
 #define KEY    "control:"
 #define SPACES " \t\r\n"
 
+/* What site.yaml says: a new string, or NULL for `off`. */
+static char *named(const struct config *config)
+{
+    return strcmp(config->control, "off") ? config_path(config, config->control) : NULL;
+}
+
+/* In the first of the directories that a service manager has made for this service; NULL when it
+ * has made none. */
+static char *in_runtime_directory(void)
+{
+    const char *list = getenv("RUNTIME_DIRECTORY");
+    char *path;
+    if (!list || *list != '/')
+        return NULL;
+    return asprintf(&path, "%.*s/control.sock", (int)strcspn(list, ":"), list) >= 0 ? path : NULL;
+}
+
 char *control_path(const struct config *config)
 {
     if (config->control)
-        return strcmp(config->control, "off") ? config_path(config, config->control) : NULL;
-    return geteuid() == 0 ? strdup(CONTROL_PATH_DEFAULT) : NULL;
+        return named(config);
+    /* A unit that protects the system lets root write to its own directory alone. */
+    bool root = geteuid() == 0;
+    char *path = root && access("/run", W_OK) == 0 ? NULL : in_runtime_directory();
+    return path || !root ? path : strdup(CONTROL_PATH_DEFAULT);
+}
+
+static bool is_missing(const char *path)
+{
+    return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
+static char *path_for_client(const struct config *config)
+{
+    if (config->control)
+        return named(config);
+    bool unit = is_missing(CONTROL_PATH_DEFAULT) && !is_missing(CONTROL_PATH_UNIT);
+    return strdup(unit ? CONTROL_PATH_UNIT : CONTROL_PATH_DEFAULT);
 }
 
 /* The value of a line `control: VALUE`, a new string; NULL when it is another line. */
@@ -28,32 +62,38 @@ static char *value_of(const char *line)
     return strndup(line, strcspn(line, ends));
 }
 
-static char *find_value(const char *site)
+/* Sets `value`; NULL when no line has one. 0, or a negative errno: the file cannot be read. */
+static int find_value(const char *site, char **value)
 {
     FILE *file = fopen(site, "re");
-    char *line = NULL, *value = NULL;
+    char *line = NULL;
     size_t size = 0;
-    while (file && !value && getline(&line, &size, file) >= 0)
-        value = value_of(line);
+    *value = NULL;
+    if (!file)
+        return -errno;
+    errno = 0;
+    while (!*value && getline(&line, &size, file) >= 0)
+        *value = value_of(line);
+    int error = ferror(file) ? -errno : 0;
     free(line);
-    if (file)
-        fclose(file);
-    return value;
+    fclose(file);
+    return error;
 }
 
-char *control_path_of(const char *site)
+int control_path_of(const char *site, char **path)
 {
     struct problems problems = {0};
     struct config *config = config_load(site, &problems);
     problems_clear(&problems);
     if (config) {
-        char *path = control_path(config);
+        *path = path_for_client(config);
         config_free(config);
-        return path;
+        return 0;
     }
-    char *value = find_value(site);
+    char *value;
+    int error = find_value(site, &value);
     struct config line = {.path = (char *)site, .control = value};
-    char *path = control_path(&line);
+    *path = path_for_client(&line);
     free(value);
-    return path;
+    return error;
 }

@@ -51,8 +51,20 @@ static int open_decisions(const struct config *config, struct problems *problems
     return fd < 0 ? -1 : fd;
 }
 
+/* What was decided when the service started goes on. */
+static void keep_workers(struct config *config, const struct config *before,
+                         struct problems *warnings)
+{
+    if (config->workers == before->workers)
+        return;
+    config->workers = before->workers;
+    problems_add(warnings, "%s: `workers` takes effect at a restart; %u go on", config->path,
+                 before->workers);
+}
+
 struct generation *generation_open(const char *site, const struct generation *previous,
-                                   bool fetched, struct problems *problems)
+                                   bool fetched, struct problems *problems,
+                                   struct problems *warnings)
 {
     struct generation *g = calloc(1, sizeof *g);
     size_t before = problems->n;
@@ -67,11 +79,8 @@ struct generation *generation_open(const char *site, const struct generation *pr
     g->config = config_load(site, problems);
     if (!g->config)
         goto fail;
-    if (previous && previous->config->workers != g->config->workers) {
-        log_warn("%s: `workers` takes effect at a restart; %u go on", site,
-                 previous->config->workers);
-        g->config->workers = previous->config->workers;
-    }
+    if (previous)
+        keep_workers(g->config, previous->config, warnings);
     release_open(&g->release, g->config, fetched ? RELEASE_FETCHED : RELEASE_TO_SERVE, problems);
     trust_open(&g->trust, g->config, previous ? &previous->trust : NULL, problems);
     g->state_seen = state_seen_open(g->config, previous ? previous->config : NULL,

@@ -36,10 +36,11 @@ struct generation {
 };
 
 /* Reads site.yaml and opens what it names; `previous` (NULL: none) lends its sockets. With
- * `fetched` the policy is the one that has just been fetched.
- * NULL after adding to `problems`. */
+ * `fetched` the policy is the one that has just been fetched. What takes no effect yet is added to
+ * `warnings`. NULL after adding to `problems`. */
 struct generation *generation_open(const char *site, const struct generation *previous,
-                                   bool fetched, struct problems *problems);
+                                   bool fetched, struct problems *problems,
+                                   struct problems *warnings);
 
 /* Starts the nursery: 0, or a negative errno. `board`, `supervisor` and `notify` are
  * set by then. The child lets go of `previous` (NULL: none). */

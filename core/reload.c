@@ -186,7 +186,10 @@ void reload_begin(struct supervisor *s, const struct origin *origin)
         return;
     }
     s->loading.fetched = s->fetch.pending;
-    struct generation *g = generation_open(s->site, s->current, s->loading.fetched, problems);
+    struct generation *g =
+        generation_open(s->site, s->current, s->loading.fetched, problems, &s->loading.warnings);
+    for (size_t i = 0; i < s->loading.warnings.n; i++)
+        log_warn("%s", s->loading.warnings.lines[i]);
     if (g && start(s, g, problems)) {
         s->candidate = g;
         return;
@@ -243,6 +246,10 @@ static void finish_swap(struct supervisor *s)
     generation_serve_tftp(s->current, s->hpa);
     control_commit(&s->control);
     log_setup(s->current->config->log.level, s->current->config->log.format);
+    if (!old && !s->control.now.path)
+        log_info("there is no control socket for `moonboot status` and its like: `control` in %s "
+                 "names one",
+                 s->site);
     log_info("ready: generation %llu, %u workers", (unsigned long long)s->current->number,
              s->current->config->workers);
     systemd_notify("READY=1\nSTATUS=Generation %llu serves, %u workers",

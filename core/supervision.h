@@ -37,7 +37,7 @@ struct load {
     bool fetched;             /* it is of what `fetch.pending` speaks of */
     char hash[64];            /* of the policy's files */
     struct problems problems; /* why it was refused */
-    struct problems warnings; /* what went wrong in a trial */
+    struct problems warnings; /* what went wrong in a trial, or takes effect later */
 };
 
 struct supervisor {

@@ -32,21 +32,26 @@ function commands.event(policy, arguments)
     return taken and { result = "taken", machine = machine.name(m) }, problem, info
 end
 
--- machines [after=ID] [limit=N] [stuck=SECONDS], or machines MACHINE
-function commands.machines(policy, arguments)
-    local record, problem
-    if arguments == "" or arguments:find "^%a+=" and not arguments:find "^serial=" then
-        record, problem = known.list(policy, arguments)
-    else
-        record, problem = known.one(policy, arguments)
+local NO_STORE = "this site remembers nothing: `state` in site.yaml names where it is kept"
+
+-- machine MACHINE
+function commands.machine(policy, arguments)
+    local record, problem, none = known.one(policy, arguments)
+    if not policy.state.store.lasts and (record or none) then
+        return nil, NO_STORE
     end
     return record, problem
 end
 
--- machine MACHINE
-function commands.machine(policy, arguments)
-    local record, problem = known.one(policy, arguments)
-    return record, problem
+-- machines [after=ID] [limit=N] [stuck=SECONDS], or machines MACHINE
+function commands.machines(policy, arguments)
+    if arguments ~= "" and not (arguments:find "^%a+=" and not arguments:find "^serial=") then
+        return commands.machine(policy, arguments)
+    elseif not policy.state.store.lasts then
+        return nil, NO_STORE
+    end
+    local page, problem = known.list(policy, arguments)
+    return page, problem
 end
 
 -- The core's own: writes down what has been seen of boots -> whether there is more, and how much found no

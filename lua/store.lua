@@ -10,6 +10,7 @@
 --   write(store, change) -> version | false: another came first | nil, why not
 --     change: key, text (nil: delete), ttl (seconds; nil: it stays), version (nil: whatever there
 --     is; 0: only if there is none; else: only that one). Deleting gives version 0.
+-- and `lasts`, true, when it is more than this process's memory.
 --
 -- Reading is at once where the store is on this host; elsewhere it waits, like writing. In functions
 -- that cannot wait, like those of `match`, it goes as store.guard says.
@@ -115,7 +116,7 @@ function Memory:write(change)
     return self.versions
 end
 
-local Live = {}
+local Live = { lasts = true }
 Live.__index = Live
 
 -- What a guarded function has read, by what it asked, and what it wants to read; nil outside.

@@ -39,6 +39,14 @@ complains() { # complains TEXT: its standard error has it
 
 # --- commands ---------------------------------------------------------------------------------
 
+for command in status reload top machines "machine 52:54:00:00:00:01" "event x 52:54:00:00:00:01"; do
+    # shellcheck disable=SC2086 # its words
+    check "${command%% *}: a site that there is not" run 1 "$moonboot" $command -c "$work/nope.yaml"
+    check "${command%% *}: says so" complains "$work/nope.yaml: No such file or directory"
+done
+check "status: nobody there" run 1 "$moonboot" status --socket "$work/nope.sock"
+check "status: asks about it" complains "nope.sock: No such file or directory: is the service running?"
+
 mkdir -p "$work/quiet"
 is_silent() { [ ! -s "$work/out" ] && [ ! -s "$work/err" ]; }
 check "init -q" run 0 "$moonboot" init -q "$work/quiet"

@@ -36,16 +36,25 @@ function control.options(command, help, args, known, more)
     return values, nil, operands
 end
 
+-- What else there is to say when nobody can be asked.
+local HINTS = {
+    absent = ": is the service running?",
+    denied = ": root, its owner and members of `control_group` may use it",
+}
+
 -- Sends one line; the answer is at most `seconds` away. Returns the answer as a table and as
 -- text | nil, message.
 function control.ask(values, line, seconds)
-    local path = values["--socket"] or host.cli.control_path(values["-c"] or values["--config"])
+    local path, wrong = values["--socket"], nil
     if not path then
-        return nil, "this site has no control socket: `control` in site.yaml names one"
+        path, wrong = host.cli.control_path(values["-c"] or values["--config"])
     end
-    local text, message = host.cli.ask(path, line, seconds)
+    if not path then
+        return nil, wrong or "this site has no control socket: `control` in site.yaml is `off`"
+    end
+    local text, message, why = host.cli.ask(path, line, seconds)
     if not text then
-        return nil, ("%s: %s: is the service running?"):format(path, message)
+        return nil, ("%s: %s%s"):format(path, message, HINTS[why] or "")
     elseif text == "" then
         return nil, path .. ": the service ended without an answer"
     end

@@ -19,7 +19,8 @@ machine are kept, and the last 24 stages of its boots.
       --json         as JSON
   -h, --help         print this
 
-Exit codes: 0 shown, 1 nothing is known of that machine, or no service answers, 2 bad usage.
+Exit codes: 0 shown, 1 nothing is known of that machine, the site remembers nothing, or no service
+answers, 2 bad usage.
 ]]
 
 local PATIENCE = 10 -- seconds

@@ -6,7 +6,8 @@ local HELP = [[
 Usage: moonboot reload [-c SITE.YAML]
 Has the running service load its configuration and policy anew, and waits for what comes of it.
 When something is wrong with them the service goes on with what it has, and the problems are
-printed. What goes wrong when the policy decides for trial machines is printed as a warning.
+printed. What goes wrong when the policy decides for trial machines is printed as a warning, and so
+is what takes effect at a restart.
 
 ]] .. control.HELP .. [[
   -q, --quiet        print nothing but what is wrong

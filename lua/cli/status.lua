@@ -63,6 +63,15 @@ local function write_refusal(status, refused)
     end
 end
 
+local function write_store(store, generation)
+    if store then
+        local problem = control.some(store.problem)
+        line("state", "%s%s", store.at, problem and ": " .. problem or "")
+    elseif generation then
+        line("state", "none: nothing is remembered (`state` in site.yaml)")
+    end
+end
+
 local function write_counters(counters)
     local function count(name)
         return counters["moonboot_" .. name] or 0
@@ -93,11 +102,7 @@ local function write_text(status)
     if hpa then
         line("tftp-hpa", "%s, process %d, restarted %d times", hpa.state, hpa.pid, hpa.restarts)
     end
-    local store = control.some(status.state_store)
-    if store then
-        local problem = control.some(store.problem)
-        line("state", "%s%s", store.at, problem and ": " .. problem or "")
-    end
+    write_store(control.some(status.state_store), control.some(status.generation))
     for i, row in ipairs(figures.workers(status)) do
         line(i == 1 and "workers" or "", "%s", row)
     end

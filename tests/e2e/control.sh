@@ -2,6 +2,10 @@
 # The control socket: status, reload, top; what reaches a worker; what a bad peer can do.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+# A /run of its own, where it may have one: a service on the default socket.
+if [ "$(id -u)" = 0 ] && [ -z "${OWN_MOUNTS:-}" ] && unshare --mount true 2>/dev/null; then
+    OWN_MOUNTS=1 exec unshare --mount -- "$0" "$@"
+fi
 # shellcheck source=tests/e2e/lib.sh
 . "$here/lib.sh"
 
@@ -74,7 +78,14 @@ moonboot reload
 check "a bad site.yaml: the socket is found all the same" [ $? = 1 ]
 check "a bad site.yaml: its error" grep -q 'site.yaml:.*unknown key `nonsense`' "$site/err"
 cp "$site/good.yaml" "$site/site.yaml"
+sed -i 's/^workers: 2/workers: 1/' "$site/site.yaml"
+check "what takes effect at a restart: loaded" moonboot reload
+check "and warned of" grep -qx "warning: $site/site.yaml: \`workers\` takes effect at a restart; 2 go on" "$site/err"
+check "and in the log" grep -q 'warn .*`workers` takes effect at a restart; 2 go on' "$log"
+check "and in status" sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q '^warnings .*takes effect at a restart'"
+cp "$site/good.yaml" "$site/site.yaml"
 check "a good one again" moonboot reload
+check "without a warning" [ ! -s "$site/err" ]
 check "the refusal is still known" [ "$(status refused by kind)" = control ]
 
 cat >"$site/policy.lua" <<'LUA'
@@ -197,4 +208,68 @@ check "a second service does not take it" grep -q 'another service answers there
 check "the first still has it" moonboot status
 stop_service
 check "SIGTERM: no socket stays" [ ! -e "$site/control.sock" ]
+
+# --- where a site names none --------------------------------------------------------------------
+default_site() { # default_site [LINE]: without `control`
+    sed '/^control:/d' "$site/good.yaml" >"$site/site.yaml"
+    [ $# = 0 ] || echo "$1" >>"$site/site.yaml"
+}
+as() { # as GROUP COMMAND…: user nobody's, in that group alone
+    local group=$1
+    shift
+    timeout 120 setpriv --reuid=nobody --regid="$group" --clear-groups "$BUILD/moonboot" "$@" >"$site/out" 2>"$site/err"
+}
+fails() { # fails COMMAND…: with exit code 1
+    "$@"
+    [ $? = 1 ]
+}
+nope() { # nope COMMAND…: of a site that there is not
+    fails timeout 20 "$BUILD/moonboot" "$@" -c "$site/nope.yaml" >"$site/out" 2>"$site/err"
+}
+cp "$site/good.yaml" "$site/site.yaml"
+policy ten
+if [ -n "${OWN_MOUNTS:-}" ] && mount -t tmpfs -o mode=755 none /run; then
+    default_site 'control_group: nogroup'
+    start_service
+    check "root: the default socket" [ "$(stat -c %a-%G /run/moonboot.sock)" = 660-nogroup ]
+    check "its group: status" as nogroup status -c "$site/site.yaml"
+    check "its group: reload" as nogroup reload -c "$site/site.yaml"
+    check "its group: whoever asks, without a site too" as nogroup status
+    check "another group: refused" fails as daemon status
+    check "another group: says who may" \
+        grep -qx 'moonboot status: /run/moonboot.sock: Permission denied: root, its owner and members of `control_group` may use it' "$site/err"
+    before=$(status generation number)
+    check "a site that there is not: reload" nope reload
+    check "a site that there is not: says so" grep -qx "moonboot reload: $site/nope.yaml: No such file or directory" "$site/err"
+    check "a site that there is not: reload reaches nobody" [ "$(status generation number)" = "$before" ]
+    check "a site that there is not: event" nope event reinstall 52:54:00:00:00:01
+    check "a site that there is not: status" nope status
+    check "a directory is no site" fails timeout 20 "$BUILD/moonboot" status -c "$site"
+    echo 'nonsense: [' >>"$site/site.yaml"
+    check "a broken site has the default socket" timeout 20 "$BUILD/moonboot" status -c "$site/site.yaml"
+    stop_service
+    default_site
+    moonboot status
+    check "no service there: says so" grep -qx 'moonboot status: /run/moonboot.sock: No such file or directory: is the service running?' "$site/err"
+    mkdir -m 755 /run/moonboot
+    chown nobody:nogroup /run/moonboot
+    start_service setpriv --reuid=nobody --regid=nogroup --clear-groups env RUNTIME_DIRECTORY=/run/moonboot:/run/other
+    check "a service manager's directory: its socket" [ -S /run/moonboot/control.sock ]
+    check "a service manager's directory: status" moonboot status
+    check "a service manager's directory: nothing is amiss" sh -c "! grep -q 'control socket' '$log'"
+    stop_service
+    start_service setpriv --reuid=nobody --regid=nogroup --clear-groups
+    check "no socket: said" grep -q 'info .*there is no control socket .*`control` in .*site.yaml names one' "$log"
+    kill -HUP "$service"
+    wait_for "no socket: a reload" 10 grep -q 'ready: generation 2' "$log"
+    check "no socket: said once" [ "$(grep -c 'no control socket' "$log")" = 1 ]
+    stop_service
+    mount -o remount,ro /run
+    mount -t tmpfs -o mode=755 none /run/moonboot
+    start_service env RUNTIME_DIRECTORY=/run/moonboot
+    check "root, where /run cannot be written: status" moonboot status
+    stop_service
+else
+    skip "the default socket" "no /run of its own"
+fi
 finish

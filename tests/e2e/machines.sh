@@ -185,4 +185,20 @@ fetch "/ipxe?mac=52:54:00:00:00:55" >/dev/null
 sleep 0.5
 check "stages: false records none" [ "$(moonboot machine 52:54:00:00:00:55 >/dev/null 2>&1; echo $?)" = 1 ]
 stop_service
+
+# --- no store -----------------------------------------------------------------------------------
+sed -i '/^state: /d' "$site/site.yaml"
+echo 'rule "all" { boot = disk }' >"$site/policy.lua"
+start_service
+says_nothing_is_kept() { # says_nothing_is_kept COMMAND…: with exit code 1
+    moonboot "$@" >"$site/out" 2>&1
+    [ "$? $(cat "$site/out")" = "1 moonboot $1: this site remembers nothing: \`state\` in site.yaml names where it is kept" ]
+}
+check "without a store: machines" says_nothing_is_kept machines
+check "without a store: machines --stuck" says_nothing_is_kept machines --stuck 10m
+check "without a store: machines --json" says_nothing_is_kept machines --json
+check "without a store: machine" says_nothing_is_kept machine $mac
+check "without a store: status" grep -q '^state       none: ' <(moonboot status)
+check "without a store: status --json" grep -q '"state_store":null' <(moonboot status --json)
+stop_service
 finish

@@ -75,6 +75,15 @@ check "a socket on another port than site.yaml's is warned of" \
 check "and that port is bound" [ "$(owner 16768 u)" = 1 ]
 stop_service
 write_site
+sed -i '/^control:/d' "$site/site.yaml"
+user=()
+[ "$(id -u)" != 0 ] || user=("$(command -v setpriv)" --reuid=nobody --regid=nogroup --clear-groups)
+start_service python3 "$here/systemd.py" "$site/told" "${user[@]}" /usr/bin/env RUNTIME_DIRECTORY="$site"
+given=$(stat -c %i "$site/control.sock")
+check "without \`control\` its socket is that of the runtime directory" timeout 10 "$BUILD/moonboot" status --socket "$site/control.sock"
+check "which is the service manager's" own
+stop_service
+write_site
 NO_SOCKETS=1 start_service python3 "$here/systemd.py" "$site/told"
 check "without sockets all are bound" python3 "$here/dhcp_client.py" 127.0.0.1 16767 50
 stop_service
@@ -95,6 +104,8 @@ if command -v systemd-analyze >/dev/null; then
         check "systemd understands the units${drop_in:+, with $drop_in.conf}" \
             sh -c "[ $status = 0 ] && ! grep -E 'Unknown|Invalid|moonboot.*ignoring' '$site/verified'"
     done
+    check "the control socket is where the service would bind it" \
+        sh -c "grep -qx RuntimeDirectory=moonboot '$units/moonboot.service' && grep -qx ListenStream=/run/moonboot/control.sock '$units/moonboot-control.socket'"
     check "systemd-sysusers understands its file" systemd-sysusers --dry-run "$units/moonboot.sysusers"
 else
     skip "the units" "systemd-analyze is not there"

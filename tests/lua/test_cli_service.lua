@@ -25,18 +25,24 @@ local function status(over)
         "moonboot_tftp_sent_bytes_total":1234567}}]]):gsub("%$(%l+)", fields) .. "\n"
 end
 
--- Answers, one after the other, from a service whose socket is found by the site's name.
-local function run(command, args, answers)
+-- Answers, one after the other, from a service whose socket is found by the site's name; then it is
+-- gone, or what `refusal` says.
+local function run(command, args, answers, refusal)
     local asked = {}
     local code, out, err = cli.run(command, args, {}, nil, {
         control_path = function(site)
-            return site ~= "off.yaml" and "/run/" .. (site or "default") .. ".sock" or nil
+            if site == "off.yaml" then
+                return nil
+            elseif site == "nope.yaml" then
+                return nil, "nope.yaml: No such file or directory"
+            end
+            return "/run/" .. (site or "default") .. ".sock"
         end,
         ask = function(path, line)
             asked[#asked + 1] = path .. " " .. line
             local answer = table.remove(answers, 1)
             if not answer then
-                return nil, "Connection refused"
+                return nil, unpack(refusal or { "Connection refused", "absent" })
             end
             return answer
         end,
@@ -63,6 +69,7 @@ function tests.status_shows_everything()
         "policy      p.lua (cafe)\n", "warnings    p.lua:9: hm\n",
         "refused     a load, date 950 (50 s ago) by process 8 (user 6) over the control socket:\n",
         "            p.lua:1: no\n            p.lua:2: nor that\n",
+        "state       none: nothing is remembered (`state` in site.yaml)\n",
         "sockets     tftp 0.0.0.0:69, http 10.0.0.1:80\n",
         "workers     slot  pid  state    generation  up     restarts  memory  connections  transfers  waiting\n",
         "               0   11  serving           2  1 min         3  2.1 MB            5          6        7\n",
@@ -73,7 +80,7 @@ function tests.status_without_a_generation_or_refusal()
     local code, out = run("status", {}, { status { generation = "null", refused = "null" } })
     assert(code == 0)
     has(out, "generation  none yet\n")
-    assert(not out:find("refused", 1, true))
+    assert(not out:find("refused", 1, true) and not out:find("\nstate ", 1, true))
 end
 
 function tests.status_as_json_is_the_services_own()
@@ -89,6 +96,16 @@ function tests.no_service()
     code, _, err = run("reload", { "--config", "off.yaml" }, {})
     assert(code == 1)
     has(err, "this site has no control socket")
+    for _, command in ipairs { "status", "reload", "top", "machines" } do
+        local _, _, problem, asked = run(command, { "-c", "nope.yaml" }, { "{}" })
+        assert(problem == "moonboot " .. command .. ": nope.yaml: No such file or directory\n" and #asked == 0, problem)
+    end
+    code, _, err = run("status", {}, {}, { "Permission denied", "denied" })
+    assert(code == 1)
+    has(err, "/run/default.sock: Permission denied: root, its owner and members of `control_group` may use it\n")
+    code, _, err = run("status", {}, {}, { "no answer came in time" })
+    assert(code == 1)
+    has(err, "/run/default.sock: no answer came in time\n")
     code, _, err = run("reload", {}, { "" })
     assert(code == 1)
     has(err, "ended without an answer")

@@ -306,9 +306,22 @@ local function command(policy, name, arguments)
     return require("json").decode(reply.body), info
 end
 
+-- An empty list would read as "all is well".
+function tests.commands_where_nothing_is_remembered()
+    local policy = policies.load(INSTALL)
+    assert(fire(policy, "installed", { mac = MAC })) -- this process's memory is not the site's
+    for _, asked in ipairs { { "machines", "" }, { "machines", "stuck=600" }, { "machines", MAC }, { "machine", MAC },
+                             { "machine", "52:54:00:00:00:77" } } do
+        local answer = command(policy, asked[1], asked[2])
+        assert(answer.error == "this site remembers nothing: `state` in site.yaml names where it is kept", answer.error)
+    end
+    assert(command(policy, "machine", "nobody").error:find "is neither")
+end
+
 -- What operators say and ask on the control socket.
 function tests.commands()
     local policy = policies.load(INSTALL .. 'on("reinstall", function(m) log.info("again", m.uuid) end)\n')
+    policy.state.store.lasts = true
     assert(#command(policy, "machines", "").machines == 0)
     local uuid = "00112233-4455-6677-8899-aabbccddeeff"
     assert(fire(policy, "installed", { mac = MAC, uuid = uuid }, { client = "10.0.0.9" }))

@@ -248,6 +248,14 @@ static void test_a_group(void **state)
     assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+/* Where a client looks when site.yaml does not say. */
+static const char *fallback(void)
+{
+    return access(CONTROL_PATH_DEFAULT, F_OK) < 0 && access(CONTROL_PATH_UNIT, F_OK) == 0
+               ? CONTROL_PATH_UNIT
+               : CONTROL_PATH_DEFAULT;
+}
+
 static void assert_path(const char *site, const char *wanted)
 {
     char file[64];
@@ -256,7 +264,8 @@ static void assert_path(const char *site, const char *wanted)
     assert_non_null(out);
     fputs(site, out);
     fclose(out);
-    char *found = control_path_of(file);
+    char *found;
+    assert_int_equal(control_path_of(file, &found), 0);
     if (!wanted)
         assert_null(found);
     else
@@ -270,16 +279,60 @@ static void test_paths(void **state)
     char wanted[64];
     (void)state;
     snprintf(wanted, sizeof wanted, "%s/a.sock", directory);
-    const char *fallback = geteuid() == 0 ? CONTROL_PATH_DEFAULT : NULL;
     assert_path("policy: p.lua\ncontrol: a.sock\n", wanted);
     assert_path("policy: p.lua\ncontrol: \"/x/y z.sock\"\n", "/x/y z.sock");
     assert_path("policy: p.lua\ncontrol: off\n", NULL);
-    assert_path("policy: p.lua\n", fallback);
+    assert_path("policy: p.lua\n", fallback());
     /* broken ones */
     assert_path("policy: [\ncontrol: a.sock # ours\n", wanted);
     assert_path("polcy: x\ncontrol:   'a.sock'\n", wanted);
     assert_path("control: off\nx: {\n", NULL);
-    assert_path("x: {\n", fallback);
+    assert_path("x: {\n", fallback());
+}
+
+static void test_paths_of_no_file(void **state)
+{
+    char *found;
+    (void)state;
+    assert_int_equal(control_path_of("/nonesuch/site.yaml", &found), -ENOENT);
+    assert_string_equal(found, fallback());
+    free(found);
+    assert_int_equal(control_path_of(directory, &found), -EISDIR);
+    free(found);
+}
+
+static void assert_own_path(const char *wanted)
+{
+    char *found = control_path(&config);
+    if (!wanted)
+        assert_null(found);
+    else
+        assert_string_equal(found, wanted);
+    free(found);
+}
+
+/* Where a service listens; not so as root, whose is /run. */
+static void test_own_paths(void **state)
+{
+    uid_t user = geteuid();
+    (void)state;
+    config = (struct config){.path = (char *)"site.yaml"};
+    unsetenv("RUNTIME_DIRECTORY");
+    assert_own_path(user == 0 ? CONTROL_PATH_DEFAULT : NULL);
+    if (user == 0)
+        assert_int_equal(seteuid(65534), 0);
+    assert_own_path(NULL);
+    setenv("RUNTIME_DIRECTORY", "/run/moonboot:/run/other", 1);
+    assert_own_path(CONTROL_PATH_UNIT);
+    setenv("RUNTIME_DIRECTORY", "", 1);
+    assert_own_path(NULL);
+    setenv("RUNTIME_DIRECTORY", "/run/boot", 1);
+    assert_own_path("/run/boot/control.sock");
+    config.control = (char *)"off";
+    assert_own_path(NULL);
+    if (user == 0)
+        assert_int_equal(seteuid(0), 0);
+    unsetenv("RUNTIME_DIRECTORY");
 }
 
 static void test_json(void **state)
@@ -307,6 +360,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_path, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_group, set_up, tear_down),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_paths_of_no_file),
+        cmocka_unit_test(test_own_paths),
         cmocka_unit_test(test_json),
     };
     if (!mkdtemp(directory))
