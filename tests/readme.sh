@@ -33,6 +33,10 @@ says() { # says TEXT: the last command's output has it
     grep -qF -- "$1" "$site/said"
 }
 
+check "links in all pages lead somewhere" tests/links.py .
+echo '# A, [b](#a-b)
+[c](#c) [d](none.md) [e](page.md#a-b) `[f](none)`' >"$site/page.md"
+check "those that do not are found" sh -c "tests/links.py '$site' | grep -q '1 pages, 2 links that lead nowhere'"
 block lua 1 >"$site/policy.lua"
 block lua 2 >"$site/policy_test.lua"
 block yaml 1 >"$site/site.yaml"
