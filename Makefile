@@ -194,20 +194,22 @@ lint:
 
 UNITS := $(PREFIX)/lib/systemd/system
 
+# All but kernels and the like that somebody has put there.
+EXAMPLES = $$(find examples -type f ! -path '*/assets/*') $$(find examples -type f -path '*/assets/*' '(' -name 'README*' -o -name .gitignore ')')
+
 .PHONY: install
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/moonboot
 	install -D -m 644 examples/completion/moonboot.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/moonboot
 	install -D -m 644 examples/completion/_moonboot $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_moonboot
-	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/moonboot/README.md
-	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/moonboot/LICENSE
 	for f in examples/systemd/moonboot*.service examples/systemd/moonboot*.socket; do \
 	    sed 's,/usr/local/,$(PREFIX)/,' $$f > $(BUILD)/unit.tmp && \
 	    install -D -m 644 $(BUILD)/unit.tmp $(DESTDIR)$(UNITS)/$$(basename $$f); done
 	install -D -m 644 examples/systemd/moonboot.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/moonboot.conf
 	install -D -m 644 examples/systemd/moonboot.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/moonboot.conf
-	for f in $$(find examples/quickstart examples/systemd examples/monitoring -type f); do \
-	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/moonboot/$$f; done
+	for f in LICENSE *.md core/*.schema.json $$(find core lua policies tests -name '*.md') $(EXAMPLES); do \
+	    mode=644; [ ! -x $$f ] || mode=755; \
+	    install -D -m $$mode $$f $(DESTDIR)$(PREFIX)/share/doc/moonboot/$$f || exit; done
 
 .PHONY: uninstall
 uninstall:

@@ -135,6 +135,13 @@ static void set_network(lua_State *L, const struct config *config)
         lua_pushstring(L, inet_ntop(AF_INET, &config->advertise, address, sizeof address));
         lua_setfield(L, -2, "advertise");
     }
+    if (config->http.n_listen > 0 && config->http.listen[0].sin_addr.s_addr != INADDR_ANY) {
+        lua_pushstring(
+            L, inet_ntop(AF_INET, &config->http.listen[0].sin_addr, address, sizeof address));
+        lua_setfield(L, -2, "listen");
+    }
+    lua_pushboolean(L, config->http.n_plain == 0);
+    lua_setfield(L, -2, "only_tls");
     set_number(L, "dhcp_port", config->dhcp.port);
     set_number(L, "boot_port", config->dhcp.boot_port);
     set_number(L, "tftp_port", config->tftp.port);
@@ -183,7 +190,8 @@ static void set_state(lua_State *L, struct site *site)
 }
 
 /* host.cli.site(path) -> { policy =, assets =, tftp_root = (names of files; all but the first
- * are nil when there are none), advertise = (nil: none), dhcp_port =, boot_port =, tftp_port =,
+ * are nil when there are none), advertise = (nil: none), listen = (the first address of HTTP; nil:
+ * all), only_tls = (it is of HTTPS, as are all others), dhcp_port =, boot_port =, tftp_port =,
  * http_ports = (a list), unsigned = (there are no CMS signatures), fetched_from = (the URL where
  * `policy` is one; `policy` is then what was fetched last), refused = (why the bundle that `policy`
  * names is not good, a list), state = (what is wrong with the files of `state`, a list) }, beside

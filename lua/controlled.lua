@@ -5,6 +5,7 @@ local events = require "events"
 local json = require "json"
 local known = require "known"
 local machine = require "machine"
+local once = require "once"
 local stages = require "stages"
 local timeline = require "timeline"
 local unicode = require "unicode"
@@ -20,6 +21,10 @@ function commands.event(policy, arguments)
     local name, who = arguments:match "^(%S+) (.+)$"
     if not name then
         return nil, "expected an event and a machine"
+    end
+    local unknown = once.is_event(name) and events.unknown(policy, name)
+    if unknown then
+        return nil, unknown
     end
     local m, problem = timeline.machine(policy.state.store, who)
     if not m then

@@ -124,8 +124,10 @@ function documents.once(known, name)
     return false
 end
 
--- Where in a piece of Lua this word is given a literal: adds { name =, line =, report = } to
--- `into`.
+local ENDS = { [")"] = true, [","] = true }
+
+-- Where in a piece of Lua this word is given a literal, and no more than that: adds { name =, line =, report = }
+-- to `into`.
 function documents.uses(word, code, line, into, report)
     if not code:find(word, 1, true) then
         return
@@ -134,7 +136,7 @@ function documents.uses(word, code, line, into, report)
     for i, token in ipairs(tokens) do
         local before, after = tokens[i - 1], tokens[i + 1]
         if after and after.text == "(" and after.kind == "op" then
-            after = tokens[i + 2]
+            after = tokens[i + 3] and ENDS[tokens[i + 3].text] and tokens[i + 2]
         end
         local own = not before or before.kind ~= "op" or before.text ~= "." and before.text ~= ":"
         if token.kind == "name" and token.text == word and own and after and after.kind == "string" then

@@ -100,6 +100,32 @@ function events.call(policy, m, event, budget)
     return first == nil or nil, first
 end
 
+-- The events that a policy wants to know of, as a set.
+function events.known(policy)
+    if not policy.known_events then
+        local names = {}
+        for _, handler in ipairs(policy.handlers) do
+            names[handler.event] = true
+        end
+        for _, which in ipairs(policy.onces) do
+            names[which.done], names[which.again] = true, true
+        end
+        policy.known_events = names
+    end
+    return policy.known_events
+end
+
+-- What is odd about an event of that name: nothing in the policy knows it. nil when something does, or may: a
+-- policy whose functions read machines' records can look for any event there.
+function events.unknown(policy, name)
+    local names = events.known(policy)
+    if policy.reads_records or names[name] then
+        return nil
+    end
+    return string.format("nothing in the policy knows the event %s%s", problems.show(name),
+                         problems.hint(name, names))
+end
+
 -- Something has happened: writes it down, and what `once` wants to know of it, then calls the handlers
 -- of that name -> true | nil, problem. `event` has what words.lua says of Event, and operator or from
 -- (timeline.lua); it waits, like a decision.

@@ -3,7 +3,8 @@
 -- the same.
 --
 -- A scope belongs to one policy. Texts are collected while the policy loads, and compiled
--- when all vars are known. Precedence of names: vars, fields, helpers and basics.
+-- when all vars are known. Precedence of names: vars, fields, helpers and basics. The events
+-- that they name are told_events, as documents.uses has them.
 
 local documents = require "documents"
 local filled = require "filled"
@@ -43,7 +44,8 @@ end
 
 function interpolate.scope()
     local scope = setmetatable({
-        pending = {}, known_vars = {}, names = {}, onces = {}, carried = none, basics = none, env = none,
+        pending = {}, known_vars = {}, names = {}, onces = {}, told_events = {}, carried = none,
+        basics = none, env = none,
         open_vars = none, some_unread = none,
         -- what `enter` sets for each decision, and keys that are always there
         machine = none, vars = none, documents = none, entry = none, line = none, display = none, at = none,
@@ -173,6 +175,7 @@ function Scope:parse(text)
         local code = raw:sub(open + 2, last)
         table.insert(parts, self:expression(code, line, file))
         documents.uses("config", code, line, text.uses, file.problems)
+        documents.uses("event", code, line, self.told_events, file.problems)
         at = close + 2
     end
     if at <= #raw then

@@ -4,6 +4,7 @@
 -- Looks at a policy when it has just been loaded, while it can still be said where its keys
 -- stand (loader.lua's `inspect`).
 
+local misnamed = require "lint.misnamed"
 local never_hit = require "lint.never_hit"
 local plans = require "lint.plans"
 local served = require "lint.served"
@@ -21,6 +22,7 @@ lint.kinds = {
     { "repeated-arg", "the same argument twice for one decision (what follows `--` or `---` is counted apart)" },
     { "same-rollout", "both sides of a rollout boot the same" },
     { "same-label", "two entries of a menu have one label" },
+    { "unknown-event", "`{{event}}` is given a name that no `on`, `done_on` or `again_on` has" },
     { "missing-file", "a kernel, initrd or boot program that the site's directories do not have" },
     { "missing-directory", "a directory of site.yaml that is not there" },
     { "state-file", "a password or certificate of `state` that the service would refuse" },
@@ -64,6 +66,7 @@ function lint.inspector(list, site, log)
         end
         unused.find(l, warn)
         plans.find(l, warn)
+        misnamed.find(l, policy, warn)
         if site then
             served.find(l, site, warn)
         end

@@ -32,6 +32,9 @@ local function check_names(file, names, env)
     for _, use in ipairs(names) do
         if (use.name == "state" or use.name == "machines") and not use.set then
             file.policy.state.used = true
+            if use.name == "machines" and use.field ~= "stuck" then
+                file.policy.reads.records = true
+            end
         elseif use.set then
             assigned[use.name] = true
             file.problems:add(use.line, 'assignment to the global "%s": write "local %s"',
@@ -194,6 +197,7 @@ function loader.load(display, text, dir, inspect, static_tftp, unsigned)
         unknown = {}, -- list of words that there are not
         running = {}, -- stack of files
         waiting = {}, -- set of names that have no body yet
+        reads = {}, -- set of what its functions read: records of machines
         shut = {}, -- list of what is sealed and cannot be opened here: { file =, line =, text = }
         readings = inspect and {}, named_templates = {},
     }, { __index = methods })
@@ -221,6 +225,7 @@ function loader.load(display, text, dir, inspect, static_tftp, unsigned)
         display = display, rules = l.rules, profiles = l.profiles, settings = l.settings,
         routes = l.routes, scope = l.scope, files = l.files, carried = l.scope.carried,
         handlers = l.handlers, onces = l.onces, state = l.state,
+        reads_records = l.reads.records,
         stateful = l.state.used or #l.onces > 0, -- it wants a store that lasts
         index = index.new(l.rules),
     }
@@ -231,6 +236,7 @@ function loader.load(display, text, dir, inspect, static_tftp, unsigned)
         file.text, file.source = nil, nil
     end
     l.uses, l.unknown, l.waiting, l.environments, l.readings, l.named_templates = nil, nil, nil, nil, nil, nil
+    l.scope.told_events = {}
     return policy
 end
 

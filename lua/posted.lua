@@ -88,6 +88,10 @@ function posted.answer(policy, request, name)
             name = name, time = host.time(), params = params, body = request.body, client = request.client,
         })
     end
+    local unknown = events.unknown(policy, name)
+    if ok and unknown then
+        host.log("warn", string.format("%s posted %s: %s", machine.name(m), name, unknown))
+    end
     if use and not use.done then
         waits.guard(ok and spent.done or spent.release, policy.state.store, use)
     end

@@ -16,6 +16,25 @@ simulate.server = "10.0.0.2"
 simulate.client = "10.0.0.100"
 simulate.base = "http://10.0.0.2:8080"
 
+-- Where a policy's own server is: as its site says (policy.told = { server =, base = }, from `of_site`), or that
+-- of the examples.
+local function server_of(policy)
+    return policy.told and policy.told.server or simulate.server
+end
+
+local function base_of(policy)
+    return policy.told and policy.told.base or simulate.base
+end
+
+-- What stands for the server that a site.yaml (host.cli.site) describes. Its port is known, and its address
+-- when one is advertised or listened at.
+function simulate.of_site(site)
+    local server = site.advertise or site.listen or simulate.server
+    local port, usual = site.http_ports and site.http_ports[1] or 8080, site.only_tls and 443 or 80
+    return { server = server, base = ("http%s://%s%s"):format(site.only_tls and "s" or "", server,
+                                                              port == usual and "" or ":" .. port) }
+end
+
 local arch_ids = {}
 for id = 41, 0, -1 do
     arch_ids[machine.arch_name(id)] = id
@@ -37,7 +56,7 @@ end
 local function discover(policy, m, id, class)
     return routes.handle(policy, {
         protocol = "dhcp", message = "discover", port = 67,
-        server = simulate.server, base = simulate.base, interface = m.interface,
+        server = server_of(policy), base = base_of(policy), interface = m.interface,
         mac = m.mac, uuid = m.uuid, arch_id = id, hostname = m.hostname,
         vendor_class = class, user_class = m.user_class,
         is_ipxe = m.firmware == "ipxe" or m.user_class == "iPXE",
@@ -61,7 +80,7 @@ end
 local function send(policy, m, path, query, agent)
     return routes.handle(policy, {
         protocol = "http", method = "GET", path = path, query = query,
-        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
+        client = m.ip or nil, server = server_of(policy), base = base_of(policy), interface = m.interface,
         user_agent = agent or "iPXE/1.0.0",
     })
 end
@@ -101,7 +120,7 @@ function simulate.pxelinux(policy, m)
     local name = m.mac and "01-" .. m.mac:gsub(":", "-") or m.uuid and asked.swapped(m.uuid) or "default"
     return routes.handle(policy, {
         protocol = "http", method = "GET", path = "/pxelinux.cfg/" .. name, query = table.concat(known, "&"),
-        client = m.ip or nil, server = simulate.server, base = simulate.base, interface = m.interface,
+        client = m.ip or nil, server = server_of(policy), base = base_of(policy), interface = m.interface,
     })
 end
 
@@ -109,7 +128,7 @@ end
 function simulate.pixiecore(policy, m)
     return routes.handle(policy, {
         protocol = "http", method = "GET", path = "/v1/boot/" .. (m.mac or ""),
-        server = simulate.server, base = simulate.base, interface = m.interface,
+        server = server_of(policy), base = base_of(policy), interface = m.interface,
     })
 end
 
@@ -131,8 +150,8 @@ function simulate.get(policy, target, text)
     local reply, info = routes.handle(policy, {
         protocol = "http", method = text and "POST" or "GET", path = url.decode(path),
         query = query ~= "" and query or nil, body = text and text ~= "" and text or nil,
-        client = simulate.client, server = simulate.server, base = simulate.base,
-        host = simulate.base:match "//(.*)$", user_agent = "moonboot-test",
+        client = simulate.client, server = server_of(policy), base = base_of(policy),
+        host = base_of(policy):match "//(.*)$", user_agent = "moonboot-test",
     })
     local answer = { error = info and info.error, asset = reply.path, type = reply.type }
     if not reply.path then

@@ -68,6 +68,7 @@ function Writer:tag(tag, line, indent)
     end
     self:mark(line, tag)
     documents.uses("config", tag.code, line, self.template.uses, self.template.report)
+    documents.uses("event", tag.code, line, self.template.policy.scope.told_events, self.template.report)
     local includes = {}
     documents.uses("include", tag.code, line, includes)
     for _, include in ipairs(includes) do

@@ -56,6 +56,8 @@ check "check -q: prints nothing" is_silent
 check "test -q" run 0 "$moonboot" test --quiet "$work/quiet"
 check "test -q: prints nothing when all pass" is_silent
 echo 'test "fails" { given = { mac = "52:54:00:00:00:01" }, expect = { boot = "nothing" } }' >>"$work/quiet/policy_test.lua"
+check "test: a policy is no test file" run 2 "$moonboot" test "$work/quiet/policy.lua"
+check "test: says where its tests are" says "policy.lua is a policy; its tests are in $work/quiet/policy_test.lua"
 check "test -q: a failure" run 1 "$moonboot" test -q "$work/quiet"
 check "test -q: prints it" says "FAIL  fails"
 check "test -q: and nothing else" sh -c "! grep -q 'ok   ' '$work/out'"
@@ -189,6 +191,45 @@ assert [rule['outcome'] for rule in out['rules']] == ['no match', 'no match', 'd
 assert not rules['the build server']['indexed'] and rules['virtual machines with a BIOS']['indexed'], out
 assert 0 < rules['virtual machines with a BIOS']['us'] < 1e6 and out['us'] > 0, out
 assert out['decision']['render']['ipxe'].startswith('#!ipxe'), out"
+mkdir "$work/based"
+echo "profile 'p' { kernel = 'k', args = { [[at={{assets 'x'}}]] } } rule 'r' { boot = 'p' }" >"$work/based/policy.lua"
+echo 'policy: policy.lua' >"$work/based/site.yaml"
+evaluates() { # evaluates BASE ARGUMENT…: eval's URLs begin with it
+    local base=$1
+    shift
+    run 0 "$moonboot" eval "$@" --mac 52:54:00:00:00:01 --render ipxe && says "at=$base/assets/x" &&
+        says "kernel $base/assets/k"
+}
+check "eval: a policy's URLs are those of an example" evaluates http://10.0.0.2:8080 "$work/based/policy.lua"
+check "eval: a directory" evaluates http://10.0.0.2:8080 "$work/based/"
+check "eval: a site.yaml that does not say where it is" evaluates http://10.0.0.2:8080 "$work/based/site.yaml"
+echo 'http: { listen: ["127.0.0.1:80", "127.0.0.2:81"] }' >>"$work/based/site.yaml"
+check "eval: one that says where it listens" evaluates http://127.0.0.1 "$work/based/site.yaml"
+sed -i 's/"127.0.0.1:80"/"0.0.0.0:8123"/' "$work/based/site.yaml"
+check "eval: or at which port" evaluates http://10.0.0.2:8123 "$work/based/site.yaml"
+echo 'advertise: 192.0.2.9' >>"$work/based/site.yaml"
+cp "$work/based/site.yaml" "$work/based/site"
+check "eval: or what it advertises; -c, whatever its name is" evaluates http://192.0.2.9:8123 -c "$work/based/site"
+sed -i 's/ }$/, tls: { cert: cert.pem, key: key.pem } }/' "$work/based/site"
+check "eval: one that speaks HTTPS alone" evaluates https://192.0.2.9:8123 --config="$work/based/site"
+check "explain: takes the same" run 0 "$moonboot" explain -c "$work/based/site" --mac 52:54:00:00:00:01 --render ipxe
+check "explain: has its URLs" says "kernel https://192.0.2.9:8123/assets/k"
+check "repl: has them too" sh -c "cd '$work/based' && echo ':render ipxe mac=52:54:00:00:00:01' |
+    '$moonboot' repl -c site | grep -q 'kernel https://192.0.2.9:8123/assets/k'"
+echo 'polcy: x' >"$work/wrong.yaml"
+check "eval: a site.yaml that is wrong" run 1 "$moonboot" eval "$work/wrong.yaml"
+check "eval: says what of it" complains "wrong.yaml:1:1: unknown key"
+check "eval: -c and a policy" run 2 "$moonboot" eval -c "$work/based/site" "$work/based/policy.lua"
+check "eval: which one?" complains "name one policy, or a site.yaml with -c"
+check "eval: no such directory is bad usage" run 2 "$moonboot" eval "$work/none/policy.lua"
+check "eval: the policy is a problem where it cannot be read" run 1 "$moonboot" eval "$work/none.lua"
+if command -v git >/dev/null; then
+    (cd "$work/based" && git init -q . && git add policy.lua site.yaml && git -c user.name=x -c user.email=x@x commit -qm x &&
+        rm policy.lua)
+    in_git() { (cd "$work/based" && evaluates "$@"); }
+    check "eval: a revision's site.yaml" in_git http://192.0.2.9:8123 HEAD:site.yaml
+    check "eval: a revision's policy" in_git http://10.0.0.2:8080 HEAD:policy.lua
+fi
 echo '{ "mac": "52:54:00:00:00:01", "arch": "efi-x64" }' >"$work/machine.json"
 check "eval: a machine from a file" run 0 "$moonboot" eval examples/quickstart/policy.lua --machine "$work/machine.json"
 check "eval: its decision" says "the build server"

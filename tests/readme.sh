@@ -33,6 +33,10 @@ says() { # says TEXT: the last command's output has it
     grep -qF -- "$1" "$site/said"
 }
 
+check "links in all pages lead somewhere" tests/links.py .
+echo '# A, [b](#a-b)
+[c](#c) [d](none.md) [e](page.md#a-b) `[f](none)`' >"$site/page.md"
+check "those that do not are found" sh -c "tests/links.py '$site' | grep -q '1 pages, 2 links that lead nowhere'"
 block lua 1 >"$site/policy.lua"
 block lua 2 >"$site/policy_test.lua"
 block yaml 1 >"$site/site.yaml"
@@ -60,7 +64,20 @@ cd - >/dev/null || exit 2
 
 check "make install" make -s install DESTDIR="$site/root" PREFIX=/usr
 check "make install: the program runs from there" "$site/root/usr/bin/moonboot" --version
-check "make install: the quickstart's tests pass there" \
+check "make install: all links of its pages lead somewhere" tests/links.py "$site/root/usr/share/doc/moonboot"
+check "make install: they are all pages" says "$(tests/links.py . | tail -n 1)"
+libraries() { # libraries DIRECTORY: what its .luarc.json names, and those below it, is there
+    local rc name n=0
+    for rc in "$1"/.luarc.json "$1"/*/.luarc.json; do
+        name=$(sed -n 's/.*"workspace.library": \["\(.*\)"\].*/\1/p' "$rc")
+        [ -n "$name" ] && [ -s "${rc%/*}/$name/moonboot.lua" ] || return 1
+        n=$((n + 1))
+    done
+    [ "$n" -ge 5 ]
+}
+check "make install: what editors are told to read is there" libraries "$site/root/usr/share/doc/moonboot/examples"
+check "make install: what is to be run can be" test -x "$site/root/usr/share/doc/moonboot/examples/fleet/setup.sh"
+check "make install: the examples' tests pass there" \
     "$site/root/usr/bin/moonboot" test "$site/root/usr/share/doc/moonboot/examples"
 check "make uninstall" make -s uninstall DESTDIR="$site/root" PREFIX=/usr
 check "make uninstall: nothing stays" test -z "$(find "$site/root" -type f)"

@@ -160,8 +160,8 @@ function compared.details(old, new, names)
     local lines = {}
     for _, name in ipairs(names) do
         if name == "kernel" then
-            lines[#lines + 1] = "- kernel " .. tostring(old.kernel)
-            lines[#lines + 1] = "+ kernel " .. tostring(new.kernel)
+            lines[#lines + 1] = old.kernel and "- kernel " .. old.kernel
+            lines[#lines + 1] = new.kernel and "+ kernel " .. new.kernel
         elseif name == "verify" then
             lines[#lines + 1] = (new.verify and "+" or "-") .. " verify"
         elseif name == "args" or name == "initrd" or name == "menu" then

@@ -15,7 +15,7 @@ these in git.
 
       --log FILE       a decision log (site.yaml: log.decisions); - is standard input
       --machines FILE  machines: an inventory or a list in YAML, JSON or CSV, or a machine
-                       a line in JSON (.jsonl)
+                       a line in JSON (.jsonl); -, and a pipe, can be any of these
       --pcap FILE      whoever asks in a capture
       --documents      documents are compared, too
       --all            all machines of each group, not some

@@ -9,10 +9,10 @@ local show = require "cli.show"
 local subject = require "cli.subject"
 
 local HELP = [[
-Usage: moonboot eval [OPTION]… POLICY.LUA [--FIELD VALUE]…
+Usage: moonboot eval [OPTION]… POLICY|-c SITE.YAML [--FIELD VALUE]…
 Says what the policy decides for a machine.
 
-]] .. subject.help .. live.help .. [[
+]] .. policy_file.help .. subject.help .. live.help .. [[
   --render FORMAT,…        also what the machine would be sent: dhcp, ipxe, grub, pxelinux,
                            pixiecore, config/NAME
   --json                   as JSON
@@ -22,7 +22,7 @@ Exit codes: 0 decided, 1 the policy has problems or failed, 2 bad usage.
 ]]
 
 local OPTIONS = { ["--json"] = "flag", ["--render"] = "value", ["--help"] = "flag", ["-h"] = "flag" }
-for _, more in ipairs { subject.options, live.options } do
+for _, more in ipairs { subject.options, live.options, policy_file.options } do
     for name, kind in pairs(more) do
         OPTIONS[name] = kind
     end
@@ -41,15 +41,13 @@ return function(args)
     elseif values["--help"] or values["-h"] then
         host.cli.write(HELP)
         return 0
-    elseif #operands ~= 1 then
-        return usage("name one policy")
     end
     local formats, problem = show.formats(values["--render"])
     if not formats then
         return usage(problem)
     end
     local policy
-    policy, problem = policy_file.load(operands[1])
+    policy, problem = policy_file.named(values, operands)
     if policy == false then
         return usage(problem)
     elseif not policy then

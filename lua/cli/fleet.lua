@@ -65,9 +65,10 @@ function fleet.log(file)
     if not is_there then
         return nil, ("%s: %s"):format(file, problem)
     end
+    local alone = file == "-" or not (host.cli.find(file) or {})[1] -- a pipe can be read once
     local function each(share, shares, take, read)
         local skipped, n = 0, 0
-        for line in file == "-" and is_there or assert(host.cli.each_line(file)) do
+        for line in alone and is_there or assert(host.cli.each_line(file)) do
             n = n + 1
             if n % READ_EVERY == 0 then
                 read(n)
@@ -81,7 +82,7 @@ function fleet.log(file)
         end
         return skipped
     end
-    return { each = each, alone = file == "-" }
+    return { each = each, alone = alone }
 end
 
 local function from_list(list)

@@ -115,12 +115,8 @@ local function from_csv(file, text)
 end
 
 -- A machine a line, as JSON. Read line by line: such a list may be of any length.
-local function from_lines(file)
+local function from_lines(file, lines)
     local list, n = {}, 0
-    local lines, message = host.cli.each_line(file)
-    if not lines then
-        return nil, ("%s: %s"):format(file, message)
-    end
     for line in lines do
         n = n + 1
         local problem
@@ -139,25 +135,45 @@ local function from_lines(file)
     return list
 end
 
--- The machines of a file, by its suffix -> list of { fields =, name =, key = } | nil, problem.
+local LINES = { jsonl = true, ndjson = true }
+local KNOWN = { csv = true, json = true, yaml = true, yml = true, jsonl = true, ndjson = true }
+
+-- What a text is that has no suffix, as standard input and pipes have none.
+local function suffix_of(text)
+    local first = text:match "^%s*([^\r\n]*)"
+    if first:find "^[%[{]" then
+        local object = first:find "^{" and json.decode(first) or {}
+        return (next(object) and text:find "\n%s*{" or object.facts or machine.field(next(object) or ""))
+               and "jsonl" or "json"
+    end
+    local column = first:match '^"?([^,"]*)'
+    return machine.field(column) and not first:find ":" and "csv" or "yaml"
+end
+
+-- The machines of a file ("-": standard input), by its suffix -> list of { fields =, name =, key = } | nil, problem.
 function machine_list.read(file)
-    local directory, base = path.split(file)
-    local suffix = (base:match "%.(%w+)$" or ""):lower()
-    if suffix == "jsonl" or suffix == "ndjson" then
-        return from_lines(file)
-    end
-    local dir, problem = host.cli.opendir(directory)
-    local text
-    if dir then
-        text, problem = host.read(dir, base)
-    end
-    if not text then
-        return nil, ("%s: %s"):format(file, problem)
-    end
-    if suffix == "csv" then
-        return from_csv(file, text)
-    elseif suffix ~= "json" and suffix ~= "yaml" and suffix ~= "yml" then
+    local _, base = path.split(file)
+    local suffix = base:match "%.(%w+)$"
+    suffix = suffix and suffix:lower()
+    if suffix and not KNOWN[suffix] then
         return nil, ("%s is neither .yaml, .json, .csv nor .jsonl"):format(file)
+    end
+    local lines, problem = host.cli.each_line(file)
+    if not lines then
+        return nil, ("%s: %s"):format(file, problem)
+    elseif LINES[suffix] then
+        return from_lines(file, lines)
+    end
+    local all = {}
+    for line in lines do
+        all[#all + 1] = line .. "\n"
+    end
+    local text = table.concat(all)
+    suffix = suffix or suffix_of(text)
+    if LINES[suffix] then
+        return from_lines(file, text:gmatch "([^\n]*)\n")
+    elseif suffix == "csv" then
+        return from_csv(file, text)
     end
     local data
     if suffix == "json" then

@@ -11,19 +11,13 @@ local function load(name, display)
     local directory, file = path.split(name)
     local dir, message = host.cli.opendir(directory)
     if not dir then
-        return nil, { ("%s: %s"):format(display, message) }
+        return false, { ("%s: %s"):format(display, message) }
     end
     return engine.load { dir = dir, file = file, display = display }
 end
 
--- The policy's file, and the site, of what a file or directory is; nil and problems.
-local function resolve(name)
-    name = bundled.policy(name)
-    if host.cli.opendir(name) then
-        return name:gsub("/+$", "") .. "/policy.lua"
-    elseif not name:find("%.ya?ml$") then
-        return name
-    end
+-- The same of a site.yaml, whatever it is called.
+local function resolve_site(name)
     local site, list = host.cli.site(name)
     if not site then
         return nil, list
@@ -34,6 +28,17 @@ local function resolve(name)
         return nil, { ("%s: nothing has been fetched from %s yet"):format(name, site.fetched_from) }
     end
     return bundled.policy(site.policy), site
+end
+
+-- The policy's file, and the site, of what a file or directory is; nil and problems.
+local function resolve(name)
+    name = bundled.policy(name)
+    if host.cli.opendir(name) then
+        return name:gsub("(.)/+$", "%1") .. "/policy.lua"
+    elseif name:find("%.ya?ml$") then
+        return resolve_site(name)
+    end
+    return name
 end
 
 local function git(...)
@@ -98,21 +103,22 @@ local function from_git(name)
         problems = site
     end
     host.cli.run { "rm", "-rf", "--", into }
-    return policy, problems
+    return policy, policy and site or problems
 end
 
--- The policy of that name, and its site.yaml's content if it has one | nil, list of problems.
-function policies.open(name)
-    if name:find("^[^:/][^:]*:") and not host.cli.find(name) then
+-- The policy of that name, and its site.yaml's content if it has one | nil, list of problems; false instead of nil
+-- when there is no such directory. With `is_site` it is the name of a site.yaml.
+function policies.open(name, is_site)
+    if not is_site and name:find("^[^:/][^:]*:") and not host.cli.find(name) then
         return from_git(name)
     end
-    local file, site = resolve(name)
+    local file, site = (is_site and resolve_site or resolve)(name)
     if not file then
         return nil, site
     end
     local policy, problems = load(file, file)
     if not policy then
-        return nil, problems
+        return policy, problems
     end
     return policy, site
 end

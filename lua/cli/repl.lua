@@ -12,9 +12,9 @@ local show = require "cli.show"
 local subject = require "cli.subject"
 
 local HELP = [[
-Usage: moonboot repl [-c SITE.YAML] [POLICY.LUA]
-Asks for machines, and says what the policy decides for each. Without a policy it takes
-that of ./site.yaml. Lines are read from standard input, and edited on a terminal.
+Usage: moonboot repl [-c SITE.YAML] [POLICY]
+Asks for machines, and says what the policy decides for each. It is named as for
+`moonboot eval`; without one it is that of ./site.yaml. Lines are read from standard input, and edited on a terminal.
 
   -c, --config FILE        the policy that this site.yaml names
 ]] .. live.help .. [[
@@ -124,7 +124,7 @@ function Repl:machine(text)
 end
 
 function Repl:load()
-    local policy, problem = policy_file.load(self.name)
+    local policy, problem = policy_file.load(self.site or self.name, self.site ~= nil)
     if not policy then
         return nil, problem .. (self.policy and "\nthe policy of before stays" or "")
     end
@@ -242,7 +242,7 @@ local function policy_name(config, operand)
     if not site then
         return nil, table.concat(found, "\n"), 1
     end
-    return site.policy
+    return site.policy, not site.policy and ("nothing has been fetched from %s yet"):format(site.fetched_from)
 end
 
 return function(args)
@@ -263,6 +263,7 @@ return function(args)
         return 1
     end
     local self = setmetatable({ name = name, network = values["--network"] }, Repl)
+    self.site = #operands == 0 and (config or "site.yaml") or nil
     local read = host.cli.editor(function(before)
         return self:complete(before)
     end)

@@ -17,7 +17,8 @@ subject.help = [[
                            or line N of a decision log; fields that are given replace its
   --pcap FILE[:N]          the machine that sent frame N of a capture (pcap or pcapng), or
                            the first request in it that the policy decides
-  --stage STAGE            what is known when: dhcp, tftp, or ipxe (default)
+  --stage STAGE            what is known when: dhcp, tftp, http, ipxe (default), grub, pxelinux
+                           or pixiecore
 ]]
 
 subject.options = { ["--machine"] = "value", ["--pcap"] = "value", ["--stage"] = "value" }

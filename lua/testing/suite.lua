@@ -99,6 +99,27 @@ local function unknown_words(text, display, env)
     return list:any() and list:strings() or nil
 end
 
+-- Words with which policies begin, and test files do not.
+local OF_POLICIES = { profile = true, rule = true, require = true, include = true, serve = true, on = true,
+                      dhcp = true, inventory = true }
+
+-- What to say of a policy that is taken for a test file; nil for what is none. `name` is the file's, `dir` its
+-- directory.
+local function policy_problem(name, text, dir)
+    local names = not name:find "_test%.lua$" and host.names(text, "@" .. name) or {}
+    local found
+    for _, use in ipairs(names) do
+        if use.name == "test" then
+            return nil
+        end
+        found = found or OF_POLICIES[use.name]
+    end
+    local tests = name:gsub("%.lua$", "") .. "_test.lua"
+    local there = found and host.read(dir, (select(2, path.split(tests))))
+    return found and ("%s is a policy; %s in %s"):format(
+        name, there and "its tests are" or "there are no tests of it yet, which would be", tests)
+end
+
 -- The suite of a test file | nil, list of problems.
 function suite.load(name)
     local directory, file = path.split(name)
@@ -110,6 +131,10 @@ function suite.load(name)
     end
     if not text then
         return nil, { ("%s: %s"):format(name, message) }
+    end
+    local mistaken = policy_problem(name, text, dir)
+    if mistaken then
+        return nil, { mistaken }
     end
     local env = suite.words(new)
     local unknown = unknown_words(text, name, env)

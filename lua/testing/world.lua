@@ -125,21 +125,9 @@ function World:again(soon, f, ...)
     return finish(self:run(soon, f, ...))
 end
 
--- The events that a policy wants to know of.
-local function known(policy)
-    local names = {}
-    for _, handler in ipairs(policy.handlers) do
-        names[handler.event] = true
-    end
-    for _, once in ipairs(policy.onces) do
-        names[once.done], names[once.again] = true, true
-    end
-    return names
-end
-
 -- Something has happened to the machine -> true | nil, problem.
 function World:fire(who, event)
-    local names, stage = known(self.policy), timeline.stages[event.name]
+    local names, stage = events.known(self.policy), timeline.stages[event.name]
     if not names[event.name] and not stage then
         return nil, ("neither `on` nor `once` of the policy knows the event %s%s"):format(
             problems.show(event.name), problems.hint(event.name, names))

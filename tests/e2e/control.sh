@@ -48,6 +48,15 @@ check "the socket is its owner's alone" [ "$(stat -c %a "$site/control.sock")" =
 check "status" moonboot status
 check "status shows the generation" grep -q '^generation  1, loaded .* at the start$' "$site/out"
 check "status --json: the service's process" [ "$(status pid)" = "$service" ]
+check "status --json: lua/cli/README.md has its keys" python3 -c '
+import json, subprocess, sys
+status = json.loads(subprocess.check_output(sys.argv[2:]))
+page = open(sys.argv[1]).read()
+page = page[page.index("## status, reload, top"):page.index("## state")]
+keys = set(status) | {key for part in ("generation", "workers", "sockets")
+                      for one in (status[part] if isinstance(status[part], list) else [status[part]]) for key in one}
+missing = [key for key in keys if f"`{key}`" not in page]
+assert not missing and len(keys) > 20, missing' "$here/../../lua/cli/README.md" "$BUILD/moonboot" status --json -c "$site/site.yaml"
 check "status --json: nothing was refused" [ "$(status refused)" = None ]
 check "status --json: the hash is that of the log" grep -q "($(status generation hash))" "$log"
 check "status --json: both workers serve" [ "$(status workers | grep -o '"state": "serving"' | wc -l)" = 2 ]

@@ -57,6 +57,12 @@ check "no such file in it" exits 2 "v1:nonesuch.lua: " "$moonboot" diff v1:nones
 cd "$site" || exit 2
 check "outside a repository" exits 2 "git repository" env GIT_CEILING_DIRECTORIES="$site" "$moonboot" diff v1:policy.lua repository --machines hosts.yaml
 check "no such policy" exits 2 "none.lua" "$moonboot" diff none.lua repository --machines hosts.yaml
+mkdir links && ln -s ../hosts.yaml links/linked.yaml
+check "machines behind a link that leads elsewhere" exits 0 "0 of 3 machines" "$moonboot" diff repository repository/site --machines links/linked.yaml
+check "machines from standard input" exits 0 "0 of 3 machines" "$moonboot" diff repository repository/site --machines - <hosts.yaml
+check "machines from a pipe" exits 0 "0 of 3 machines" "$moonboot" diff repository repository/site --machines <(printf '%s\n' mac 52:54:00:01:00:0{1,2,3})
+check "machines of no such file" exits 2 "moonboot diff: none.yaml: No such file or directory" "$moonboot" diff repository repository/site --machines none.yaml
+check "of a directory" exits 2 "moonboot diff: links: Is a directory" "$moonboot" diff repository repository/site --machines links
 check "bad machines have their line" exits 2 "bad.yaml:2:" sh -c "echo 'a: [' >bad.yaml; $moonboot diff repository repository --machines bad.yaml"
 
 policy old.lua 52:54:00
@@ -72,6 +78,8 @@ with open(sys.argv[1], "w") as out:
                           "generation": 1, "policy": "0" * 32, "facts": facts}, separators=(",", ":")), file=out)
 PY
 check "a log, one process" exits 1 "machines would boot otherwise (20000 decisions)" "$moonboot" diff old.lua new.lua --log decisions.jsonl --jobs 1
+check "a log from a pipe, which can be read once" exits 1 "machines would boot otherwise (20000 decisions)" \
+    "$moonboot" diff old.lua new.lua --log <(cat decisions.jsonl) --jobs 2
 cp out alone
 check "a log, three processes: the same" sh -c "$moonboot diff old.lua new.lua --log decisions.jsonl --jobs 3 >out; cmp out alone"
 check "a log from standard input: the same" sh -c "$moonboot diff old.lua new.lua --log - <decisions.jsonl >out; cmp out alone"

@@ -96,6 +96,11 @@ check "emit is not for who only asks" [ "$(curl -so /dev/null -w '%{http_code}' 
 check "but for who posts" curl -sf -X POST "$base/emit"
 check "no event that is told has a stage's name" \
     [ "$(moonboot event boot:kernel $mac 2>&1 | grep -c "expected an event's name")" = 1 ]
+check "an event that nothing knows is refused, and the nearest is named" [ "$(moonboot event instaled $mac 2>&1; echo $?)" = \
+    "moonboot event: $mac: nothing in the policy knows the event \"instaled\" (did you mean \"installed\"?)
+1" ]
+check "and not recorded" [ "$(moonboot machine $mac | grep -c instaled)" = 0 ]
+check "one that something knows is taken in" moonboot event installed $mac
 check "that of a policy is not served without http.admin" [ "$(curl -so /dev/null -w '%{http_code}' "$base/api/v1/machines")" = 404 ]
 
 # --- who may ask, and for 10,000 ----------------------------------------------------------------

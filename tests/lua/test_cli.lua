@@ -38,6 +38,22 @@ function tests.a_passing_test_sees_everything()
     assert(not out:find("\27"))
 end
 
+function tests.a_policy_is_no_test_file()
+    local code, out = cli.run("test", { "d/p.lua" }, { ["d/p.lua"] = POLICY, ["d/p_test.lua"] = "" })
+    assert(code == 2, out)
+    has(out, "d/p.lua is a policy; its tests are in d/p_test.lua\n")
+    assert(not out:find("unknown", 1, true), out)
+    code, out = cli.run("test", { "p.lua" }, { ["p.lua"] = "require 'moonboot.pxelinux'\n" })
+    assert(code == 2, out)
+    has(out, "p.lua is a policy; there are no tests of it yet, which would be in p_test.lua\n")
+    code, out = cli.run("test", { "more.lua" }, { ["p.lua"] = POLICY, ["more.lua"] =
+        "policy 'p.lua'\ntest 'x' { " .. GIVEN .. "expect = { boot = 'compute' } }\n" })
+    assert(code == 0, out)
+    code, out = cli.run("test", { "more.lua" }, { ["p.lua"] = POLICY, ["more.lua"] = "policy 'p.lua'\ntset 'x' {}\n" })
+    assert(code == 2, out)
+    has(out, 'more.lua:2: unknown word "tset" (did you mean "test"?)')
+end
+
 function tests.a_failure_shows_both_sides_and_the_trace()
     local code, out = run_tests("\ntest 'no' { " .. GIVEN .. "expect = { rule = 'rest', boot = 'ignore', "
         .. "args = { 'ip=dhcp' }, ipxe = contains 'nope' } }")

@@ -60,7 +60,7 @@ function tests.a_change_is_told_with_both_rules()
     assert(code == 1)
     has(out, "3 of 4 machines would boot otherwise (5 decisions)\n",
         "\n2 machines: boot linux -> ignore\n    - rule \"rack 1\" (old.lua:3)\n    + rule \"rest\" (new.lua:6)\n",
-        "\n    52:54:00:01:00:01\n        - kernel vmlinuz\n        + kernel nil\n        - quiet\n        - host=S1\n",
+        "\n    52:54:00:01:00:01\n        - kernel vmlinuz\n        - quiet\n        - host=S1\n",
         "\n1 machine: boot other -> boot linux\n")
 end
 
@@ -162,6 +162,31 @@ function tests.machines_of_every_format()
     local code, out = run({ "--machines", "s.json" }, changed('serial or mac', 'serial'), -- another key
                           { ["s.json"] = '{ "key": "serial", "hosts": { "S1": "linux", "S2": {} } }' })
     assert(code == 0, out)
+end
+
+-- Standard input and pipes have no suffix.
+function tests.machines_of_a_format_that_is_not_named()
+    local one, two = '{"mac":"52:54:00:01:00:01"}\n', '{"mac":"52:54:00:09:00:01"}\n'
+    for _, text in ipairs {
+        one .. two,
+        "\n" .. one .. "\n" .. two,
+        '{"facts":{"mac":"52:54:00:01:00:01"}}\n{"facts":{"mac":"52:54:00:09:00:01"}}\n',
+        '{\n  "52:54:00:01:00:01": {},\n  "52:54:00:09:00:01": {}\n}\n',
+        '{"52:54:00:01:00:01": {}, "52:54:00:09:00:01": {}}',
+        '{"key": "mac", "hosts": [ {"mac":"52:54:00:01:00:01"}, {"mac":"52:54:00:09:00:01"} ] }',
+        '[ {"mac":"52:54:00:01:00:01"},\n{"mac":"52:54:00:09:00:01"} ]',
+        "mac\n52:54:00:01:00:01\n52:54:00:09:00:01\n",
+        '"mac",boot\r\n52:54:00:01:00:01,"a\nb"\r\n52:54:00:09:00:01,x\r\n',
+    } do
+        for _, name in ipairs { "-", "/dev/fd/63" } do
+            local code, out, err = run({ "--machines", name }, changed("52:54:00:01", "52:54:00:02"), { [name] = text })
+            assert(code == 1 and err == "", text .. err)
+            has(out, "1 of 2 machines would boot otherwise", "1 machine: boot linux -> ignore\n")
+        end
+    end
+    local code, _, err = run({ "--machines", "-" }, OLD, { ["-"] = one .. "{" })
+    assert(code == 2 and err:find "^moonboot diff: %-:2: ", err)
+    assert(select(2, run({ "--machines", "-" }, OLD, { ["-"] = '{"mac":"52:54:00:01:00:01"}' })):find "^0 of 1 ")
 end
 
 function tests.bad_lists_of_machines_have_their_line()

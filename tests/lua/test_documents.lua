@@ -183,6 +183,11 @@ profile "p" { kernel = "k", args = { "{{config(role)}}" }, vars = { role = "user
 rule "r" { boot = "p" }]]
     local d = policies.decide(policy, {}):render()
     assert(d.error == 'policy.lua:1: config: there is no document "user-date" (did you mean "user-data"?)', d.error)
+    policy = policies.load [[
+profile "p" { kernel = "k", args = { "{{config('user-' .. role)}}" }, vars = { role = "data" }, config = { ["user-data"] = "x" } }
+rule "r" { boot = "p" }]]
+    d = policies.decide(policy, {}):render()
+    assert(not d.error, d.error)
 end
 
 -- Tests and `moonboot eval` see what a machine of these fields would be given.

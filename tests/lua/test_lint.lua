@@ -344,6 +344,31 @@ s/policy.lua:5: warning: rule "dead" never decides: rule "rest" (line 4) takes e
     assert(code == 2 and out == "" and err:find("gone: No such file", 1, true), err)
 end
 
+function tests.events_that_nothing_knows()
+    local once = "rule 'r' { boot = once { 'x', done_on = 'installed' } }"
+    local telling = "profile 'x' { kernel = 'k', args = { \"%s\" } }\n" .. once .. "\n"
+    local function text(expression)
+        return telling:format(expression)
+    end
+    one(text "done={{event 'instaled'}}",
+        '1 unknown-event: no on, done_on or again_on names the event "instaled" (did you mean "installed"?)')
+    one(text "{{event('reinstal', 'once')}}", 'names the event "reinstal" (did you mean "reinstall"?)')
+    one("profile 'x' { kernel = 'k', config = { a = template 't' } }\n" .. once,
+        '3 unknown-event: no on, done_on or again_on names the event "seen"', nil,
+        { t = "{# event 'no' #}\nevent 'no'\n{% for i = 1, 2 do %}{{ yaml(event \"seen\") }}{% end %}\n" })
+    one("profile 'x' { kernel = 'k', config = { a = template 't' } }\n" .. once,
+        '1 unknown-event: no on, done_on or again_on names the event "seen"', nil,
+        { t = "{% include 'u' %}", u = "{% local at = event 'seen' %}{{at}}" })
+    none(text "{{event 'installed'}} {{event 'reinstall'}}")
+    none(text "{{event('inst' .. mac)}} {{event(serial)}} {{event(mac and 'x' or 'y')}} {{'event'}}")
+    none(text "{{event 'seen'}}" .. "on('se' .. 'en', function() end)")
+    none(text "{{event 'seen'}}" .. "for _, name in ipairs { 'a', 'seen' } do on(name, function() end) end")
+    none(text "{{event 'seen'}}" .. "serve '/x' (function() return machines.get('52:54:00:00:00:01').mac end)")
+    none(text "{{event 'seen'}}" .. "local m = machines\nserve '/x' (function() return m.get('x').mac end)")
+    one(text "{{event 'seen'}}" .. "serve '/x' (function() return #machines.stuck(60) .. '' end)", "unknown-event")
+    none("profile 'x' { kernel = 'k', args = { \"{{event 'up'}}\" }, vars = { event = 'x' } }\n" .. once)
+end
+
 function tests.kinds_are_documented()
     local file = assert(io.open "lua/cli/README.md")
     local text = file:read "*a"

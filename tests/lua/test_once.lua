@@ -278,6 +278,18 @@ function tests.the_memory_store()
     assert(select(2, s:write { key = ("k"):rep(401), text = "" }):find "400 are the most")
 end
 
+-- A mistyped name is no reason to refuse what an installer tells, but somebody should know.
+function tests.an_event_that_nothing_knows()
+    host.logged = {}
+    local policy = policies.load(INSTALL)
+    local query = "token=~mac=" .. MAC
+    assert(post(policy, "/event/instaled", query).body == "ok\n" and boots(policy) ~= "disk")
+    assert(#host.logged == 1 and host.logged[1].level == "warn" and host.logged[1].message == MAC ..
+           ' posted instaled: nothing in the policy knows the event "instaled" (did you mean "installed"?)')
+    assert(post(policy, "/event/reinstall", query).body == "ok\n")
+    assert(post(policy, "/event/installed", query).body == "ok\n" and #host.logged == 1)
+end
+
 function tests.posted_events()
     local policy = policies.load(INSTALL .. 'on("installed", function(_, e) state.set("from", e.params) end)\n')
     local m = policies.machine({ mac = MAC, uuid = "00112233-4455-6677-8899-aabbccddeeff", serial = "S 1" }, "ipxe")
