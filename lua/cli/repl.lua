@@ -14,7 +14,8 @@ local subject = require "cli.subject"
 local HELP = [[
 Usage: moonboot repl [-c SITE.YAML] [POLICY.LUA]
 Asks for machines, and says what the policy decides for each. Without a policy it takes
-that of ./site.yaml. Lines are read from standard input, and edited on a terminal.
+that of the site.yaml here, else of /etc/moonboot/site.yaml. Lines are read from standard
+input, and edited on a terminal.
 
   -c, --config FILE        the policy that this site.yaml names
 ]] .. live.help .. [[
@@ -238,7 +239,7 @@ local function policy_name(config, operand)
     if operand then
         return operand
     end
-    local site, found = host.cli.site(config or "site.yaml")
+    local site, found = host.cli.site(config or host.cli.site_name())
     if not site then
         return nil, table.concat(found, "\n"), 1
     end

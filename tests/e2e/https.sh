@@ -167,7 +167,7 @@ reload ready
 check "SIGHUP: the next certificate" prints next.lab presented
 echo nonsense >server.pem
 reload refused
-check "a malformed certificate is refused" grep -q 'site.yaml: `tls`: .*server.pem: ' "$log"
+check "a malformed certificate is refused" grep -q 'site.yaml:[0-9]*:[0-9]*: `http.tls`: .*server.pem: ' "$log"
 check "the one before goes on" prints next.lab presented
 cp node.pem server.pem
 reload refused
