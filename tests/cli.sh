@@ -189,7 +189,9 @@ echo 'rule "all" { boot = function() return state.get("x") end }' >policy.lua
 check "check: a policy that remembers, where there is no state" run 1 "$moonboot" check
 check "check: says what to write" complains 'policy.lua:1: it is to remember something (once, state, machines or on "boot:…"): write `state: { path: … }`'
 echo 'state: { path: st }' >>site.yaml
+echo 'log.warn "said once"' >>policy.lua
 check "check: where there is" run 0 "$moonboot" check
+check "check: what a policy logs is told once" [ "$(grep -c 'said once' "$work/err")" = 1 ]
 printf 'policy: policy.lua\nhttp: { listen: ["*:80", "*:80"] }\n' >site.yaml
 check "check: an address twice" run 1 "$moonboot" check
 check "check: says where" complains 'site.yaml:2:26: `http.listen`: 0.0.0.0:80 is there already, in `http.listen`'

@@ -115,9 +115,9 @@ local function check_shut(list, shut, site)
     end
 end
 
--- What the service would refuse a policy for, a list; nil: nothing. `options`: engine.load's.
-local function refused(site, options)
-    local errors = host.cli.refused(site.memory_mb, options)
+-- What the service would refuse a policy for, a list; nil: nothing. `how`: what engine.load is given.
+local function refused(site, how)
+    local errors = host.cli.refused(site.memory_mb, how)
     for i, text in ipairs(errors or {}) do
         if text:find("not enough memory", 1, true) then
             errors[i] = ("%s: `limits.memory_mb` of %s is %d"):format(text, site.file, site.memory_mb)
@@ -138,15 +138,18 @@ local function check_policy(list, name, log, site)
     end
     local warnings, shut = {}, {}
     local inspect = lint.inspector(warnings, site, log)
-    local options = { dir = dir, file = file, display = name, static_tftp = site and site.static_tftp,
-                      unsigned = site and site.unsigned, stateless = site and site.stateless }
-    local errors = site and refused(site, options)
+    local how = { dir = dir, file = file, display = name, static_tftp = site and site.static_tftp,
+                  unsigned = site and site.unsigned, stateless = site and site.stateless }
+    local errors = site and refused(site, how)
     if not errors then
-        options.inspect = function(l, loaded)
+        how.inspect = function(l, loaded)
             shut = l.shut
             inspect(l, loaded)
         end
-        local policy, found = engine.load(options)
+        local say = host.log
+        host.log = site and function() end or say -- it has been said
+        local policy, found = engine.load(how)
+        host.log = say
         errors = not policy and found
     end
     for _, text in ipairs(errors or {}) do

@@ -398,7 +398,7 @@ static void test_not_yaml(void **state)
         {"policy: p\nhttp: { admin: { listen: \"*:8080\" } }\n",
          ":2:26: `http.admin.listen`: 0.0.0.0:8080 is there already, in `http.listen`"},
         {"policy: p\nhttp: { admin: { client_cert: true } }\n",
-         ":2:32: `admin` wants a `client_cert`, but `tls` has no `client_ca`"},
+         ":2:31: `admin` wants a `client_cert`, but `tls` has no `client_ca`"},
         {"policy: p\nhttp: { admin: { token: x } }\n",
          ":2:25: `token` is no argon2id hash: moonboot keygen --bearer NAME makes one"},
         {"policy: p\nhttp: { listen: [], admin: { listen: \"*:81\" } }\n",
