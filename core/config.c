@@ -235,10 +235,10 @@ static void read_addresses(struct reading *r, const struct key *key, yaml_node_t
         }
         *addresses = list;
         *n = i + 1;
+        list[i] = (struct sockaddr_in){0}; /* nobody's, until it is read */
         const char *text = scalar(item(r, node, i));
         if (!text || !addr_listen_parse(text, &list[i]))
-            expected(r, key, item(r, node, i),
-                     "ADDRESS:PORT of IPv4 (there is no IPv6), such as \"0.0.0.0:8080\"");
+            expected(r, key, item(r, node, i), "ADDRESS:PORT (only IPv4), like \"0.0.0.0:8080\"");
     }
 }
 

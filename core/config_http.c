@@ -57,10 +57,11 @@ static void name_address(const struct config *config, size_t i, bool own, char *
         snprintf(key, size, "http.listen.%zu", i);
 }
 
-/* A port of an address can be had once, and 0.0.0.0 is all of them. */
+/* A port of an address can be had once, and 0.0.0.0 is all of them. What could not be read has
+ * none. */
 static bool overlap(const struct sockaddr_in *a, const struct sockaddr_in *b)
 {
-    return a->sin_port == b->sin_port &&
+    return a->sin_port && a->sin_port == b->sin_port &&
            (a->sin_addr.s_addr == b->sin_addr.s_addr || a->sin_addr.s_addr == INADDR_ANY ||
             b->sin_addr.s_addr == INADDR_ANY);
 }

@@ -237,9 +237,9 @@ static void test_problems_at_once(void **state)
     assert_problem(&problems, 1, ":2:15: `port` is 70000, expected a port number from 1 to 65535");
     assert_problem(&problems, 2, ":2:22: unknown key `enabeld`: did you mean `enabled`?");
     assert_problem(&problems, 3, ":3:7: `tftp` is a list, expected a mapping of keys to values");
-    assert_problem(&problems, 4,
-                   ":5:28: `listen` is nowhere, expected ADDRESS:PORT of IPv4 (there is no IPv6), "
-                   "such as \"0.0.0.0:8080\"");
+    assert_problem(
+        &problems, 4,
+        ":5:28: `listen` is nowhere, expected ADDRESS:PORT (only IPv4), like \"0.0.0.0:8080\"");
     assert_problem(&problems, 5, ":6:3: `listen` stands here twice");
     assert_problem(&problems, 6,
                    ":7:10: `workers` is many, expected auto, or a number from 1 to 64");
@@ -380,8 +380,7 @@ static void test_not_yaml(void **state)
         {"policy: p\nhttp:\n  assets: a\n  tls:\n    cert: c\n",
          ":4:3: `tls` wants `cert` and `key`"},
         {"policy: p\nhttp: { listen: \"[::]:8080\" }\n",
-         ":2:17: `listen` is [::]:8080, expected ADDRESS:PORT of IPv4 (there is no IPv6), such as "
-         "\"0.0.0.0:8080\""},
+         ":2:17: `listen` is [::]:8080, expected ADDRESS:PORT (only IPv4), like \"0.0.0.0:8080\""},
         {"policy: p\nhttp: { listen: [\"*:80\", \"10.0.0.2:81\", \"*:80\"] }\n",
          ":2:41: `http.listen`: 0.0.0.0:80 is there already, in `http.listen`"},
         {"policy: p\nhttp: { listen: [\"*:80\", \"10.0.0.2:80\"] }\n",
@@ -440,6 +439,17 @@ static void test_not_yaml(void **state)
     }
 }
 
+/* Addresses that are wrong are not taken for one that stands there twice. */
+static void test_wrong_addresses(void **state)
+{
+    struct problems problems = {0};
+    (void)state;
+    assert_null(
+        load("policy: p\nhttp: { listen: [\"[::]:80\", \"[::]:80\", x, \"*:80\"] }\n", &problems));
+    assert_int_equal(problems.n, 3);
+    problems_clear(&problems);
+}
+
 static void test_sign_in_url(void **state)
 {
     struct problems problems = {0};
@@ -486,7 +496,7 @@ int main(void)
         cmocka_unit_test(test_tls_alone),   cmocka_unit_test(test_redis),
         cmocka_unit_test(test_wrong_redis), cmocka_unit_test(test_not_yaml),
         cmocka_unit_test(test_sign_in_url), cmocka_unit_test(test_missing_file),
-        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_truncated),   cmocka_unit_test(test_wrong_addresses),
     };
     close(mkstemp(path));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
