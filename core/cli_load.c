@@ -96,8 +96,34 @@ static int refused(lua_State *L)
     return 1;
 }
 
+static int say_nothing(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+/* host.cli.hushed(f, …) -> what f returns, whose logging is not heard. What it throws ends the
+ * command. */
+static int hushed(lua_State *L)
+{
+    lua_getglobal(L, "host");
+    lua_getfield(L, -1, "log");
+    lua_insert(L, 1);
+    lua_pushcfunction(L, say_nothing);
+    lua_setfield(L, -2, "log");
+    lua_pop(L, 1);
+    lua_call(L, lua_gettop(L) - 2, LUA_MULTRET);
+    lua_getglobal(L, "host");
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "log");
+    lua_pop(L, 1);
+    return lua_gettop(L) - 1;
+}
+
 void cli_load_open(lua_State *L)
 {
+    lua_pushcfunction(L, hushed);
+    lua_setfield(L, -2, "hushed");
     lua_pushcfunction(L, refused);
     lua_setfield(L, -2, "refused");
 }

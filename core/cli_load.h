@@ -4,7 +4,7 @@
 
 #include <lua.h>
 
-/* Adds host.cli.refused to the table on top. */
+/* Adds host.cli.refused and host.cli.hushed to the table on top. */
 void cli_load_open(lua_State *L);
 
 #endif

@@ -26,6 +26,9 @@ function fake_cli.run(name, args, files, save, more)
         end,
         bundle = function() end,
         refused = function() end,
+        hushed = function(f, ...)
+            return f(...)
+        end,
         site_name = function()
             return "site.yaml"
         end,
