@@ -7,11 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "api.h"
 #include "cli_capture.h"
+#include "cli_load.h"
 #include "cli_state.h"
 #include "config.h"
 #include "config_policy.h"
+#include "config_state.h"
 #include "control_path.h"
 #include "fetch_cache.h"
 #include "files.h"
@@ -189,14 +192,57 @@ static void set_state(lua_State *L, struct site *site)
     set_problems(L, "state", &site->problems, before);
 }
 
+/* Adds what `find` finds to the list on top, as { kind =, text = }. */
+static void add_warnings(lua_State *L, struct site *site, const char *kind,
+                         void (*find)(const struct config *config, struct problems *problems))
+{
+    size_t before = site->problems.n;
+    find(site->config, &site->problems);
+    for (size_t i = before; i < site->problems.n; i++) {
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, kind);
+        lua_setfield(L, -2, "kind");
+        lua_pushstring(L, site->problems.lines[i]);
+        lua_setfield(L, -2, "text");
+        lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+    }
+}
+
+static void find_keys(const struct config *config, struct problems *problems)
+{
+    struct trust trust = {0};
+    trust_read(&trust, config, NULL, problems);
+    trust_close(&trust);
+    absent_refresh(config, problems);
+}
+
+/* What the service would miss on this host, as far as this user can tell. */
+static void set_warnings(lua_State *L, struct site *site)
+{
+    lua_newtable(L);
+    add_warnings(L, site, "missing-interface", absent_interfaces);
+    add_warnings(L, site, "missing-account", absent_accounts);
+    add_warnings(L, site, "missing-directory", absent_directory);
+    add_warnings(L, site, "key-file", find_keys);
+    lua_setfield(L, -2, "warnings");
+}
+
+/* host.cli.site_name() -> the site.yaml that is meant when none is named */
+static int site_name(lua_State *L)
+{
+    lua_pushstring(L, cli_site());
+    return 1;
+}
+
 /* host.cli.site(path) -> { policy =, assets =, tftp_root = (names of files; all but the first
  * are nil when there are none), advertise = (nil: none), listen = (the first address of HTTP; nil:
  * all), only_tls = (it is of HTTPS, as are all others), dhcp_port =, boot_port =, tftp_port =,
  * http_ports = (a list), unsigned = (there are no CMS signatures), fetched_from = (the URL where
  * `policy` is one; `policy` is then what was fetched last), refused = (why the bundle that `policy`
- * names is not good, a list), state = (what is wrong with the files of `state`, a list) }, beside
- * tftp-hpa static_tftp = true and tftp_missing = the boot programs that it does not find (nil:
- * none) | nil, list of problems */
+ * names is not good, a list), state = (what is wrong with the files of `state`, a list), warnings =
+ * (what else this host lacks, a list of { kind =, text = }), stateless = (nothing is remembered),
+ * memory_mb = (of a policy) }, beside tftp-hpa static_tftp = true and tftp_missing = the boot
+ * programs that it does not find (nil: none) | nil, list of problems */
 static int read_site(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -227,6 +273,10 @@ static int read_site(lua_State *L)
     set_network(L, site->config);
     set_refused(L, site);
     set_state(L, site);
+    set_warnings(L, site);
+    lua_pushboolean(L, !config_state_kept(site->config));
+    lua_setfield(L, -2, "stateless");
+    set_number(L, "memory_mb", (int)site->config->limits.memory_mb);
     return 1;
 }
 
@@ -288,11 +338,14 @@ static int run(lua_State *L)
     lua_getfield(L, -1, "cli");
     lua_pushcfunction(L, read_site);
     lua_setfield(L, -2, "site");
+    lua_pushcfunction(L, site_name);
+    lua_setfield(L, -2, "site_name");
     lua_pushcfunction(L, read_seals);
     lua_setfield(L, -2, "seals");
     lua_pushcfunction(L, control_path_of_site);
     lua_setfield(L, -2, "control_path");
     cli_capture_open(L);
+    cli_load_open(L);
     cli_state_open(L);
     lua_pop(L, 2);
     vm_require(L, lua_pushfstring(L, "cli.%s", command->name));

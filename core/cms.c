@@ -63,6 +63,7 @@ static bool check_certificate(const struct reading *r, X509 *certificate)
 /* The first is the signer's own, the others go with it. */
 static X509 *read_certificates(const struct reading *r, STACK_OF(X509) * others)
 {
+    ERR_clear_error();
     BIO *bio = BIO_new_file(r->file, "r");
     X509 *own = bio ? PEM_read_bio_X509(bio, NULL, tls_key_no_passphrase, NULL) : NULL;
     for (X509 *next; own && (next = PEM_read_bio_X509(bio, NULL, tls_key_no_passphrase, NULL));) {
@@ -71,7 +72,7 @@ static X509 *read_certificates(const struct reading *r, STACK_OF(X509) * others)
     }
     BIO_free(bio);
     if (!own)
-        complain(r, "it cannot be read, or has no certificate in PEM");
+        tls_key_complain(r->text, r->size, r->file, "it has no certificate in PEM");
     ERR_clear_error(); /* the end of the file is one */
     return own;
 }

@@ -13,6 +13,7 @@
 #include "addr.h"
 #include "config_defaults.h"
 #include "config_http.h"
+#include "config_place.h"
 #include "config_policy.h"
 #include "config_state.h"
 #include "config_yaml.h"
@@ -234,9 +235,10 @@ static void read_addresses(struct reading *r, const struct key *key, yaml_node_t
         }
         *addresses = list;
         *n = i + 1;
+        list[i] = (struct sockaddr_in){0}; /* nobody's, until it is read */
         const char *text = scalar(item(r, node, i));
         if (!text || !addr_listen_parse(text, &list[i]))
-            expected(r, key, item(r, node, i), "ADDRESS:PORT, such as \"0.0.0.0:8080\"");
+            expected(r, key, item(r, node, i), "ADDRESS:PORT (only IPv4), like \"0.0.0.0:8080\"");
     }
 }
 
@@ -462,11 +464,9 @@ static void read_site(struct reading *r, struct config *config)
         complain(r, root, "`policy` is missing: the policy file to serve by");
     if (r->hpa && config->tftp.backend == CONFIG_TFTP_HPA)
         check_hpa(r, config);
-    const char *problems[] = {config_http_finish(config), config_policy_finish(config)};
-    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
-        if (problems[i])
-            complain(r, root, "%s", problems[i]);
-    }
+    config_place_read(config, &r->document);
+    config_http_finish(config, r->problems);
+    config_policy_finish(config, r->problems);
 }
 
 struct config *config_load(const char *path, struct problems *problems)

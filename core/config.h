@@ -44,7 +44,11 @@ struct config_redis {
 };
 
 struct config {
-    char *path;   /* of site.yaml itself */
+    char *path; /* of site.yaml itself */
+    struct {
+        struct config_place *list; /* of config_place.c */
+        size_t n;
+    } places;
     char *policy; /* as the file says; relative names start at site.yaml's directory */
     struct config_names policy_keys; /* files of public keys; none: any policy loads */
     char *policy_cache;              /* where the version that ran is kept; NULL: nowhere */

@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "config_http.h"
+#include "config_place.h"
 #include "config_policy.h"
 #include "config_state.h"
 
@@ -58,6 +59,7 @@ void config_free(struct config *config)
     free(config->interfaces);
     free(config->path);
     free(config->policy);
+    config_place_free(config);
     config_policy_free(config);
     free(config->tftp.root);
     config_http_free(config);

@@ -4,9 +4,9 @@
 
 #include "config.h"
 
-/* Makes one list of all addresses: those of `listen`, of `admin`, of `tls`. NULL, or what is
- * wrong with them together. */
-const char *config_http_finish(struct config *config);
+/* Makes one list of all addresses: those of `listen`, of `admin`, of `tls`. What is wrong with them
+ * together is added to `problems`. */
+void config_http_finish(struct config *config, struct problems *problems);
 
 /* Frees what is beneath `http`. */
 void config_http_free(struct config *config);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config_place.h"
+
 #define CLEAR  "http://"
 #define SECURE "https://"
 
@@ -37,19 +39,23 @@ static const char *name_cache(struct config *config)
     return "no memory for `policy_cache`";
 }
 
-const char *config_policy_finish(struct config *config)
+static const char *check(struct config *config, const char **key)
 {
     bool fetched = config_policy_is_fetched(config);
+    *key = "signing";
     if (!config->signing.cms_cert != !config->signing.cms_key)
         return "`signing` wants both `cms_cert` and `cms_key`, or neither";
+    *key = "policy";
     if (fetched && has_user(config))
         return "`policy` has a user or a password, which are not for this file: `policy_refresh: { "
                "cert: …, key: … }` tells the server who asks";
     if (starts(config->policy, CLEAR) && !config->policy_keys.n)
         return "`policy` would be fetched in the clear, where anybody could change it: https://, "
                "or `policy_keys`";
+    *key = "policy_refresh";
     if (!config->policy_refresh.cert != !config->policy_refresh.key)
         return "`policy_refresh` wants both `cert` and `key`, or neither";
+    *key = fetched ? "policy" : "policy_keys";
     if ((!config->policy_keys.n && !fetched) || config->policy_cache)
         return NULL;
     if (!config->state.path)
@@ -58,6 +64,13 @@ const char *config_policy_finish(struct config *config)
                        : "`policy_keys` wants a directory to remember the version in that ran "
                          "last: `state: { path: … }`, or `policy_cache`";
     return name_cache(config);
+}
+
+void config_policy_finish(struct config *config, struct problems *problems)
+{
+    const char *key, *problem = check(config, &key);
+    if (problem)
+        config_place_complain(config, problems, key, "%s", problem);
 }
 
 void config_names_free(struct config_names *names)

@@ -5,8 +5,8 @@
 
 #include "config.h"
 
-/* Fits them together. NULL, or what is wrong. */
-const char *config_policy_finish(struct config *config);
+/* Fits them together. What is wrong is added to `problems`. */
+void config_policy_finish(struct config *config, struct problems *problems);
 
 /* Whether `policy` is a URL, to be fetched from. */
 bool config_policy_is_fetched(const struct config *config);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "activation.h"
+#include "config_place.h"
 #include "control_path.h"
 #include "crew.h"
 #include "log.h"
@@ -135,8 +136,8 @@ static bool find_group(const struct config *config, gid_t *group, struct problem
     if (entry)
         *group = entry->gr_gid;
     else
-        problems_add(problems, "%s: `control_group: %s`: there is no such group", config->path,
-                     config->control_group);
+        config_place_complain(config, problems, "control_group",
+                              "`control_group: %s`: there is no such group", config->control_group);
     return entry != NULL;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "config_place.h"
 #include "decision_log.h"
 #include "descriptors.h"
 #include "log.h"
@@ -22,7 +23,7 @@ static int open_root(const struct config *config, const char *key, const char *n
     char *path = config_path(config, name);
     int fd = path ? files_root_open(path) : -ENOMEM;
     if (fd < 0)
-        problems_add(problems, "%s: `%s: %s`: %s", config->path, key, name, strerror(-fd));
+        config_place_complain(config, problems, key, "`%s: %s`: %s", key, name, strerror(-fd));
     free(path);
     return fd < 0 ? -1 : fd;
 }
@@ -45,8 +46,8 @@ static int open_decisions(const struct config *config, struct problems *problems
     char *path = config_path(config, config->log.decisions);
     int fd = path ? decision_log_open(path) : -ENOMEM;
     if (fd < 0)
-        problems_add(problems, "%s: `decisions: %s`: %s", config->path, config->log.decisions,
-                     strerror(-fd));
+        config_place_complain(config, problems, "log.decisions", "`log.decisions: %s`: %s",
+                              config->log.decisions, strerror(-fd));
     free(path);
     return fd < 0 ? -1 : fd;
 }
@@ -87,9 +88,10 @@ struct generation *generation_open(const char *site, const struct generation *pr
                                     previous ? previous->state_seen : NULL);
     if (!g->state_seen)
         problems_add(problems, "%s: no memory for `state`", site);
-    g->files.roots[REPLY_ROOT_TFTP] = open_root(g->config, "root", g->config->tftp.root, problems);
+    g->files.roots[REPLY_ROOT_TFTP] =
+        open_root(g->config, "tftp.root", g->config->tftp.root, problems);
     g->files.roots[REPLY_ROOT_ASSETS] =
-        open_root(g->config, "assets", g->config->http.assets, problems);
+        open_root(g->config, "http.assets", g->config->http.assets, problems);
     g->files.packages = files_packages_open();
     g->decisions = open_decisions(g->config, problems);
     if (!http_share_make(g->share))

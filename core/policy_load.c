@@ -114,18 +114,11 @@ static int load(lua_State *L)
     lua_setfield(L, -2, "static_tftp");
     lua_pushboolean(L, loading->options->unsigned_assets);
     lua_setfield(L, -2, "unsigned");
+    lua_pushboolean(L, !loading->options->state);
+    lua_setfield(L, -2, "stateless");
     lua_call(L, 1, 2);
     if (!lua_istable(L, -2)) {
         add_problems(L, lua_gettop(L), loading->problems);
-        return 0;
-    }
-    lua_pop(L, 1);
-    lua_getfield(L, -1, "stateful");
-    if (lua_toboolean(L, -1) && !loading->options->state) {
-        problems_add(loading->problems,
-                     "%s:1: it is to remember something (once, state, machines or on \"boot:…\"): "
-                     "write `state: { path: … }` into site.yaml",
-                     loading->options->display);
         return 0;
     }
     lua_pop(L, 1);

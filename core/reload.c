@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "absent.h"
+#include "config_place.h"
 #include "json.h"
 #include "log.h"
 #include "privileges.h"
@@ -144,11 +146,11 @@ static bool user_exists(const struct config *config, struct problems *problems)
 {
     if (geteuid() != 0 || privileges_user(config->user))
         return true;
-    problems_add(problems,
-                 "%s: there is no user \"%s\" for workers to run as: make one (useradd --system "
-                 "%s), or name another as `user`",
-                 config->path, config->user ? config->user : "nobody",
-                 config->user ? config->user : "moonboot");
+    config_place_complain(
+        config, problems, "user",
+        "there is no user \"%s\" for workers to run as: make one (useradd --system "
+        "%s), or name another as `user`",
+        config->user ? config->user : "nobody", config->user ? config->user : "moonboot");
     return false;
 }
 
@@ -165,6 +167,18 @@ static bool start(struct supervisor *s, struct generation *g, struct problems *p
     if (error < 0)
         problems_add(problems, "cannot start a process: %s", strerror(-error));
     return error == 0;
+}
+
+/* They may come up later, and DHCP is answered there then. */
+static void warn_of_interfaces(struct supervisor *s, const struct config *config)
+{
+    struct problems absent = {0};
+    absent_interfaces(config, &absent);
+    for (size_t i = 0; i < absent.n; i++) {
+        log_warn("%s", absent.lines[i]);
+        reload_warning(s, absent.lines[i]);
+    }
+    problems_clear(&absent);
 }
 
 void reload_begin(struct supervisor *s, const struct origin *origin)
@@ -192,6 +206,7 @@ void reload_begin(struct supervisor *s, const struct origin *origin)
         log_warn("%s", s->loading.warnings.lines[i]);
     if (g && start(s, g, problems)) {
         s->candidate = g;
+        warn_of_interfaces(s, g->config);
         return;
     }
     for (size_t i = 0; i < problems->n; i++)

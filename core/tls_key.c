@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "secret.h"
 
@@ -12,7 +13,10 @@
 
 bool tls_key_complain(char *problem, size_t size, const char *file, const char *why)
 {
-    const char *reason = why ? why : ERR_reason_error_string(ERR_peek_error());
+    unsigned long error = ERR_peek_error();
+    const char *reason = why ? why : ERR_reason_error_string(error);
+    if (ERR_SYSTEM_ERROR(error)) /* it was not read, which is no matter of what is in it */
+        reason = strerror(ERR_GET_REASON(error));
     snprintf(problem, size, "%s: %s", file, reason ? reason : "it is malformed");
     ERR_clear_error();
     return false;

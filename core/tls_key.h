@@ -17,7 +17,8 @@ bool tls_key_use(SSL_CTX *context, const char *path, char *problem, size_t size)
 /* For PEM_read_bio_…: nobody is asked for a passphrase. */
 int tls_key_no_passphrase(char *buffer, int size, int writing, void *arg);
 
-/* Writes what is wrong with a file into `problem`; `why` NULL: what OpenSSL says. False. */
+/* Writes what is wrong with a file into `problem`: why it was not read, if OpenSSL says that it was
+ * not; else `why`, or NULL: what OpenSSL says. False. */
 bool tls_key_complain(char *problem, size_t size, const char *file, const char *why);
 
 #endif

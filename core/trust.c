@@ -1,8 +1,10 @@
 #include "trust.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "config_place.h"
 #include "secret.h"
 
 #define TOKEN_FILE_MAX 4096
@@ -24,8 +26,8 @@ static struct token_keys *read_token_keys(const struct config *config, struct pr
     char *path = config_path(config, config->tokens.key);
     int error = path ? secret_read(path, TOKEN_FILE_MAX, &file) : -ENOMEM;
     if (error)
-        problems_add(problems, "%s: `key: %s`: %s", config->path, config->tokens.key,
-                     secret_problem(error));
+        config_place_complain(config, problems, "tokens.key", "`tokens.key: %s`: %s",
+                              config->tokens.key, secret_problem(error));
     else if (!(keys = token_keys_parse(file.data, file.len, &line)))
         problems_add(problems, "%s:%u: expected %s", path, line ? line : 1,
                      line ? "a key of 64 hexadecimal digits, of at most 8 (openssl rand -hex 32)"
@@ -49,9 +51,11 @@ struct seal_keys *trust_seals(const struct config *config, struct problems *prob
         int error = path ? secret_read(path, SEAL_FILE_MAX, &file) : -ENOMEM;
         const char *problem =
             error ? secret_problem(error) : seal_keys_add(keys, file.data, file.len);
+        char place[64];
+        snprintf(place, sizeof place, "secrets.key.%zu", i);
         if (problem)
-            problems_add(problems, "%s: `key: %s`: %s", config->path, config->secrets.keys.names[i],
-                         problem);
+            config_place_complain(config, problems, place, "`secrets.key: %s`: %s",
+                                  config->secrets.keys.names[i], problem);
         secret_clear(&file);
         free(path);
     }
@@ -77,7 +81,8 @@ static struct minisign_key *read_sign_key(const struct config *config, struct pr
     free(path);
     if (!problem)
         return key;
-    problems_add(problems, "%s: `key: %s`: %s", config->path, config->signing.key, problem);
+    config_place_complain(config, problems, "signing.key", "`signing.key: %s`: %s",
+                          config->signing.key, problem);
     minisign_key_free(key);
     return NULL;
 }
@@ -89,7 +94,7 @@ static struct cms *read_cms(const struct config *config, struct problems *proble
     char *key = config_path(config, config->signing.cms_key);
     struct cms *cms = cert && key ? cms_open(cert, key, problem, sizeof problem) : NULL;
     if (!cms)
-        problems_add(problems, "%s: `signing`: %s", config->path, problem);
+        config_place_complain(config, problems, "signing.cms_cert", "`signing`: %s", problem);
     free(cert);
     free(key);
     return cms;
@@ -122,14 +127,14 @@ static struct tls *read_tls(const struct config *config, struct problems *proble
     if (cert && key && (clients || !config->http.tls.client_ca))
         tls = tls_open(&(struct tls_files){cert, key, clients}, problem, sizeof problem);
     if (!tls)
-        problems_add(problems, "%s: `tls`: %s", config->path, problem);
+        config_place_complain(config, problems, "http.tls", "`http.tls`: %s", problem);
     free(cert);
     free(key);
     free(clients);
     return tls;
 }
 
-void trust_open(struct trust *trust, const struct config *config, const struct trust *previous,
+void trust_read(struct trust *trust, const struct config *config, const struct trust *previous,
                 struct problems *problems)
 {
     trust->tokens.required = config->tokens.required;
@@ -144,12 +149,18 @@ void trust_open(struct trust *trust, const struct config *config, const struct t
     trust->seals = trust_seals(config, problems);
     if (config->http.tls.listen.n)
         trust->tls = read_tls(config, problems);
-    state_trust_open(&trust->state, config, problems);
     trust->board = previous ? previous->board : NULL;
     if (config->signing.key || config->signing.cms_cert) {
         trust->board = trust->board ? trust->board : signer_board_alloc();
         trust->signer = read_signer(config, trust->board, problems);
     }
+}
+
+void trust_open(struct trust *trust, const struct config *config, const struct trust *previous,
+                struct problems *problems)
+{
+    trust_read(trust, config, previous, problems);
+    state_trust_open(&trust->state, config, problems);
 }
 
 void trust_close(struct trust *trust)

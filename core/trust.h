@@ -27,6 +27,10 @@ struct trust {
 void trust_open(struct trust *trust, const struct config *config, const struct trust *previous,
                 struct problems *problems);
 
+/* The same, but for what `state` names. */
+void trust_read(struct trust *trust, const struct config *config, const struct trust *previous,
+                struct problems *problems);
+
 /* The keys that open what is sealed, of the files that `config` names; NULL when it names none, or
  * after adding to `problems` what is wrong. */
 struct seal_keys *trust_seals(const struct config *config, struct problems *problems);

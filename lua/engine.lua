@@ -11,7 +11,8 @@ local engine = {}
 -- engine.load { dir = handle, file = "policy.lua", display = "sites/a/policy.lua" } -> policy
 -- | nil, list of problems. With `text`, that is the policy, and nothing is read; `inspect` is
 -- loader.lua's. With `static_tftp`, TFTP serves plain files (static_tftp.lua); with `unsigned`,
--- there are no CMS signatures, which `verify` wants.
+-- there are no CMS signatures, which `verify` wants; with `stateless`, there is no store for what is to
+-- be remembered.
 function engine.load(options)
     require "routes" -- for engine.handle, while all that is loaded can still be shared
     local display = options.display or options.file
@@ -23,8 +24,13 @@ function engine.load(options)
             return nil, { string.format("%s:1: cannot be read: %s", display, message) }
         end
     end
-    return loader.load(display, text, options.dir, options.inspect, options.static_tftp,
-                       options.unsigned)
+    local policy, problems = loader.load(display, text, options.dir, options.inspect, options.static_tftp,
+                                         options.unsigned)
+    if policy and policy.stateful and options.stateless then
+        return nil, { display .. ':1: it is to remember something (once, state, machines or on "boot:…"): '
+                      .. "write `state: { path: … }` into site.yaml" }
+    end
+    return policy, problems
 end
 
 -- What became of a rule: `outcome` is "decided", "no opinion", "no match", "undetermined" or "failed",

@@ -26,6 +26,9 @@ lint.kinds = {
     { "missing-file", "a kernel, initrd or boot program that the site's directories do not have" },
     { "missing-directory", "a directory of site.yaml that is not there" },
     { "state-file", "a password or certificate of `state` that the service would refuse" },
+    { "key-file", "a key or certificate of site.yaml that the service would refuse" },
+    { "missing-interface", "a network interface of site.yaml that this host has not" },
+    { "missing-account", "a user or group of site.yaml that this host has not" },
     { "never-hit", "the rule decided nothing in the decision log (`--log`)" },
 }
 

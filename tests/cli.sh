@@ -157,6 +157,55 @@ check "check: a bad key" complains 'h.csv:2: mac: found "zz"'
 check "check: and in the same run the profiles that there are not" complains 'h.csv:3: boot: there is no profile "nope" (2 hosts)'
 printf 'policy: [\n' >worse.yaml
 check "check: a site.yaml that is no YAML" run 1 "$moonboot" check -c worse.yaml
+mkdir "$work/lacks"
+cd "$work/lacks" || exit 2
+cat >site.yaml <<YAML
+policy: policy.lua
+interfaces: [l0]
+user: moonboot-none
+control_group: moonboot-none
+log: { decisions: none/log }
+signing: { key: sign, cms_cert: cms.pem, cms_key: cms.key }
+secrets: { key: [one, two] }
+tokens: { key: tokens }
+http:
+  tls: { cert: nope.pem, key: nope.key }
+YAML
+echo 'rule "all" { boot = disk }' >policy.lua
+check "check: what this host lacks is warned of" run 0 "$moonboot" check
+check "check: how much" says "site.yaml: ok, 10 warnings"
+check "check: an interface" complains 'site.yaml:2:14: warning: `interfaces`: there is no l0 (did you mean lo?): '
+check "check: a user" complains 'site.yaml:3:7: warning: `user: moonboot-none`: there is no such user [missing-account]'
+check "check: a group" complains 'site.yaml:4:16: warning: `control_group: moonboot-none`: there is no such group [missing-account]'
+check "check: a directory" complains 'site.yaml:5:19: warning: `log.decisions: none/log`: none: No such file or directory [missing-directory]'
+check "check: but no decision log is made" [ ! -e none ]
+check "check: a key to sign with" complains 'site.yaml:6:17: warning: `signing.key: sign`: No such file or directory [key-file]'
+check "check: a certificate to sign with" complains 'site.yaml:6:33: warning: `signing`: cms.pem: No such file or directory [key-file]'
+check "check: keys of what is sealed" complains 'site.yaml:7:23: warning: `secrets.key: two`: No such file or directory [key-file]'
+check "check: a key of tokens" complains 'site.yaml:8:16: warning: `tokens.key: tokens`: No such file or directory [key-file]'
+check "check: a certificate" complains 'site.yaml:10:3: warning: `http.tls`: nope.pem: No such file or directory [key-file]'
+check "check --strict: what this host lacks is an error" run 1 "$moonboot" check --strict
+check "check --format json: where it stands" run 0 "$moonboot" check --format json
+check "check --format json: the column" python3 -c "
+import json
+problem = json.load(open('$work/out'))['problems'][0]
+assert (problem['line'], problem['column'], problem['kind']) == (2, 14, 'missing-interface'), problem"
+printf 'policy: policy.lua\nlimits: { memory_mb: 8 }\n' >site.yaml
+echo 'local t = {} for i = 1, 1000000 do t[i] = "a" .. i end rule "all" { boot = disk }' >policy.lua
+check "check: a policy that takes more memory than the site gives" run 1 "$moonboot" check
+check "check: says so" complains 'policy.lua:1: not enough memory: `limits.memory_mb` of site.yaml is 8'
+check "check: alone it has room" run 0 "$moonboot" check policy.lua
+echo 'rule "all" { boot = function() return state.get("x") end }' >policy.lua
+check "check: a policy that remembers, where there is no state" run 1 "$moonboot" check
+check "check: says what to write" complains 'policy.lua:1: it is to remember something (once, state, machines or on "boot:…"): write `state: { path: … }`'
+echo 'state: { path: st }' >>site.yaml
+echo 'log.warn "said once"' >>policy.lua
+check "check: where there is" run 0 "$moonboot" check
+check "check: what a policy logs is told once" [ "$(grep -c 'said once' "$work/err")" = 1 ]
+printf 'policy: policy.lua\nhttp: { listen: ["*:80", "*:80"] }\n' >site.yaml
+check "check: an address twice" run 1 "$moonboot" check
+check "check: says where" complains 'site.yaml:2:26: `http.listen`: 0.0.0.0:80 is there already, in `http.listen`'
+cd "$work/new/site" || exit 2
 check "check --format github" run 1 "$moonboot" check --format github -c bad.yaml
 check "check --format github: an annotation" says '::error file=bad.yaml,line=2,col=9::'
 check "check --format json" run 0 "$moonboot" check --format json policy.lua
@@ -321,6 +370,37 @@ check "replay: says what to name" complains "there is no policy.lua here: name a
 cd "$top/examples/quickstart" || exit 2
 check "replay: where there is one" run 0 "$moonboot" replay "$top/$capture"
 cd "$top" || exit 2
+
+# --- the site that is meant without one -------------------------------------------------------
+
+# Of a system whose /etc has nothing but moonboot's site.
+mkdir -p "$work/etc/moonboot" "$work/nowhere"
+printf 'policy: system.lua\n' >"$work/etc/moonboot/site.yaml"
+echo 'rule "of the system" { boot = disk }' >"$work/etc/moonboot/system.lua"
+in_system() { # in_system DIRECTORY ARGUMENT…
+    # shellcheck disable=SC2016 # the inner shell's
+    unshare -rm sh -c 'mount --bind "$1" /etc && cd "$2" && shift 2 && exec "$@"' sh "$work/etc" "$1" "$moonboot" "${@:2}"
+}
+if in_system "$work/nowhere" --version >/dev/null 2>&1; then
+    check "check: the system's site" run 0 in_system "$work/nowhere" check
+    check "check: its policy" says "/etc/moonboot/system.lua: ok"
+    echo serial=A >"$work/typed"
+    in_system "$work/nowhere" repl <"$work/typed" >"$work/out" 2>"$work/err"
+    check "repl: its policy" says "of the system"
+    check "replay: the system's site" run 0 in_system "$work/nowhere" replay "$top/$capture"
+    check "replay: its policy" says 'disk (rule "of the system")'
+    echo 'rule "of the file" { boot = disk }' >"$work/nowhere/policy.lua"
+    check "replay: a policy here" run 0 in_system "$work/nowhere" replay "$top/$capture"
+    check "replay: comes before it" says 'rule "of the file"'
+    check "check: a policy here does not" run 0 in_system "$work/nowhere" check
+    check "check: nor is it looked at" says "/etc/moonboot/system.lua: ok"
+    echo 'policy: here.lua' >"$work/nowhere/site.yaml"
+    echo 'rule "of the site" { boot = disk }' >"$work/nowhere/here.lua"
+    check "replay: a site here" run 0 in_system "$work/nowhere" replay "$top/$capture"
+    check "replay: comes before both" says 'rule "of the site"'
+else
+    echo "skipped - /etc/moonboot/site.yaml: no mount namespaces here"
+fi
 
 # --- diff -------------------------------------------------------------------------------------
 

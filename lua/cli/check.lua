@@ -14,7 +14,8 @@ Usage: moonboot check [OPTION]… [-c SITE.YAML] [POLICY.LUA…]
 Loads a site's configuration and policies and reports everything that is wrong with
 them, as FILE:LINE: MESSAGE, and as warnings what is odd: rules that never decide,
 profiles and templates that nothing uses, arguments given twice, files that the site's
-directories do not have. Without arguments it checks ./site.yaml.
+directories do not have. Without arguments it checks the site.yaml here, else
+/etc/moonboot/site.yaml.
 
   -c, --config FILE    check this site.yaml and the policy that it names
       --log FILE       warn of rules that decided nothing in this decision log
@@ -114,6 +115,17 @@ local function check_shut(list, shut, site)
     end
 end
 
+-- What the service would refuse a policy for, a list; nil: nothing. `how`: what engine.load is given.
+local function refused(site, how)
+    local errors = host.cli.refused(site.memory_mb, how)
+    for i, text in ipairs(errors or {}) do
+        if text:find("not enough memory", 1, true) then
+            errors[i] = ("%s: `limits.memory_mb` of %s is %d"):format(text, site.file, site.memory_mb)
+        end
+    end
+    return errors
+end
+
 -- The policy's errors, or else its warnings, at the end of the list. `site`: what serves it, `log`:
 -- what it decided, if these are known.
 local function check_policy(list, name, log, site)
@@ -126,15 +138,23 @@ local function check_policy(list, name, log, site)
     end
     local warnings, shut = {}, {}
     local inspect = lint.inspector(warnings, site, log)
-    local policy, errors = engine.load {
-        dir = dir, file = file, display = name,
-        inspect = function(l, loaded)
+    local how = { dir = dir, file = file, display = name, static_tftp = site and site.static_tftp,
+                  unsigned = site and site.unsigned, stateless = site and site.stateless }
+    local errors = site and refused(site, how)
+    if not errors then
+        how.inspect = function(l, loaded)
             shut = l.shut
             inspect(l, loaded)
-        end,
-        static_tftp = site and site.static_tftp, unsigned = site and site.unsigned,
-    }
-    for _, text in ipairs(not policy and errors or {}) do
+        end
+        local policy, found
+        if site then -- what it logs has been said
+            policy, found = host.cli.hushed(engine.load, how)
+        else
+            policy, found = engine.load(how)
+        end
+        errors = not policy and found
+    end
+    for _, text in ipairs(errors or {}) do
         list[#list + 1] = findings.parse(text, name)
     end
     for _, warning in ipairs(lint.sort(warnings)) do
@@ -199,7 +219,7 @@ return function(args)
         end
     end
 
-    local config = values["--config"] or values["-c"] or #policies == 0 and "site.yaml"
+    local config = values["--config"] or values["-c"] or #policies == 0 and host.cli.site_name()
     if config then
         local site, errors = host.cli.site(config)
         one(config, function()
@@ -207,8 +227,13 @@ return function(args)
                 list[#list + 1] = findings.parse(text, config)
             end
             for _, text in ipairs(site and site.state or {}) do
-                local finding = findings.parse(text, config)
-                finding.severity, finding.kind, finding.said = "warning", "state-file", nil
+                list[#list + 1] = findings.warning(text, config, "state-file")
+            end
+            local lacks = {}
+            for i, each in ipairs(site and site.warnings or {}) do
+                lacks[i] = findings.warning(each.text, config, each.kind)
+            end
+            for _, finding in ipairs(lint.sort(lacks)) do
                 list[#list + 1] = finding
             end
             if site and site.tftp_missing then

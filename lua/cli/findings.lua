@@ -23,6 +23,14 @@ function findings.parse(message, file)
     return finding
 end
 
+-- The same as a warning of a kind.
+function findings.warning(message, file, kind)
+    local finding = findings.parse(message, file)
+    finding.line = finding.line or 1
+    finding.severity, finding.kind, finding.said = "warning", kind, nil
+    return finding
+end
+
 local formats = {}
 
 function formats.text(list)
@@ -31,7 +39,9 @@ function formats.text(list)
             host.cli.warn(finding.said .. "\n")
         else
             local lead = finding.severity ~= "error" and finding.severity .. ": " or ""
-            host.cli.warn(("%s:%d: %s%s [%s]\n"):format(finding.file, finding.line, lead, finding.text, finding.kind))
+            local column = finding.column and ":" .. finding.column or ""
+            host.cli.warn(("%s:%d%s: %s%s [%s]\n"):format(finding.file, finding.line, column, lead, finding.text,
+                                                        finding.kind))
         end
     end
 end

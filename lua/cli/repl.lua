@@ -14,7 +14,8 @@ local subject = require "cli.subject"
 local HELP = [[
 Usage: moonboot repl [-c SITE.YAML] [POLICY]
 Asks for machines, and says what the policy decides for each. It is named as for
-`moonboot eval`; without one it is that of ./site.yaml. Lines are read from standard input, and edited on a terminal.
+`moonboot eval`; without one it is that of the site.yaml here, else of
+/etc/moonboot/site.yaml. Lines are read from standard input, and edited on a terminal.
 
   -c, --config FILE        the policy that this site.yaml names
 ]] .. live.help .. [[
@@ -238,7 +239,7 @@ local function policy_name(config, operand)
     if operand then
         return operand
     end
-    local site, found = host.cli.site(config or "site.yaml")
+    local site, found = host.cli.site(config or host.cli.site_name())
     if not site then
         return nil, table.concat(found, "\n"), 1
     end

@@ -11,12 +11,13 @@ local HELP = [[
 Usage: moonboot replay [OPTION]… CAPTURE
 Puts the requests of a capture (pcap or pcapng; - is standard input) to a policy, and says
 for each who asks, for what, what is decided by which rule, and what is answered: DHCP
-on ports 67 and 4011, TFTP, HTTP.
+on ports 67 and 4011, TFTP, HTTP. Where neither a site nor a policy is named, the site is
+the site.yaml here; else the policy is the policy.lua here; else the site is
+/etc/moonboot/site.yaml.
 
   -c, --config FILE      the site: its policy, ports, address, directories
       --policy POLICY    the policy: a file, a directory with policy.lua in it, a
-                         site.yaml, or REV:PATH of one in git (default: the site's,
-                         or ./policy.lua)
+                         site.yaml, or REV:PATH of one in git (default: the site's)
       --diff POLICY      show only what this policy would decide or answer otherwise
       --write FILE       write what would be answered as a capture
       --server ADDRESS   this host's address (default: the site's, or the one that
@@ -60,10 +61,21 @@ local function ports_of(text)
     return list
 end
 
+-- The site.yaml that is meant; nil: there is none.
+local function config_of(values)
+    local config = values["--config"] or values["-c"]
+    if config or values["--policy"] then
+        return config
+    end
+    config = host.cli.site_name()
+    local here = host.cli.find(config)
+    return here and (not config:find "/" or not host.cli.find "policy.lua") and config or nil
+end
+
 -- What capture files are opened with, and the name of the policy | nil, problem.
 local function settings_of(values)
     local site = {}
-    local config = values["--config"] or values["-c"]
+    local config = config_of(values)
     if config then
         local list
         site, list = host.cli.site(config)
@@ -181,7 +193,7 @@ return function(args)
     local settings, name = settings_of(values)
     if not settings then
         return fail(name)
-    elseif not (values["--policy"] or values["--config"] or values["-c"] or host.cli.find(name)) then
+    elseif not (values["--policy"] or config_of(values) or host.cli.find(name)) then
         return usage(("there is no %s here: name a site with -c or a policy with --policy"):format(name))
     end
     local sides = {}

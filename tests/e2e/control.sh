@@ -109,6 +109,16 @@ check "and in status" sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | gre
 check "the trial has left no trace in the policy" sh -c "curl -sf '$base/ipxe?mac=52:54:00:00:00:01&platform=pcbios' | grep -q five"
 check "nor is it counted" [ "$(fetch /metrics | sed -n 's/^moonboot_decision_errors_total //p')" = 0 ]
 
+sed -i 's/^interfaces: .*/interfaces: [lo, l0]/; s/enabled: false/enabled: true/' "$site/site.yaml"
+check "an interface that is not there is no error" moonboot reload
+check "but warned of" grep -q '^warning: .*site.yaml:2:18: `interfaces`: there is no l0: ' "$site/err"
+check "in the log" grep -q 'warn  .*there is no l0' "$log"
+check "and in status" sh -c "'$BUILD/moonboot' status -c '$site/site.yaml' | grep -q '^warnings .*there is no l0'"
+sed -i 's/^  listen: \(.*\)\]/  listen: \1, "127.0.0.1:'"$http_port"'"]/' "$site/site.yaml"
+moonboot reload
+check "an address twice is refused for what it is" grep -q 'site.yaml:.*`http.listen`: 127.0.0.1:.* is there already, in `http.listen`' "$site/err"
+cp "$site/good.yaml" "$site/site.yaml"
+
 policy six
 echo 'watch: true' >>"$site/site.yaml"
 moonboot reload

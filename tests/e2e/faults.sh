@@ -155,6 +155,7 @@ echo "# interfaces that come late, change their address, go down and come back"
 sed -i 's/^interfaces: .*/interfaces: [late0]/; s/127.0.0.1:18080/0.0.0.0:18080/' "$site/site.yaml"
 start_service
 check "an interface that is not there yet is no error" answers
+check "an interface that is not there yet is warned of" grep -q 'warn  .*site.yaml:[0-9]*:14: `interfaces`: there is no late0' "$log"
 ask() { python3 "$here/dhcp_broadcast.py" "$@" "$dhcp_port"; }
 unshare --net sleep 600 &
 far=$!

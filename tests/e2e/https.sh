@@ -199,8 +199,11 @@ reload ready
 check "SIGHUP: the next certificate" prints next.lab presented
 echo nonsense >server.pem
 reload refused
-check "a malformed certificate is refused" grep -q 'site.yaml: `tls`: .*server.pem: ' "$log"
+check "a malformed certificate is refused" grep -q 'site.yaml:[0-9]*:[0-9]*: `http.tls`: .*server.pem: ' "$log"
 check "the one before goes on" prints next.lab presented
+rm server.pem
+reload refused
+check "a missing certificate is refused for what it is" grep -q '`http.tls`: .*server.pem: No such file or directory' "$log"
 cp node.pem server.pem
 reload refused
 check "a key of another certificate is refused" grep -q "server.key: it is not the key of the certificate" "$log"

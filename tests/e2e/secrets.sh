@@ -198,11 +198,11 @@ check "without any key" grep -q 'hosts.json:1: sealed: site.yaml has no key for 
 site_with "[two.key, wrong.key]"
 install -m 600 one.pub wrong.key
 "$moonboot" reload -c site.yaml >refused 2>&1
-check "a key that is none" grep -q 'site.yaml: `key: wrong.key`: it is the public key, expected the secret one' refused
+check "a key that is none" grep -q 'site.yaml:[0-9]*:[0-9]*: `secrets.key: wrong.key`: it is the public key, expected the secret one' refused
 chmod 644 one.key
 site_with "[two.key, one.key]"
 "$moonboot" reload -c site.yaml >refused 2>&1
-check "a key that everyone can read" grep -q 'site.yaml: `key: one.key`: everyone on this host can read' refused
+check "a key that everyone can read" grep -q 'site.yaml:[0-9]*:[0-9]*: `secrets.key: one.key`: everyone on this host can read' refused
 chmod 600 one.key
 check "what serves goes on" prints " own=$lua_value " kernel_of 52:54:00:00:00:01
 check "with both it loads" [ -z "$("$moonboot" reload -q -c site.yaml 2>&1 || echo failed)" ]

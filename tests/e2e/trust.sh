@@ -113,7 +113,7 @@ check "rotation: the old key is gone" refused "$url"
 check "rotation: the new one stays" gives "secret of $one" "$fresh"
 chmod 644 "$site/key"
 reload refused
-check "a key that everyone can read is refused" grep -q 'site.yaml: `key: key`: everyone on this host can read' "$log"
+check "a key that everyone can read is refused" grep -q 'site.yaml:[0-9]*:[0-9]*: `tokens.key: key`: everyone on this host can read' "$log"
 chmod 600 "$site/key"
 echo nonsense >>"$site/key"
 reload refused

@@ -25,6 +25,13 @@ function fake_cli.run(name, args, files, save, more)
             return nil, "No such file or directory"
         end,
         bundle = function() end,
+        refused = function() end,
+        hushed = function(f, ...)
+            return f(...)
+        end,
+        site_name = function()
+            return "site.yaml"
+        end,
         find = function(path)
             local found = {}
             for file in pairs(files) do

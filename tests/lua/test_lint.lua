@@ -277,11 +277,12 @@ rule "menu" {
 
 ]=]
 
-local function check(args, policy, site, files)
+local function check(args, policy, site, files, more)
     files = files or {}
     files["s/policy.lua"], files["s/site.yaml"] = policy, "policy: policy.lua\nhttp:\n  assets: a\ntftp: { root: t }\n"
     files["s/a/x"] = files["s/a/x"] or "x"
     return cli.run("check", args, files, nil, {
+        refused = more,
         site = function()
             return site, site == nil and { "s/site.yaml:1:3: unknown key" } or nil
         end,
@@ -313,6 +314,49 @@ s/site.yaml:3: http.assets: s/q: No such file or directory [missing-directory]
     -- Without a site, it is not known what is served.
     code, out, err = check({ "s/policy.lua" }, SITE_POLICY)
     assert(code == 0 and out == "s/policy.lua: ok\n" and err == "", err)
+end
+
+function tests.what_the_host_lacks()
+    local site = { policy = "s/policy.lua", warnings = {
+        { kind = "key-file", text = "s/site.yaml:4:7: `tokens.key: k`: No such file" },
+        { kind = "missing-account", text = "s/site.yaml:2:3: `user: u`: there is no such user" },
+    } }
+    local code, out, err = check({ "-c", "s/site.yaml" }, "rule 'y' { boot = disk }", site)
+    assert(code == 0 and out == "s/site.yaml: ok, 2 warnings\ns/policy.lua: ok\n", out)
+    assert(err == [=[
+s/site.yaml:2:3: warning: `user: u`: there is no such user [missing-account]
+s/site.yaml:4:7: warning: `tokens.key: k`: No such file [key-file]
+]=], err)
+end
+
+function tests.what_the_service_would_refuse()
+    local site = { policy = "s/policy.lua", memory_mb = 8, stateless = true }
+    local asked
+    local function refused(megabytes, options)
+        asked = { megabytes, options.display, options.stateless, options.inspect }
+        return { "s/policy.lua:1: not enough memory", "s/policy.lua:2: other" }
+    end
+    local code, out, err = check({ "-c", "s/site.yaml" }, "rule 'y' { boot = disk } rule 'z' { boot = disk }", site, nil, refused)
+    assert(code == 1 and out == "s/site.yaml: ok\n", out)
+    assert(err == "s/policy.lua:1: not enough memory: `limits.memory_mb` of s/site.yaml is 8\ns/policy.lua:2: other\n", err)
+    assert(asked[1] == 8 and asked[2] == "s/policy.lua" and asked[3] == true and asked[4] == nil)
+    -- Without a site it has all the memory, and a store.
+    asked = nil
+    code, out = check({ "s/policy.lua" }, "rule 'y' { boot = function() return state.get 'x' end }", nil, nil, refused)
+    assert(code == 0 and out == "s/policy.lua: ok\n" and asked == nil, out)
+end
+
+function tests.what_is_to_be_remembered_wants_a_store()
+    for _, text in ipairs {
+        "rule 'y' { boot = function() return state.get 'x' end }",
+        "rule 'y' { boot = once { disk, done_on = 'installed', then_boot = disk } }",
+        "on('boot:kernel', function() end) rule 'y' { boot = disk }",
+    } do
+        local policy, problems = engine.load { text = text, file = "p.lua", dir = ".", stateless = true }
+        assert(not policy and #problems == 1 and problems[1]:find("^p.lua:1: it is to remember something"), text)
+        assert(engine.load { text = text, file = "p.lua", dir = "." }, text)
+    end
+    assert(engine.load { text = "rule 'y' { boot = disk }", file = "p.lua", dir = ".", stateless = true })
 end
 
 function tests.rules_that_decided_nothing()

@@ -144,7 +144,7 @@ static void test_certificates(void **state)
     expect_problem("sign.pem", "open.key", "everyone on this host can read");
     expect_problem("sign.pem", "none.key", "No such file");
     expect_problem("sign.key", "sign.key", "has no certificate in PEM");
-    expect_problem("none.pem", "sign.key", "it cannot be read");
+    expect_problem("none.pem", "sign.key", "none.pem: No such file");
 }
 
 /* --- files -------------------------------------------------------------------------------------

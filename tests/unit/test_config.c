@@ -237,8 +237,9 @@ static void test_problems_at_once(void **state)
     assert_problem(&problems, 1, ":2:15: `port` is 70000, expected a port number from 1 to 65535");
     assert_problem(&problems, 2, ":2:22: unknown key `enabeld`: did you mean `enabled`?");
     assert_problem(&problems, 3, ":3:7: `tftp` is a list, expected a mapping of keys to values");
-    assert_problem(&problems, 4,
-                   ":5:28: `listen` is nowhere, expected ADDRESS:PORT, such as \"0.0.0.0:8080\"");
+    assert_problem(
+        &problems, 4,
+        ":5:28: `listen` is nowhere, expected ADDRESS:PORT (only IPv4), like \"0.0.0.0:8080\"");
     assert_problem(&problems, 5, ":6:3: `listen` stands here twice");
     assert_problem(&problems, 6,
                    ":7:10: `workers` is many, expected auto, or a number from 1 to 64");
@@ -373,39 +374,58 @@ static void test_not_yaml(void **state)
         {"just text\n", ":1:1: `site.yaml` is just text, expected a mapping of keys to values"},
         {"policy: \"a\\0b\"\n", ":1:9: `policy` is a string with a NUL byte, expected a string"},
         {"policy: p\nhttp: { listen: [], tls: { cert: c, key: k } }\n",
-         ":1:1: `listen` is an empty list, expected at least one ADDRESS:PORT"},
-        {"policy: p\nhttp: { tls: { client_ca: c } }\n", ":1:1: `tls` wants `cert` and `key`"},
-        {"policy: p\nhttp: { tls: { cert: c } }\n", ":1:1: `tls` wants `cert` and `key`"},
+         ":2:9: `listen` is an empty list, expected at least one ADDRESS:PORT"},
+        {"policy: p\nhttp: { tls: { client_ca: c } }\n", ":2:9: `tls` wants `cert` and `key`"},
+        {"policy: p\nhttp: { tls: { cert: c } }\n", ":2:9: `tls` wants `cert` and `key`"},
+        {"policy: p\nhttp:\n  assets: a\n  tls:\n    cert: c\n",
+         ":4:3: `tls` wants `cert` and `key`"},
+        {"policy: p\nhttp: { listen: \"[::]:8080\" }\n",
+         ":2:17: `listen` is [::]:8080, expected ADDRESS:PORT (only IPv4), like \"0.0.0.0:8080\""},
+        {"policy: p\nhttp: { listen: [\"*:80\", \"10.0.0.2:81\", \"*:80\"] }\n",
+         ":2:41: `http.listen`: 0.0.0.0:80 is there already, in `http.listen`"},
+        {"policy: p\nhttp: { listen: [\"*:80\", \"10.0.0.2:80\"] }\n",
+         ":2:26: `http.listen`: 10.0.0.2:80 is there already, in `http.listen` (0.0.0.0 is all "
+         "addresses)"},
+        {"policy: p\nhttp: { listen: \"10.0.0.2:80\", admin: { listen: \"10.0.0.2:80\" } }\n",
+         ":2:49: `http.admin.listen`: 10.0.0.2:80 is there already, in `http.listen`"},
+        {"policy: p\nhttp: { listen: \"10.0.0.2:80\",\n"
+         "  tls: { listen: [\"*:443\", \"*:80\"], cert: c, key: k } }\n",
+         ":3:28: `http.tls.listen`: 0.0.0.0:80 is there already, in `http.listen` (0.0.0.0 is all "
+         "addresses)"},
+        {"policy: p\nhttp:\n  listen: [\"*:443\", \"*:443\"]\n  tls: { cert: c, key: k }\n",
+         ":3:21: `http.listen`: 0.0.0.0:443 is there already, in `http.listen`"},
+        {"policy: p\nhttp: { admin: { listen: \"*:8080\" } }\n",
+         ":2:26: `http.admin.listen`: 0.0.0.0:8080 is there already, in `http.listen`"},
         {"policy: p\nhttp: { admin: { client_cert: true } }\n",
-         ":1:1: `admin` wants a `client_cert`, but `tls` has no `client_ca`"},
+         ":2:31: `admin` wants a `client_cert`, but `tls` has no `client_ca`"},
         {"policy: p\nhttp: { admin: { token: x } }\n",
-         ":1:1: `token` is no argon2id hash: moonboot keygen --bearer NAME makes one"},
+         ":2:25: `token` is no argon2id hash: moonboot keygen --bearer NAME makes one"},
         {"policy: p\nhttp: { listen: [], admin: { listen: \"*:81\" } }\n",
-         ":1:1: `listen` is an empty list, expected at least one ADDRESS:PORT"},
+         ":2:9: `listen` is an empty list, expected at least one ADDRESS:PORT"},
         {"policy: p\nhttp: { listen: [] }\n",
-         ":1:1: `listen` is an empty list, expected at least one ADDRESS:PORT"},
+         ":2:9: `listen` is an empty list, expected at least one ADDRESS:PORT"},
         {"policy: p\npolicy_keys: []\n",
          ":2:14: `policy_keys` is a list, expected at least one file"},
         {"policy: p\npolicy_keys: [[]]\n", ":2:15: `policy_keys` is a list, expected a string"},
         {"policy: p\npolicy_keys: k\n",
-         ":1:1: `policy_keys` wants a directory to remember the version in that ran last: "
+         ":2:14: `policy_keys` wants a directory to remember the version in that ran last: "
          "`state: { path: … }`, or `policy_cache`"},
         {"policy: https://r.lab/r\n",
-         ":1:1: `policy` is fetched, and wants a directory to keep the last good one in: "
+         ":1:9: `policy` is fetched, and wants a directory to keep the last good one in: "
          "`state: { path: … }`, or `policy_cache`"},
         {"policy: HTTP://r.lab/r\npolicy_cache: c\n",
-         ":1:1: `policy` would be fetched in the clear, where anybody could change it: https://, "
+         ":1:9: `policy` would be fetched in the clear, where anybody could change it: https://, "
          "or `policy_keys`"},
         {"policy: https://me:secret@r.lab/r\npolicy_cache: c\n",
-         ":1:1: `policy` has a user or a password, which are not for this file: "
+         ":1:9: `policy` has a user or a password, which are not for this file: "
          "`policy_refresh: { cert: …, key: … }` tells the server who asks"},
         {"policy: https://me@r.lab\npolicy_cache: c\n",
-         ":1:1: `policy` has a user or a password, which are not for this file: "
+         ":1:9: `policy` has a user or a password, which are not for this file: "
          "`policy_refresh: { cert: …, key: … }` tells the server who asks"},
         {"policy: p\nsigning: { cms_cert: c }\n",
-         ":1:1: `signing` wants both `cms_cert` and `cms_key`, or neither"},
+         ":2:1: `signing` wants both `cms_cert` and `cms_key`, or neither"},
         {"policy: p\npolicy_refresh: { key: k }\n",
-         ":1:1: `policy_refresh` wants both `cert` and `key`, or neither"},
+         ":2:1: `policy_refresh` wants both `cert` and `key`, or neither"},
         {"policy: p\npolicy_refresh: { interval_s: 0 }\n",
          ":2:31: `interval_s` is 0, expected a number from 1 to 86400"},
         {"policy:\n", ":1:8: `policy` is nothing, expected a string"},
@@ -417,6 +437,17 @@ static void test_not_yaml(void **state)
         assert_problem(&problems, 0, cases[i].problem);
         problems_clear(&problems);
     }
+}
+
+/* Addresses that are wrong are not taken for one that stands there twice. */
+static void test_wrong_addresses(void **state)
+{
+    struct problems problems = {0};
+    (void)state;
+    assert_null(
+        load("policy: p\nhttp: { listen: [\"[::]:80\", \"[::]:80\", x, \"*:80\"] }\n", &problems));
+    assert_int_equal(problems.n, 3);
+    problems_clear(&problems);
 }
 
 static void test_sign_in_url(void **state)
@@ -465,7 +496,7 @@ int main(void)
         cmocka_unit_test(test_tls_alone),   cmocka_unit_test(test_redis),
         cmocka_unit_test(test_wrong_redis), cmocka_unit_test(test_not_yaml),
         cmocka_unit_test(test_sign_in_url), cmocka_unit_test(test_missing_file),
-        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_truncated),   cmocka_unit_test(test_wrong_addresses),
     };
     close(mkstemp(path));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
