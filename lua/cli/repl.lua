@@ -264,7 +264,7 @@ return function(args)
         return 1
     end
     local self = setmetatable({ name = name, network = values["--network"] }, Repl)
-    self.site = #operands == 0 and (config or "site.yaml") or nil
+    self.site = #operands == 0 and (config or host.cli.site_name()) or nil
     local read = host.cli.editor(function(before)
         return self:complete(before)
     end)
