@@ -138,7 +138,23 @@ static void fill_http(struct request_http *http, uint8_t flags, char *path, size
     http->body = view(next(at, end));
 }
 
-/* Decides, and looks at what is logged: malformed fields are, an engine that fails must not be. */
+/* Not memmem, by whose arguments libFuzzer learns what to write. */
+__attribute__((no_sanitize("coverage"))) static bool holds(const char *text, size_t len,
+                                                           const char *word)
+{
+    for (size_t at = 0; at < len; at++) {
+        size_t n = 0;
+        while (word[n] && at + n < len && text[at + n] == word[n])
+            n++;
+        if (!word[n])
+            return true;
+    }
+    return false;
+}
+
+/* Decides, and looks at what is logged: malformed fields are, an engine that fails must not be.
+ * What is logged of the input has its own text, of which the first letter may be the end of an
+ * escape. */
 static void decide(struct policy *policy, const struct request *request, const char *input,
                    size_t len)
 {
@@ -154,8 +170,7 @@ static void decide(struct policy *policy, const struct request *request, const c
     dup2(saved, 2);
     ssize_t n = pread(log, said, sizeof said, 0);
     for (size_t i = 0; n > 0 && i < sizeof failures / sizeof *failures; i++) {
-        size_t size = strlen(failures[i]);
-        if (!memmem(said, (size_t)n, failures[i], size) || memmem(input, len, failures[i], size))
+        if (!holds(said, (size_t)n, failures[i]) || holds(input, len, failures[i] + 1))
             continue;
         fprintf(stderr, "%.*s", (int)n, said);
         abort();
