@@ -9,16 +9,22 @@ static enum redis_errand errand_of(const struct store_request *request)
     return request->change.deletes ? REDIS_DELETES : REDIS_WRITES;
 }
 
+/* It is busy for all, or for none. */
+void redis_health_alive(struct redis_health *health)
+{
+    for (size_t i = 0; i < REDIS_ERRANDS; i++) {
+        if (health->refused[i] == -EBUSY)
+            health->refused[i] = 0;
+    }
+}
+
 /* Where keys are set they are deleted too, but not the other way: a full Redis deletes. */
 static void mend(struct redis_health *health, enum redis_errand errand)
 {
     health->refused[errand] = 0;
     if (errand == REDIS_WRITES)
         health->refused[REDIS_DELETES] = 0;
-    for (size_t i = 0; i < REDIS_ERRANDS; i++) {
-        if (health->refused[i] == -EBUSY) /* which it is for all, or for none */
-            health->refused[i] = 0;
-    }
+    redis_health_alive(health);
 }
 
 bool redis_health_note(struct redis_health *health, const struct store_request *request,

@@ -19,6 +19,9 @@ struct redis_health {
 bool redis_health_note(struct redis_health *health, const struct store_request *request,
                        int64_t result, bool refused);
 
+/* It has answered a PING, which one that is busy does not. */
+void redis_health_alive(struct redis_health *health);
+
 /* 0: nothing is refused; else a negative errno that says why. */
 int64_t redis_health_trouble(const struct redis_health *health);
 

@@ -305,6 +305,14 @@ static bool answered(struct redis *redis, struct redis_ask *own, redisReply *rep
     return good;
 }
 
+/* The reply to a PING; false: it is none. */
+static bool alive(struct redis *redis, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_STATUS)
+        redis_health_alive(&redis->health);
+    return reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR;
+}
+
 static bool on_reply(redisReply *reply, void *arg)
 {
     struct redis *redis = arg;
@@ -320,9 +328,7 @@ static bool on_reply(redisReply *reply, void *arg)
         } else if (own->errand == REDIS_ASKED) {
             good = answered(redis, own, reply);
         } else {
-            good = own->errand == REDIS_OPENS
-                       ? opened(redis, reply)
-                       : reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR;
+            good = own->errand == REDIS_OPENS ? opened(redis, reply) : alive(redis, reply);
             freeReplyObject(reply);
             finish(redis, own);
         }

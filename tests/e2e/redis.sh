@@ -234,6 +234,9 @@ check "which is counted" counted busy
 ask_redis SCRIPT KILL >/dev/null
 wait $!
 check "and ends with it" says 'has been installed' $one
+# What was refused is a trouble until the same is taken, or the connection is another.
+ask_redis CLIENT KILL TYPE normal >/dev/null
+wait_for "with new connections it is there for both workers" 10 up 2
 
 kill -STOP "$redis"
 began=$(date +%s%N)

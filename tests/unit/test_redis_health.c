@@ -56,6 +56,10 @@ static void test_who_is_busy_is_it_for_all(void **state)
     redis_health_note(&health, &sets, -EBUSY, true);
     redis_health_note(&health, &lists, 0, false);
     assert_int_equal(redis_health_trouble(&health), 0);
+    redis_health_note(&health, &sets, -EBUSY, true);
+    redis_health_note(&health, &deletes, -EROFS, true);
+    redis_health_alive(&health);
+    assert_int_equal(redis_health_trouble(&health), -EROFS);
 }
 
 int main(void)

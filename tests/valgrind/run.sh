@@ -54,7 +54,7 @@ run() { # run NAME COMMAND…
     local name=$1 start=$SECONDS status
     shift
     [[ $name =~ $pattern ]] || return 0
-    timeout 900 "$@" >"$work/output" 2>&1 </dev/null
+    timeout 1800 "$@" >"$work/output" 2>&1 </dev/null
     status=$?
     ran=$((ran + 1))
     if [ "$status" -ge 124 ]; then
@@ -77,7 +77,7 @@ done
 run policies "$work/moonboot" test policies examples
 # All but those that boot machines, load or wear the service down, or drive it by a program of their own.
 for script in "${scripts[@]}"; do
-    run "e2e/$script" env BUILD="$work" PATIENCE=4 "tests/e2e/$script.sh"
+    run "e2e/$script" env BUILD="$work" PATIENCE=2 "tests/e2e/$script.sh"
 done
 echo "$ran programs and scripts under valgrind, $bad errors, $slow that miss deadlines or openat2"
 [ "$ran" -gt 0 ] && [ "$bad" -eq 0 ]
