@@ -44,7 +44,7 @@ struct http_server_options {
     size_t max_request;        /* bytes of a request's head, and of its body */
     unsigned header_seconds;   /* for a request's head and body to arrive: 10 */
     unsigned idle_seconds;     /* between requests of a connection: 60 */
-    unsigned stall_seconds;    /* in which a client takes nothing of what is sent: 30 */
+    unsigned stall_seconds;    /* in which a client takes next to nothing of what is sent: 30 */
     const struct files *files; /* outlives the server */
     struct policy *policy;
     struct signer *signer; /* signs what is rendered; NULL: nothing is signed */

@@ -49,7 +49,7 @@ bool http_transfer_is_short(const struct http_transfer *transfer);
 /* To be asked when output has waited for one of HTTP_TRANSFER_LOOKS parts of the time that it may
  * stand still. The kernel takes more only when much of what it holds has gone, which at a slow
  * client takes long; whether the client takes anything is seen by what it acknowledges. True when
- * that was nothing in all those parts. */
+ * that was next to nothing in all those parts. */
 #define HTTP_TRANSFER_LOOKS 4
 bool http_transfer_stalled(struct http_transfer *transfer, int fd);
 
